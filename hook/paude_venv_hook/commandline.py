@@ -1,0 +1,143 @@
+"""How `docker` and `podman` read the command line of `run` and `create` (both with Go's pflag)."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+# The options of `run` and `create` of Docker 20.10 to 28 and Podman 4.3 to 5.8, and those before the subcommand.
+# Those that take no value:
+FLAGS = frozenset(
+    """
+    --detach --disable-content-trust --env-host --help --http-proxy --init --interactive --no-healthcheck
+    --no-hostname --no-hosts --oom-kill-disable --passwd --privileged --publish-all --quiet --read-only
+    --read-only-tmpfs --replace --rm --rmi --rootfs --sig-proxy --tls-verify --tty --unsetenv-all --use-api-socket
+    -P -d -i -q -t
+    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+)
+VALUES = frozenset(
+    """
+    --add-host --annotation --arch --attach --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop
+    --cert-dir --cgroup-conf --cgroup-parent --cgroupns --cgroups --chrootdirs --cidfile --conmon-pidfile --cpu-count
+    --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus
+    --cpuset-mems --creds --decryption-key --detach-keys --device --device-cgroup-rule --device-read-bps
+    --device-read-iops --device-write-bps --device-write-iops --dns --dns-opt --dns-option --dns-search --domainname
+    --entrypoint --env --env-file --env-merge --expose --gidmap --gpus --group-add --group-entry --health-cmd
+    --health-interval --health-log-destination --health-max-log-count --health-max-log-size --health-on-failure
+    --health-retries --health-start-interval --health-start-period --health-startup-cmd --health-startup-interval
+    --health-startup-retries --health-startup-success --health-startup-timeout --health-timeout --healthcheck-command
+    --healthcheck-interval --healthcheck-retries --healthcheck-start-period --healthcheck-timeout --hostname
+    --hosts-file --hostuser --image-volume --init-ctr --init-path --io-maxbandwidth --io-maxiops --ip --ip6 --ipc
+    --isolation --kernel-memory --label --label-file --link --link-local-ip --log-driver --log-opt --mac-address
+    --memory --memory-reservation --memory-swap --memory-swappiness --mount --name --net --net-alias --network
+    --network-alias --oom-score-adj --os --override-arch --override-os --override-variant --passwd-entry --personality
+    --pid --pidfile --pids-limit --platform --pod --pod-id-file --preserve-fd --preserve-fds --publish --pull
+    --rdt-class --requires --restart --retry --retry-delay --runtime --sdnotify --seccomp-policy --secret
+    --security-opt --shm-size --shm-size-systemd --signature-policy --stop-signal --stop-timeout --storage-opt
+    --subgidname --subuidname --sysctl --systemd --timeout --tmpfs --tz --uidmap --ulimit --umask --unsetenv --user
+    --userns --uts --variant --volume --volume-driver --volumes-from --workdir
+    -a -c -e -h -l -m -p -u -v -w
+    """.split()  # noqa: SIM905
+)
+GLOBAL_FLAGS = frozenset(
+    """
+    --debug --help --noout --remote --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
+    """.split()  # noqa: SIM905
+)
+GLOBAL_VALUES = frozenset(
+    """
+    --cdi-spec-dir --cgroup-manager --config --conmon --connection --context --db-backend --events-backend
+    --hooks-dir --host --identity --imagestore --log-level --module --namespace --network-cmd-path
+    --network-config-dir --out --pull-option --root --runroot --runtime --runtime-flag --ssh --storage-driver
+    --storage-opt --tls-ca --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --volumepath -H -c -l
+    """.split()  # noqa: SIM905
+)
+
+
+class UnknownOptionError(ValueError):
+    """An option of which it is not known whether it takes a value, so that what follows cannot be read."""
+
+
+class Option(namedtuple("Option", ("name", "value", "end"))):
+    """One option: its name with the dashes, its value or None, and the index of the word after it."""
+
+    __slots__ = ()
+    name: str
+    value: str | None
+    end: int
+
+
+class RunLine(namedtuple("RunLine", ("insert_at", "options", "image_at"))):
+    """A `run` or `create`: where options can be inserted, the options that are there, and where the image stands."""
+
+    __slots__ = ()
+    insert_at: int
+    options: tuple[Option, ...]
+    image_at: int
+
+
+def options(
+    arguments: Sequence[str],
+    start: int = 0,
+    flags: Collection[str] = FLAGS,
+    values: Collection[str] | None = None,
+) -> Iterator[Option]:
+    """Yield the options from the index `start` on, up to the first word that is none.
+
+    `--name value`, `--name=value`, `-n value`, `-nvalue`, `-n=value` and clusters such as `-itv value` are all read.
+    `flags` take no value; all others take one, or, where `values` is given, only those do and another option raises
+    UnknownOptionError.
+    """
+    index = start
+    while index < len(arguments):
+        word = arguments[index]
+        if word in ("-", "--") or not word.startswith("-"):
+            return
+        index += 1
+        for name, attached in _split(word, flags):
+            if values is not None and name not in flags and name not in values:
+                raise UnknownOptionError(name)
+            if attached is not None or name in flags:
+                yield Option(name, attached, index)
+            else:
+                index += 1
+                yield Option(name, arguments[index - 1] if index <= len(arguments) else None, index)
+
+
+def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
+    """Return the options in one word, each with the value that is attached to it, or None."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return [(name, value if equals else None)]
+    found: list[tuple[str, str | None]] = []
+    for position, letter in enumerate(word[1:], start=2):
+        name, rest = f"-{letter}", word[position:]
+        if rest.startswith("=") or (rest and name not in flags):
+            return [*found, (name, rest.removeprefix("="))]
+        found.append((name, None))
+    return found
+
+
+def parse_run(arguments: Sequence[str]) -> RunLine | None:
+    """Return what `docker ARGUMENTS…` or `podman ARGUMENTS…` says if it runs or creates a container, else None.
+
+    The words after the image belong to the container and are not read. Raises UnknownOptionError.
+    """
+    index = _end(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES), 0)
+    if list(arguments[index : index + 1]) == ["container"]:
+        index += 1
+    if list(arguments[index : index + 1]) not in (["run"], ["create"]):
+        return None
+    index += 1
+    found = tuple(options(arguments, index, FLAGS, VALUES))
+    return RunLine(index, found, _end(found, index))
+
+
+def _end(found: Iterable[Option], start: int) -> int:
+    end = start
+    for option in found:
+        end = option.end
+    return end

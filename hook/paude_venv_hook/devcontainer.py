@@ -1,0 +1,243 @@
+"""devcontainer.json: where the workspace is mounted, and which container paths have a mount already.
+
+The rules are those of the reference implementation, @devcontainers/cli 0.89.0 (`read-configuration`); a test compares
+both. The file is only ever read.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import namedtuple
+
+from paude_venv_hook.commandline import options
+from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.jsonfile import read_object
+from paude_venv_hook.mounts import Mount, container_path, mounts_in, parse_mount
+from paude_venv_hook.settings import has_control_characters, is_utf8
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_VARIABLE = re.compile("\\$\\{([^\n\r\u2028\u2029]*?)\\}")  # what a dot is in JavaScript
+
+
+class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspace_folder", "targets"))):
+    """What a devcontainer.json says about mounts.
+
+    `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
+    `workspace_folder` is the container path in which the tools work, `targets` are the container paths that the
+    file's `mounts` and `runArgs` mount.
+    """
+
+    __slots__ = ()
+    path: str
+    mount: Mount | None
+    why: str
+    workspace_folder: str
+    targets: frozenset[str]
+
+
+def find_devcontainer(workspace_folder: str) -> str | None:
+    """Return the host path of the workspace's devcontainer.json, or None: just the two places, no parents."""
+    for name in (os.path.join(".devcontainer", "devcontainer.json"), ".devcontainer.json"):
+        path = os.path.join(workspace_folder, name)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Devcontainer:
+    """Return what the file says for the workspace folder (an absolute host path, symlinks not resolved).
+
+    Raises JsonFileError, or DevcontainerError for a value of the wrong type.
+    """
+    config = read_object(path, unique_keys=False)
+    _check_types(path, config)
+    folder = config.get("workspaceFolder")
+    default = None
+    if not ("dockerComposeFile" in config or (folder and "workspaceMount" in config)):
+        default = default_mount(workspace_folder, environ)
+    container_folder = folder or (_folder_in(default, workspace_folder) if default else "/")
+    at_reading = _substitution_at_reading(path, workspace_folder, container_folder, environ)
+    mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
+    return Devcontainer(
+        path,
+        mount,
+        why,
+        container_folder if folder is None else at_reading(folder),
+        _targets(config, substitution(path, workspace_folder, container_folder, environ)),
+    )
+
+
+def _folder_in(mount: Mount, folder: str) -> str:
+    """Return the container path of a host folder that the mount carries."""
+    relative = os.path.relpath(folder, mount.source).replace(os.sep, "/")
+    return posixpath.normpath(posixpath.join(mount.target, relative))
+
+
+def _workspace_mount(
+    path: str,
+    config: Mapping[str, Any],
+    default: Mount | None,
+    workspace_folder: str,
+    substitute: Callable[[str], str],
+) -> tuple[Mount | None, str]:
+    if "dockerComposeFile" in config:
+        return None, "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
+    if "workspaceMount" not in config:
+        return default, "default of devcontainer.json"
+    text = substitute(config["workspaceMount"] or "")
+    if not text:
+        return None, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"
+    mount = parse_mount(text)
+    if mount.type != "bind":
+        return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
+    if not mount.source or not mount.target.startswith("/") or has_control_characters(text) or not is_utf8(text):
+        raise DevcontainerError(
+            f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
+            "in UTF-8 and without control characters; mend it"
+        )
+    source = os.path.normpath(os.path.join(workspace_folder, mount.source))
+    return mount._replace(source=source), "workspaceMount in devcontainer.json"
+
+
+def _targets(config: Mapping[str, Any], substitute: Callable[[str], str]) -> frozenset[str]:
+    """Return the container paths that the file's `mounts` and `runArgs` mount."""
+    entries = [e if isinstance(e, str) else f"target={e.get('target')}" for e in config.get("mounts") or ()]
+    mounts = [parse_mount(substitute(entry)) for entry in entries]
+    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
+    return frozenset(mount.target for mount in mounts if mount.target.startswith("/"))
+
+
+def _check_types(path: str, raw: Mapping[str, Any]) -> None:
+    def text_list(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+    def mount_list(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(item, (str, dict)) for item in value)
+
+    def text(value: Any) -> bool:
+        return isinstance(value, str)
+
+    checks: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+        ("workspaceFolder", text, "text"),
+        ("workspaceMount", text, "text"),
+        ("runArgs", text_list, "a list of text"),
+        ("mounts", mount_list, "a list of text and objects"),
+    )
+    for key, fits, what in checks:
+        if raw.get(key) is not None and not fits(raw[key]):
+            raise DevcontainerError(f"{shown(path)}: {key}: must be {what}; mend it")
+
+
+def default_mount(workspace_folder: str, environ: Mapping[str, str]) -> Mount:
+    """Return the workspace mount that the tools make by themselves: the git root at /workspaces/<its name>."""
+    source = git_root(workspace_folder, environ) or workspace_folder
+    return Mount("bind", source, container_path(f"/workspaces/{os.path.basename(source)}"))
+
+
+def git_root(workspace_folder: str, environ: Mapping[str, str]) -> str | None:
+    """Return the git root of a host folder as the dev container tools find it, or None.
+
+    They apply `git rev-parse --show-cdup` to the path as it is written, so that a symlinked folder gives another
+    root than git's own. git is not started where it is known what it would say: without a `.git` in the folder or
+    above it there is no root, and an ordinary repository in the folder itself makes that the root.
+    """
+    if not any(name in environ for name in ("GIT_DIR", "GIT_WORK_TREE")):
+        real = os.path.realpath(workspace_folder)
+        if _is_ordinary_repository(os.path.join(real, ".git")):
+            return workspace_folder
+        while not os.path.lexists(os.path.join(real, ".git")):
+            if real == os.path.dirname(real):
+                return None
+            real = os.path.dirname(real)
+
+    import subprocess  # noqa: PLC0415 - 6 ms, and most workspaces are a git root
+
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--show-cdup"],  # noqa: S607 - the git on PATH is the one that the tools start
+            cwd=workspace_folder,
+            env=dict(environ),
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return os.path.normpath(os.path.join(workspace_folder, os.fsdecode(done.stdout).strip()))
+
+
+def _is_ordinary_repository(git_folder: str) -> bool:
+    """Tell whether git surely takes a `.git` folder for a repository, with the work tree beside it."""
+    try:
+        with (
+            open(os.path.join(git_folder, "HEAD"), "rb") as head,
+            open(os.path.join(git_folder, "config"), "rb") as config,
+        ):
+            ordinary = head.read().startswith(b"ref: refs/") and b"worktree" not in config.read().lower()
+    except OSError:
+        return False
+    return ordinary and all(os.path.isdir(os.path.join(git_folder, name)) for name in ("objects", "refs"))
+
+
+def substitution(
+    path: str, workspace_folder: str, container_folder: str, environ: Mapping[str, str]
+) -> Callable[[str], str]:
+    """Return the function that replaces the `${…}` variables in a text of `mounts` or `runArgs`.
+
+    `container_folder` is the workspaceFolder as it was written. `${containerEnv:…}` is known only to a running
+    container, and stays as it is, as unknown variables do.
+    The function raises DevcontainerError for `${localEnv}` without a name.
+    """
+    at_reading = _substitution_at_reading(path, workspace_folder, container_folder, environ)
+
+    def replace(match: re.Match[str]) -> str:
+        return devcontainer_id(workspace_folder, path) if match[1].split(":")[0] == "devcontainerId" else match[0]
+
+    return lambda text: _VARIABLE.sub(replace, at_reading(text))
+
+
+def _substitution_at_reading(
+    path: str, workspace_folder: str, container_folder: str, environ: Mapping[str, str]
+) -> Callable[[str], str]:
+    """Return the function that replaces all but `${devcontainerId}`: workspaceFolder and workspaceMount keep that."""
+
+    def replace(match: re.Match[str]) -> str:
+        name, *arguments = match[1].split(":")
+        if name in ("env", "localEnv"):
+            if not arguments:
+                raise DevcontainerError(f"{shown(path)}: {shown(match[0])} names no variable; write ${{localEnv:NAME}}")
+            return environ.get(arguments[0], arguments[1] if len(arguments) > 1 else "")
+        return variables.get(name, match[0])
+
+    def set_container_folder(folder: str) -> None:
+        variables["containerWorkspaceFolder"] = folder
+        variables["containerWorkspaceFolderBasename"] = posixpath.basename(folder.rstrip("/"))
+
+    variables = {
+        "localWorkspaceFolder": workspace_folder,
+        "localWorkspaceFolderBasename": os.path.basename(workspace_folder),
+    }
+    set_container_folder(container_folder)
+    set_container_folder(_VARIABLE.sub(replace, container_folder))  # it may name the others, and itself as written
+    return lambda text: _VARIABLE.sub(replace, text)
+
+
+def devcontainer_id(workspace_folder: str, config_file: str) -> str:
+    """Return `${devcontainerId}`: the hash of the container's two labels, in base 32 (devcontainer-id-variable.md)."""
+    import hashlib  # noqa: PLC0415 - 4 ms, and few files use this variable
+    import json  # noqa: PLC0415
+
+    labels = {"devcontainer.config_file": config_file, "devcontainer.local_folder": workspace_folder}
+    text = json.dumps(labels, separators=(",", ":"), ensure_ascii=False)
+    number = int(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), 16)
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits = "0123456789abcdefghijklmnopqrstuv"[digit] + digits
+    return digits.rjust(52, "0")

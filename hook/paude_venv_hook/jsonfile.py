@@ -1,0 +1,142 @@
+"""Read a JSON object from a file: strict JSON, JSON with comments (devcontainer.json), or JSON5 (paude.json).
+
+Strict JSON is tried first, then the same text with comments and trailing commas blanked out, and only what neither
+reads goes to json5, whose parser needs some 7 ms per KB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from contextlib import suppress
+
+from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
+
+MAX_BYTES = 1024 * 1024
+
+# What is not closed ends with the text: a match that failed there would be tried again from every later quote.
+_STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
+_COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
+_JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
+
+
+def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
+    """Return the JSON object that the file at the host path `path` holds.
+
+    With `unique_keys=False` the last of several equal keys wins and bytes that are not UTF-8 are replaced, as the
+    dev container tools do with devcontainer.json. Raises JsonFileError, which names the file and, where the parser
+    knows them, line and column.
+    """
+    try:
+        return _parse(path, _read_text(path, "strict" if unique_keys else "replace"), unique_keys)
+    except RecursionError:
+        raise JsonFileError(f"{shown(path)}: nested too deeply; flatten it") from None
+
+
+def _read_text(path: str, errors: str) -> str:
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise JsonFileError(f"{shown(path)}: not a regular file; replace or remove it")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
+    if len(data) > MAX_BYTES:
+        raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
+    try:
+        return data.decode("utf-8-sig", errors)
+    except UnicodeDecodeError as error:
+        line, column = _position(error.object[: error.start].decode())  # the object is without its BOM
+        raise JsonFileError(f"{shown(path)}:{line}:{column}: not UTF-8; save it as UTF-8") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A FIFO in the file's place would block an ordinary open for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _position(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: FBT001 - private, one caller
+    if not text.strip():
+        raise JsonFileError(f"{shown(path)}: empty; write a JSON object such as {{}}")
+    pairs_hook = _refuse_duplicates(path) if unique_keys else dict
+    value = _quick_parse(text, pairs_hook)
+    if value is None:
+        value = _json5_parse(path, text, pairs_hook)
+    if not isinstance(value, dict):
+        raise JsonFileError(f"{shown(path)}: holds no JSON object; write {{…}} around it")
+    document: dict[str, Any] = _join_surrogates(path, value, pairs_hook) if "\\ud" in text.lower() else value
+    return document
+
+
+def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
+    """Parse strict JSON, or JSON with comments and trailing commas; None for all else."""
+    for prepare in (str, blank_comments):
+        with suppress(ValueError):
+            return json.loads(prepare(text), object_pairs_hook=pairs_hook)
+    return None
+
+
+def blank_comments(text: str) -> str:
+    """Return the text with blanks for its comments and trailing commas; every other character keeps its place."""
+    text = _COMMENT.sub(lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
+    return _TRAILING_COMMA.sub(lambda match: match[1] + " " if match[1] else match[0], text)
+
+
+def _json5_parse(path: str, text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
+    import json5  # noqa: PLC0415 - 8 ms, for the few files that need it
+
+    try:
+        return json5.loads(text, object_pairs_hook=pairs_hook)
+    except ValueError as error:
+        match = _JSON5_ERROR.fullmatch(str(error))
+        where, what = (f":{match[1]}:{match[3]}", match[2]) if match else ("", str(error).partition(";")[0])
+        raise JsonFileError(
+            f"{shown(path)}{where}: {shown(what)}; JSON is expected, with comments and trailing commas if you like"
+        ) from None
+
+
+def _refuse_duplicates(path: str) -> Callable[[Iterable[tuple[str, Any]]], dict[str, Any]]:
+    def build(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result:
+                raise JsonFileError(f'{shown(path)}: key "{shown(key)}" stands twice; keep one')
+            result[key] = value
+        return result
+
+    return build
+
+
+def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
+    r"""Join the halves that json5 makes of a pair such as `"\ud83d\ude00"`, and refuse a half without the other."""
+    if isinstance(value, str):
+        try:
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            _raise_surrogate(path)
+
+    def join(part: Any) -> Any:
+        return _join_surrogates(path, part, pairs_hook)
+
+    if isinstance(value, dict):
+        return pairs_hook([(join(key), join(item)) for key, item in value.items()])
+    if isinstance(value, list):
+        return [join(item) for item in value]
+    return value
+
+
+def _raise_surrogate(path: str) -> NoReturn:
+    raise JsonFileError(f"{shown(path)}: a \\ud… escape is half of a surrogate pair; complete or remove it") from None

@@ -1,0 +1,143 @@
+"""The overlay: the small JSON file that tells a launcher which run arguments to add.
+
+For launchers:
+
+    from paude_venv_hook import overlay
+    document = overlay.load(overlay.default_path("/path/to/the/workspace"))
+    command = ["podman", "run", *overlay.run_args(document, "podman"), "IMAGE"]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from paude_venv_hook import __version__
+from paude_venv_hook.engines import ENGINES, docker_run_args, podman_run_args
+from paude_venv_hook.errors import EngineError, OverlayError
+from paude_venv_hook.files import read_file
+from paude_venv_hook.folders import user_folder
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from paude_venv_hook.mounts import Mount
+    from paude_venv_hook.plan import Plan
+    from paude_venv_hook.settings import Settings
+
+VERSION = 1
+
+
+def default_path(workspace_folder: str) -> str:
+    """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude."""
+    import hashlib  # noqa: PLC0415 - not needed for --help, --version and schema
+
+    real = os.path.realpath(workspace_folder)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return os.path.join(user_folder("cache"), "venv-overlays", f"{name}-{digest}.json")
+
+
+def make_document(
+    workspace_folder: str,
+    mount: Mount | None,
+    engine: str,
+    settings: Settings,
+    owner: tuple[int, int],
+    plan: Plan,
+) -> dict[str, Any]:
+    """Return the overlay of a plan as a JSON value (schemas/overlay.json); the same input gives the same overlay.
+
+    `owner` is the uid and gid of Docker's shadows in the container. Raises EngineError where the chosen engine has no
+    arguments for the plan; where only the other has none, its `runArgs` are null and its `error` says why.
+    """
+    destinations = [shadow.destination for shadow in plan.shadows]
+    size = settings.tmpfs.size
+    engines: dict[str, dict[str, Any]] = {}
+    try:
+        engines["docker"] = {"runArgs": docker_run_args(destinations, owner, size)}
+    except EngineError as error:
+        if engine == "docker":
+            raise
+        engines["docker"] = {"runArgs": None, "error": str(error)}
+    engines["podman"] = {"runArgs": podman_run_args(destinations, size)}
+    return {
+        "version": VERSION,
+        "generator": f"paude-venv-hook {__version__}",
+        "workspaceFolder": workspace_folder,
+        "workspaceMount": mount and {"source": mount.source, "target": mount.target},
+        "engine": engine,
+        "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
+        "shadows": [
+            {"path": s.path, "hostPath": s.host_path, "destination": s.destination, "why": s.why} for s in plan.shadows
+        ],
+        "skipped": [{"path": s.path, "why": s.why} for s in plan.skipped],
+        "runArgs": engines[engine]["runArgs"],
+        "engines": engines,
+    }
+
+
+def dump(document: dict[str, Any]) -> bytes:
+    """Return the bytes of the overlay's file."""
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def load(path: str) -> dict[str, Any]:
+    """Return the overlay in the file at the host path.
+
+    Keys that this version does not know are kept. Raises OverlayError where there is no file, where it is no overlay,
+    or one of another major version.
+    """
+    try:
+        data = read_file(path)
+    except OSError as error:
+        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; mend it") from None
+    if data is None:
+        raise OverlayError(f"{shown(path)}: there is no overlay; run paude-venv-hook first")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise OverlayError(f"{shown(path)}: is not JSON; run paude-venv-hook again") from None
+    version = document.get("version") if isinstance(document, dict) else None
+    if type(version) is not int:
+        raise OverlayError(f"{shown(path)}: has no version number, so it is no overlay; run paude-venv-hook again")
+    if version != VERSION:
+        raise OverlayError(
+            f"{shown(path)}: version: {version} is not known here, only {VERSION}; "
+            "use the same release of paude-venv-hook on both sides"
+        )
+    engines = _object(document, "engines")
+    docker = _object(engines, "docker")
+    holders = {"": document, "engines.podman.": _object(engines, "podman")}
+    if docker.get("runArgs") is not None or not isinstance(docker.get("error"), str):
+        holders["engines.docker."] = docker
+    for key, holder in holders.items():
+        arguments = holder.get("runArgs")
+        if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
+            raise OverlayError(f"{shown(path)}: {key}runArgs: must be a list of text; run paude-venv-hook again")
+    overlay: dict[str, Any] = document
+    return overlay
+
+
+def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
+    inner = value.get(key)
+    return inner if isinstance(inner, dict) else {}
+
+
+def run_args(document: dict[str, Any], engine: str | None = None) -> list[str]:
+    """Return the arguments to add to `docker run` or `podman run` right after `run`.
+
+    `engine` is `docker` or `podman`; without it, the engine for which the overlay was written. Raises EngineError for
+    an unknown engine, or one that has no arguments for what is to be shadowed.
+    """
+    if engine is None:
+        return list(document["runArgs"])
+    if engine not in ENGINES:
+        raise EngineError(f"{shown(engine)}: no such engine; use docker or podman")
+    arguments = document["engines"][engine]["runArgs"]
+    if arguments is None:
+        raise EngineError(document["engines"][engine]["error"])
+    return list(arguments)

@@ -1,0 +1,95 @@
+"""The plan: which directories are shadowed, where they are in the container, and what is skipped. Pure."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections import namedtuple
+
+from paude_venv_hook.detection import Found, is_inside
+from paude_venv_hook.settings import has_control_characters, is_utf8
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from paude_venv_hook.mounts import Mount
+
+
+class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why"))):
+    """One directory to shadow: as the user names it, its real host path, its container path, and what it is."""
+
+    __slots__ = ()
+    path: str
+    host_path: str
+    destination: str
+    why: str
+
+
+class Skipped(namedtuple("Skipped", ("path", "why"))):
+    """A directory that is not shadowed: as the user names it, and the reason."""
+
+    __slots__ = ()
+    path: str
+    why: str
+
+
+class Plan(namedtuple("Plan", ("shadows", "skipped"), defaults=((), ()))):
+    """What to do: the shadows and the skipped directories, each in the order in which they were found."""
+
+    __slots__ = ()
+    shadows: tuple[Shadow, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def make_plan(found: Iterable[Found], workspace_folder: str, mount: Mount, mounted: Collection[str]) -> Plan:
+    """Return the plan for what was found.
+
+    `workspace_folder` and `mount.source` are real host paths; `mount.target` can be mounted. `mounted` holds the
+    container paths that have a mount already: a second one on the same destination is an error on Podman and hides the
+    first on Docker.
+    """
+    shadows: dict[str, Shadow] = {}  # by host path, so that what is found twice is one
+    skipped = []
+    for item in found:
+        destination, problem = _destination(item, workspace_folder, mount, mounted)
+        if problem:
+            skipped.append(Skipped(item.path if can_be_mounted(item.path) else shown(item.path), problem))
+        else:
+            shadows.setdefault(item.host_path, Shadow(item.path, item.host_path, destination, item.why))
+    for shadow in list(shadows.values()):
+        above = next((other for path, other in shadows.items() if _is_below(shadow.host_path, path)), None)
+        if above:
+            del shadows[shadow.host_path]
+            skipped.append(Skipped(shadow.path, f"lies in {above.path}, which is shadowed as a whole"))
+    return Plan(tuple(shadows.values()), tuple(skipped))
+
+
+def can_be_mounted(path: str) -> bool:
+    """Tell whether engines mount on the path, or from it, as it is written: UTF-8 without control characters."""
+    return is_utf8(path) and not has_control_characters(path)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path != folder and is_inside(path, folder)
+
+
+def _destination(item: Found, workspace_folder: str, mount: Mount, mounted: Collection[str]) -> tuple[str, str]:
+    """Return the container path of the directory, and "" or why it is not shadowed."""
+    if item.problem:
+        return "", item.problem
+    if not can_be_mounted(item.path) or not can_be_mounted(item.host_path):
+        return "", "no engine can mount on such a name; rename the directory"
+    if not _is_below(item.host_path, mount.source):
+        return "", f"not inside of {shown(mount.source)}, the folder that is mounted"
+    if is_inside(workspace_folder, item.host_path):
+        return "", "holds the workspace folder, whose source it would hide"
+    relative = os.path.relpath(item.host_path, mount.source).replace(os.sep, "/")
+    destination = posixpath.join(mount.target, relative)
+    for path in mounted:
+        if path == destination:
+            return "", f"the configuration mounts something on {path} already"
+        if destination.startswith(path + "/") and path.startswith(mount.target.rstrip("/") + "/"):
+            return "", f"lies in {path}, on which the configuration mounts something else"
+    return destination, ""

@@ -1,0 +1,22 @@
+"""Words for people: names made safe to print, and a guess at what was meant."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def shown(name: str) -> str:
+    """Return `name` as one printable line: control characters, lone surrogates and the like become escapes."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean "…"?)` for the known word nearest to `word`, or nothing where none is near."""
+    import difflib  # noqa: PLC0415 - only needed on the way to a message
+
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.7)
+    return f' (did you mean "{near[0]}"?)' if near else ""

@@ -1,0 +1,118 @@
+"""Ask a running container, through its engine, whether the shadows are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections import namedtuple
+
+from paude_venv_hook.detection import is_inside
+from paude_venv_hook.errors import VerifyError
+from paude_venv_hook.mounts import Mount, container_path
+from paude_venv_hook.pipeline import Location
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from paude_venv_hook.plan import Shadow
+
+_RECREATE = "recreate the container with the arguments of the overlay"
+
+
+class Check(namedtuple("Check", ("path", "destination", "problem"))):
+    """One shadow: as the user names it, its container path, and "" or what is wrong and what to do."""
+
+    __slots__ = ()
+    path: str
+    destination: str
+    problem: str
+
+
+def inspect(engine: str, container: str) -> dict[str, Any]:
+    """Return what the engine knows of a container; VerifyError where it knows none, or it does not run."""
+    try:
+        found: dict[str, Any] = json.loads(_ask([engine, "container", "inspect", container]))[0]
+    except (ValueError, LookupError):
+        raise VerifyError(f"{shown(container)}: {engine} does not describe it; check its name") from None
+    if not found.get("State", {}).get("Running"):
+        raise VerifyError(f"{shown(container)}: does not run; start it first")
+    return found
+
+
+def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
+    """Return where the inspected container has the workspace folder (a host path): its own binds say it."""
+    real = os.path.realpath(workspace_folder)
+    mounts = [
+        Mount(item.get("Type", ""), item.get("Source", ""), container_path(item.get("Destination", "")))
+        for item in container.get("Mounts") or ()
+    ]
+    binds = [mount for mount in mounts if mount.type == "bind" and is_inside(real, os.path.realpath(mount.source))]
+    if not binds:
+        return Location(None, "the container has no bind mount that holds the workspace folder")
+    mount = max(binds, key=lambda bind: len(os.path.realpath(bind.source)))
+    # A tmpfs is what is looked for.
+    mounted = frozenset(other.target for other in mounts if other is not mount and other.type != "tmpfs")
+    return Location(mount, "the container's own mounts", mounted)
+
+
+def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) -> list[Check]:
+    """Return for each shadow whether the inspected container has it: a tmpfs, exec, writable for its user."""
+    name = container["Id"]
+    mounts = parse_mountinfo(_ask([engine, "exec", name, "cat", "/proc/self/mountinfo"]))
+    asked_for = {container_path(path) for path in container.get("HostConfig", {}).get("Tmpfs") or ()}
+    checks = []
+    for shadow in shadows:
+        destination = shadow.destination
+        problem = find_problem(mounts.get(destination), asked_for=destination in asked_for)
+        if not problem and not _succeeds([engine, "exec", name, "test", "-w", destination]):
+            problem = f"not writable for the container's user; {_RECREATE}"
+        checks.append(Check(shadow.path, destination, problem))
+    return checks
+
+
+def find_problem(mount: tuple[str, frozenset[str]] | None, *, asked_for: bool) -> str:
+    """Return "" or what is wrong with the mount on a destination (its type and options, None where nothing is)."""
+    if mount is None:
+        if asked_for:
+            return "the mount was lost, since the directory was removed on the host; restart the container"
+        return f"not shadowed: the container was made without it; {_RECREATE}"
+    kind, options = mount
+    if kind != "tmpfs":
+        return f"not shadowed: a mount of type {kind} is there; {_RECREATE}"
+    if "noexec" in options:
+        return f"mounted noexec, so that no program in it starts; {_RECREATE}"
+    if "ro" in options:
+        return f"mounted read-only; {_RECREATE}"
+    return ""
+
+
+def parse_mountinfo(text: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Return the type and the options of the topmost mount on each path, from /proc/self/mountinfo (proc(5))."""
+    mounts = {}
+    for line in text.splitlines():
+        fields = line.split(" ")
+        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+        mounts[path] = fields[fields.index("-") + 1], frozenset(fields[5].split(","))
+    return mounts
+
+
+def _ask(command: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True)
+    except FileNotFoundError:
+        raise VerifyError(f"{command[0]}: is not on PATH; install it or use --engine") from None
+    except OSError as error:
+        raise VerifyError(f"{command[0]}: cannot be started: {error.strerror}; mend it") from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise VerifyError(f"{' '.join(command[:2])} failed: {shown(said)}; check the container's name") from None
+    return done.stdout
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
