@@ -1,0 +1,190 @@
+"""Fixtures of the tests on real engines, and the table of what they proved.
+
+`tests/engines/start-engines python -m pytest tests/engines` gives them Docker and Podman on a bare Debian 12 machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from engines.containers import (
+    ENVIRONMENT,
+    OWNER,
+    OWNER_GROUP,
+    Container,
+    Engine,
+    Launch,
+    MakeVenv,
+    NoEngineError,
+    bind,
+    find_engine,
+    run,
+)
+from lab import missing
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """Return the name of an image with Python, by which each engine knows it."""
+    return os.environ.get("PAUDE_VENV_HOOK_TEST_IMAGE") or missing(
+        "PAUDE_VENV_HOOK_TEST_IMAGE names no image with Python; tests/engines/start-engines brings one"
+    )
+
+
+@pytest.fixture(scope="session", params=["docker", "podman"])
+def engine(request: pytest.FixtureRequest, image: str) -> Engine:
+    """Return an engine that works."""
+    try:
+        return find_engine(request.param, image)
+    except NoEngineError as problem:
+        missing(str(problem))
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Return a folder that every user can reach, unlike pytest's own."""
+    with TemporaryDirectory(prefix="paude-venv-hook-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - the point of it
+        yield Path(folder).resolve()
+
+
+@pytest.fixture
+def workspace(workspace: Path, home: Path) -> Path:
+    """Return the workspace, a small Python project; it and the home folder are those of an ordinary user."""
+    (workspace / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\n')
+    (workspace / "app.py").write_text("print('hello')\n")
+    give_to_owner(workspace, home)
+    return workspace
+
+
+def give_to_owner(*folders: Path) -> None:
+    """Make the owner of the workspaces the owner of all that is in the folders."""
+    if os.getuid() == 0:
+        run("chown", "--recursive", "--no-dereference", f"{OWNER}:{OWNER_GROUP}", *folders)
+
+
+@pytest.fixture
+def launch(engine: Engine) -> Iterator[Launch]:
+    """Return a function that starts containers, which are removed at the end."""
+    with ExitStack() as stack:
+
+        def start(
+            workspace: Path,
+            *options: str,
+            target: str | None = None,
+            user: int | None = 0,
+            read_only: bool = False,
+        ) -> Container:
+            path = target or str(workspace)
+            own = [bind(workspace, path, read_only=read_only), f"--workdir={path}"]
+            own += [] if user is None else [f"--user={user}"]
+            return stack.enter_context(engine.running(*own, *options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def host_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a venv of this machine in which markupsafe is installed, to be copied."""
+    folder = tmp_path_factory.mktemp("host") / ".venv"
+    run(sys.executable, "-m", "venv", folder)
+    _pip(folder, "install", "markupsafe")
+    return folder
+
+
+@pytest.fixture
+def make_host_venv(host_venv: Path) -> MakeVenv:
+    """Return a function that makes a real venv of this machine, with markupsafe, at a path."""
+
+    def make(folder: Path) -> Path:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(host_venv, folder, symlinks=True)
+        give_to_owner(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def venv(workspace: Path, make_host_venv: MakeVenv) -> Path:
+    """Return the workspace's `.venv`, a real venv of this machine, with markupsafe."""
+    return make_host_venv(workspace / ".venv")
+
+
+@pytest.fixture(scope="session")
+def uv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the program uv of this machine."""
+    folder = tmp_path_factory.mktemp("uv")
+    run(sys.executable, "-m", "venv", folder)
+    _pip(folder, "install", "uv")
+    return folder / "bin/uv"
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory, engine: Engine, host_venv: Path) -> Path:
+    """Return a folder with a wheel of markupsafe, which has a compiled module, for the image's Python."""
+    folder = tmp_path_factory.mktemp("wheels")
+    folder.chmod(0o755)
+    about = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
+    version, machine = engine.run(f'python3 -c "{about}"').stdout.split()
+    wanted = (f"--python-version={version}", f"--platform=manylinux2014_{machine}", "--only-binary=:all:")
+    _pip(host_venv, "download", "--quiet", *wanted, f"--dest={folder}", "markupsafe")
+    return folder
+
+
+def _pip(venv: Path, *arguments: str) -> None:
+    command: list[str | Path] = [
+        venv / "bin/python",
+        "-m",
+        "pip",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
+    done = run(*command, check=False, env=ENVIRONMENT)
+    if done.returncode:
+        missing(f"pip {arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
+
+
+# ---- the table: what the tests with the marker `proves` and the fixture `engine` proved
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "proves(what): what the test proves about the engine on which it runs")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    engine = item.funcargs.get("engine")
+    if isinstance(engine, Engine) and (report.when == "call" or report.failed):
+        report.user_properties += [("proves", (mark.args[0], str(engine))) for mark in item.iter_markers("proves")]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was proved on which engine, as the Markdown table of the README; what was not run is not in it.
+
+    A test that passes for another reason than the usual says so as its property `result`.
+    """
+    table: dict[str, dict[str, str]] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            result = dict(report.user_properties).get("result", "yes") if outcome == "passed" else "FAILED"
+            for what, engine in (value for name, value in report.user_properties if name == "proves"):
+                table.setdefault(what, {})[engine] = result
+    if table:
+        engines = list(dict.fromkeys(engine for row in table.values() for engine in row))
+        terminalreporter.section("what was proved")
+        for cells in (["", *engines], ["---"] * (len(engines) + 1)):
+            terminalreporter.line(f"| {' | '.join(cells)} |")
+        for what, row in table.items():
+            terminalreporter.line(f"| {' | '.join([what, *(row.get(engine, '') for engine in engines)])} |")

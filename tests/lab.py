@@ -1,0 +1,15 @@
+"""What the tests share that need programs from elsewhere: engines, the dev container tools."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+import pytest
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for this reason, or fail it where `.ci/run` promises that nothing is missing."""
+    if os.environ.get("PAUDE_VENV_HOOK_REQUIRE_ENGINES") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

@@ -1,0 +1,471 @@
+"""Writing: whole or not at all, only when it changed, and nothing but a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from paude_venv_hook.errors import OverlayError, WorkspaceError
+from paude_venv_hook.files import mount_points, read_file, write_if_changed
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="a file of Linux's /proc")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Return the path of a file that does not exist, in a folder of its own that does."""
+    folder = tmp_path / "overlays"
+    folder.mkdir()
+    return folder / "overlay.json"
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Let new files and folders be as open as the program asks for."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _refusal(path: Path | str) -> str:
+    with pytest.raises(OverlayError) as caught:
+        write_if_changed(str(path), b"new")
+    return str(caught.value)
+
+
+# ---- What is written
+
+
+def test_a_new_file_and_its_folder_are_private(tmp_path: Path, open_umask: None) -> None:
+    path = tmp_path / "cache" / "overlays" / "overlay.json"
+
+    assert write_if_changed(str(path), b"new")
+
+    assert path.read_bytes() == b"new"
+    assert (_mode(path), _mode(path.parent)) == (0o600, 0o700)
+
+
+def test_a_folder_that_exists_keeps_its_mode(target: Path) -> None:
+    target.parent.chmod(0o755)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert _mode(target.parent) == 0o755
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400])
+def test_a_file_keeps_its_mode_when_it_changes(target: Path, mode: int) -> None:
+    target.write_bytes(b"old")
+    target.chmod(mode)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert (target.read_bytes(), _mode(target)) == (b"new", mode)
+
+
+@pytest.mark.parametrize("data", [b"", b"same", bytes(range(256)) * 1000])
+def test_a_file_that_holds_the_same_is_not_touched(target: Path, data: bytes) -> None:
+    assert write_if_changed(str(target), data)
+    os.utime(target, ns=(1, 1))
+    os.utime(target.parent, ns=(1, 1))
+    before = target.stat()
+
+    assert not write_if_changed(str(target), data)
+
+    after = target.stat()
+    assert (after.st_mtime_ns, after.st_ctime_ns, after.st_ino) == (1, before.st_ctime_ns, before.st_ino)
+    assert target.parent.stat().st_mtime_ns == 1
+
+
+@pytest.mark.parametrize("old", [b"ne", b"new\n", b"", b"New"])
+def test_a_file_that_differs_by_one_byte_is_written(target: Path, old: bytes) -> None:
+    target.write_bytes(old)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_symlink_is_followed_and_stays(target: Path, tmp_path: Path, exists: bool) -> None:
+    real = tmp_path / "elsewhere" / "real.json"
+    real.parent.mkdir()
+    if exists:
+        real.write_bytes(b"old")
+    middle = tmp_path / "middle"
+    middle.symlink_to("elsewhere/real.json")
+    target.symlink_to("../middle")
+
+    assert write_if_changed(str(target), b"new")
+
+    assert (os.readlink(target), os.readlink(middle)) == ("../middle", "elsewhere/real.json")
+    assert real.read_bytes() == b"new"
+    assert os.listdir(real.parent) == ["real.json"]
+    assert not write_if_changed(str(target), b"new")
+
+
+# ---- What is refused, with nothing changed
+
+
+def test_a_directory_is_refused_and_stays(target: Path) -> None:
+    target.mkdir()
+    (target / "kept").touch()
+
+    assert _refusal(target) == f"{target}: exists and is not a regular file; name another one"
+    assert os.listdir(target) == ["kept"]
+
+
+def test_a_fifo_is_refused_at_once_and_stays(target: Path) -> None:
+    os.mkfifo(target)
+
+    assert _refusal(target) == f"{target}: exists and is not a regular file; name another one"
+    assert stat.S_ISFIFO(target.stat().st_mode)
+
+
+def test_a_device_is_refused_and_stays(target: Path) -> None:
+    """The device is a twin of /dev/null: were it the real one, a mistake in the code would cost root the machine's."""
+    real = os.stat(os.devnull)
+    try:
+        os.mknod(target, real.st_mode, real.st_rdev)
+    except PermissionError:
+        pytest.skip("only root may make a device")
+
+    assert _refusal(target) == f"{target}: exists and is not a regular file; name another one"
+    assert stat.S_ISCHR(target.stat().st_mode)
+    assert target.stat().st_rdev == real.st_rdev
+
+
+def test_a_socket_is_refused_and_stays(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(target.parent)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(target.name)
+
+        assert _refusal(target) == f"{target}: exists and is not a regular file; name another one"
+        assert stat.S_ISSOCK(target.stat().st_mode)
+
+
+@pytest.mark.parametrize("below", ["overlay.json", "folder/overlay.json"])
+def test_a_file_in_place_of_the_folder_is_refused_and_stays(target: Path, below: str) -> None:
+    target.write_bytes(b"old")
+
+    assert _refusal(target / below) == f"{target / below}: cannot be written: Not a directory; mend it or use --output"
+    assert target.read_bytes() == b"old"
+
+
+def test_a_symlink_to_itself_is_refused(target: Path) -> None:
+    target.symlink_to(target.name)
+
+    assert _refusal(target) == (
+        f"{target}: cannot be written: Too many levels of symbolic links; mend it or use --output"
+    )
+
+
+@linux
+def test_a_folder_in_which_not_even_root_may_write_is_refused() -> None:
+    assert _refusal("/proc/sys/overlay.json").startswith("/proc/sys/overlay.json: cannot be written: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_in_which_one_may_not_write_is_refused(target: Path) -> None:
+    target.write_bytes(b"old")
+    target.parent.chmod(0o500)
+
+    assert _refusal(target) == f"{target}: cannot be written: Permission denied; mend it or use --output"
+    assert target.read_bytes() == b"old"
+
+
+def test_the_name_in_an_error_is_printable(target: Path) -> None:
+    path = target.parent / "a\nb"
+    path.mkdir()
+
+    assert _refusal(path) == f"{target.parent}/a\\nb: exists and is not a regular file; name another one"
+
+
+def test_what_is_interrupted_leaves_the_old_file_alone(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target.write_bytes(b"old")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)  # ^C while the disk is busy
+
+    with pytest.raises(KeyboardInterrupt):
+        write_if_changed(str(target), b"new")
+    assert target.read_bytes() == b"old"
+    assert os.listdir(target.parent) == [target.name]
+
+
+# ---- Atomicity: other processes, some of which die
+
+LARGE = 512 * 1024
+WRITER = f"""
+import json, os, resource, signal, sys
+from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.files import write_if_changed
+
+def write(number):
+    return write_if_changed(sys.argv[1], json.dumps({{"number": number, "text": "x" * {LARGE}}}).encode())
+
+def limit_file_size():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({LARGE} // 2, {LARGE} // 2))
+"""
+TOO_LARGE = """
+limit_file_size()
+try:
+    write(2)
+except OverlayError as error:
+    sys.exit(str(error))
+"""
+KILLED_IN_THE_WRITE = """
+limit_file_size()
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills it half way through
+write(2)
+"""
+KILLED_BEFORE_THE_REPLACE = """
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write(2)
+"""
+RESTLESS = """
+number, parent = int(sys.argv[2]), os.getppid()
+while os.getppid() == parent:  # a test that is stopped leaves none behind
+    write(number)
+    number += 10
+"""
+BUSY = """
+for number in range(20):
+    write(number * 10 + int(sys.argv[2]))
+"""
+
+
+def _start(code: str, target: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER + code, str(target), *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def _run(code: str, target: Path) -> tuple[int, str]:
+    with _start(code, target) as process:
+        errors = process.communicate()[1]
+    return process.returncode, errors
+
+
+def _number(target: Path) -> int:
+    """Return what stands in the file, after a check that it is whole."""
+    document = json.loads(target.read_bytes())
+    assert document["text"] == "x" * LARGE
+    return int(document["number"])
+
+
+def _assert_that_the_next_writer_cleans_up(target: Path) -> None:
+    assert len(os.listdir(target.parent)) <= 2  # the file, and at most one that a killed writer left behind
+    assert write_if_changed(str(target), b"{}")
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_full_disk_leaves_the_old_file_whole_and_nothing_beside_it(target: Path) -> None:
+    assert _run("write(1)", target) == (0, "")
+
+    code, errors = _run(TOO_LARGE, target)
+
+    assert (code, errors) == (1, f"{target}: cannot be written: File too large; mend it or use --output\n")
+    assert _number(target) == 1
+    assert os.listdir(target.parent) == [target.name]
+
+
+@pytest.mark.parametrize(
+    ("code", "death"),
+    [(KILLED_IN_THE_WRITE, signal.SIGXFSZ), (KILLED_BEFORE_THE_REPLACE, signal.SIGKILL)],
+    ids=["in the write", "before the replace"],
+)
+def test_a_writer_that_is_killed_leaves_the_old_file_whole(target: Path, code: str, death: signal.Signals) -> None:
+    assert _run("write(1)", target) == (0, "")
+
+    for _ in range(2):
+        assert _run(code, target) == (-death, "")
+        assert _number(target) == 1
+    _assert_that_the_next_writer_cleans_up(target)
+
+
+def test_a_reader_sees_only_whole_files_while_writers_run_and_die(target: Path) -> None:
+    assert _run("write(0)", target) == (0, "")
+    writers = [_start(RESTLESS, target, str(writer)) for writer in (1, 2, 3)]
+
+    seen: list[int] = []
+    try:
+        while len(seen) < 100 or len(set(seen)) < 10:
+            seen.append(_number(target))
+            assert [writer.poll() for writer in writers] == [None] * 3
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+
+    assert _number(target) % 10 in (1, 2, 3)
+    _assert_that_the_next_writer_cleans_up(target)
+
+
+def test_writers_at_the_same_time_all_succeed(target: Path) -> None:
+    writers = [_start(BUSY, target, str(writer)) for writer in (1, 2, 3, 4)]
+
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 4
+    assert _number(target) in (191, 192, 193, 194)
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_writer_writes_where_there_are_no_locks(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows, its import fails
+
+    assert write_if_changed(str(target), b"new")
+
+    assert target.read_bytes() == b"new"
+
+
+# ---- What a killed writer, or somebody else, left in the place of the temporary file
+
+
+def _leftover(target: Path) -> Path:
+    """Return the path of the temporary file that a killed writer leaves behind."""
+    _run(KILLED_BEFORE_THE_REPLACE, target)
+    (leftover,) = target.parent.iterdir()
+    return leftover
+
+
+def test_the_mode_of_what_was_left_behind_is_not_taken_over(target: Path) -> None:
+    _leftover(target).chmod(0o666)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert _mode(target) == 0o600
+    assert os.listdir(target.parent) == [target.name]
+
+
+@pytest.mark.parametrize("make_link", [os.symlink, os.link])
+def test_a_link_in_the_place_of_the_temporary_file_does_not_lead_the_writer_astray(
+    target: Path, tmp_path: Path, make_link: Callable[[Path, Path], None]
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    leftover = _leftover(target)
+    leftover.unlink()
+    make_link(victim, leftover)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert (victim.read_bytes(), target.read_bytes()) == (b"precious", b"new")
+    assert not os.path.samefile(victim, target)
+
+
+def test_a_fifo_in_the_place_of_the_temporary_file_does_not_block(target: Path) -> None:
+    leftover = _leftover(target)
+    leftover.unlink()
+    os.mkfifo(leftover)
+
+    assert write_if_changed(str(target), b"new")
+
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_directory_in_the_place_of_the_temporary_file_is_refused(target: Path) -> None:
+    leftover = _leftover(target)
+    leftover.unlink()
+    leftover.mkdir()
+    target.write_bytes(b"old")
+
+    assert _refusal(target).startswith(f"{target}: cannot be written: ")  # Linux and macOS differ on why
+    assert target.read_bytes() == b"old"
+    assert leftover.is_dir()
+
+
+# ---- Reading
+
+
+def test_a_file_is_read(target: Path) -> None:
+    target.write_bytes(b"\xff\n")
+
+    assert read_file(str(target)) == b"\xff\n"
+
+
+def test_where_nothing_is_nothing_is_read(target: Path) -> None:
+    assert read_file(str(target)) is None
+    target.symlink_to("missing")
+    assert read_file(str(target)) is None
+
+
+def test_what_is_no_file_is_not_read(target: Path) -> None:
+    os.mkfifo(target)
+
+    with pytest.raises(OverlayError) as caught:
+        read_file(str(target))
+    assert str(caught.value) == f"{target}: exists and is not a regular file; name another one"
+
+
+# ---- Mount points
+
+
+def test_only_missing_mount_points_are_made(tmp_path: Path) -> None:
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "kept").touch()
+    (tmp_path / "link").symlink_to("venv")
+    os.utime(tmp_path / "venv", ns=(1, 1))
+
+    with mount_points(str(tmp_path / name) for name in ("venv", "link", "new", "new")):
+        pass
+
+    assert sorted(os.listdir(tmp_path)) == ["link", "new", "venv"]
+    assert (os.listdir(tmp_path / "venv"), (tmp_path / "venv").stat().st_mtime_ns) == (["kept"], 1)
+    assert os.listdir(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("missing/.venv", "No such file or directory"),
+        ("file", "File exists"),
+        ("file/.venv", "Not a directory"),
+        ("dangling", "File exists"),
+    ],
+)
+def test_a_mount_point_that_cannot_be_made_is_an_error(tmp_path: Path, path: str, why: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+
+    with pytest.raises(WorkspaceError) as caught, mount_points([str(tmp_path / path)]):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path / path}: the mount point cannot be made: {why}; make it, or use --venv none"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["dangling", "file"]
+
+
+def test_what_fails_removes_the_mount_points_that_it_made(tmp_path: Path) -> None:
+    (tmp_path / "venv").mkdir()
+
+    def fail() -> None:
+        with mount_points(str(tmp_path / name) for name in ("venv", "new", "filled")):
+            (tmp_path / "filled" / "kept").touch()  # by somebody else, meanwhile
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert sorted(os.listdir(tmp_path)) == ["filled", "venv"]
+    assert os.listdir(tmp_path / "filled") == ["kept"]
+
+
+def test_a_mount_point_that_cannot_be_made_takes_back_those_before_it(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError), mount_points([str(tmp_path / "new"), str(tmp_path / "missing" / ".venv")]):
+        pass
+
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,364 @@
+"""The overlay: the document and its schema, where it is, and what a launcher may rely on."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import stat
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from paude_venv_hook import __version__
+from paude_venv_hook.engines import docker_run_args, podman_run_args
+from paude_venv_hook.errors import EngineError, OverlayError
+from paude_venv_hook.files import write_if_changed
+from paude_venv_hook.mounts import Mount
+from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
+from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
+from paude_venv_hook.settings import Settings, Tmpfs
+from strategies import Planned, planned
+
+SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas", "overlay.json").read_text("utf-8"))
+APP = Mount("bind", "/home/me/app", "/workspaces/app")
+AUTO = Settings("auto", "default", Tmpfs(), ())
+PLAN = Plan(
+    (Shadow(".venv", "/home/me/app/.venv", "/workspaces/app/.venv", "venv"),),
+    (Skipped("env", "a symlink to /opt/env, outside of the workspace"),),
+)
+COLON = Plan((Shadow("a:b", "/home/me/app/a:b", "/workspaces/app/a:b", "listed"),))
+NO_COLON = (
+    "/workspaces/app/a:b: Docker has no way to mount a tmpfs on a path with a colon; "
+    "rename the folder, use Podman, or shadow nothing with --venv none"
+)
+DOCKER = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,uid=1000,gid=1001,mode=1777"]
+PODMAN = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,notmpcopyup,mode=1777"]
+
+
+def _document(plan: Plan = PLAN, engine: str = "podman", settings: Settings = AUTO) -> dict[str, Any]:
+    return make_document("/home/me/app", APP, engine, settings, (1000, 1001), plan)
+
+
+def _errors(document: object) -> list[str]:
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+
+
+# ---- The document
+
+
+def test_the_document_is_what_the_schema_describes() -> None:
+    document = _document()
+
+    assert document == {
+        "version": 1,
+        "generator": f"paude-venv-hook {__version__}",
+        "workspaceFolder": "/home/me/app",
+        "workspaceMount": {"source": "/home/me/app", "target": "/workspaces/app"},
+        "engine": "podman",
+        "venv": "auto",
+        "shadows": [
+            {
+                "path": ".venv",
+                "hostPath": "/home/me/app/.venv",
+                "destination": "/workspaces/app/.venv",
+                "why": "venv",
+            }
+        ],
+        "skipped": [{"path": "env", "why": "a symlink to /opt/env, outside of the workspace"}],
+        "runArgs": PODMAN,
+        "engines": {"docker": {"runArgs": DOCKER}, "podman": {"runArgs": PODMAN}},
+    }
+    assert _errors(document) == []
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_nothing_to_shadow_is_an_overlay_without_arguments() -> None:
+    document = make_document("/w", None, "docker", Settings("none", "--venv", Tmpfs(), ()), (0, 0), Plan())
+
+    assert (document["workspaceMount"], document["venv"], document["shadows"]) == (None, "none", [])
+    assert document["runArgs"] == document["engines"]["docker"]["runArgs"] == []
+    assert document["engines"]["podman"]["runArgs"] == []
+    assert _errors(document) == []
+
+
+@pytest.mark.parametrize(("engine", "expected"), [("docker", DOCKER), ("podman", PODMAN)])
+def test_run_args_of_the_document_are_those_of_the_chosen_engine(engine: str, expected: list[str]) -> None:
+    document = _document(engine=engine)
+
+    assert (document["engine"], document["runArgs"]) == (engine, expected)
+
+
+def test_the_size_goes_to_both_engines_and_a_list_is_kept_as_it_was_written() -> None:
+    document = _document(settings=Settings((".venv", "a/b"), "paude.json", Tmpfs("2g", 5, 6), ()))
+
+    assert document["venv"] == [".venv", "a/b"]
+    assert document["engines"] == {
+        "docker": {"runArgs": [DOCKER[0], DOCKER[1] + ",size=2g"]},
+        "podman": {"runArgs": [PODMAN[0], PODMAN[1] + ",size=2g"]},
+    }
+
+
+def test_what_docker_cannot_mount_is_null_and_an_error_for_docker_alone() -> None:
+    document = _document(COLON)
+
+    assert document["engines"]["docker"] == {"runArgs": None, "error": NO_COLON}
+    assert document["runArgs"] == run_args(document, "podman") == podman_run_args(["/workspaces/app/a:b"], None)
+    assert _errors(document) == []
+    with pytest.raises(EngineError) as caught:
+        run_args(document, "docker")
+    assert str(caught.value) == NO_COLON
+
+
+def test_what_the_chosen_engine_cannot_mount_is_refused() -> None:
+    with pytest.raises(EngineError) as caught:
+        _document(COLON, engine="docker")
+    assert str(caught.value) == NO_COLON
+
+
+SETTINGS = st.builds(
+    Settings,
+    st.sampled_from(["auto", "none", (), (".venv",), ("a", "b/c")]),
+    st.just("default"),
+    st.builds(Tmpfs, st.sampled_from([None, "2g", "50%"]), st.none(), st.none()),
+    st.just(()),
+)
+
+
+@hypothesis_settings(deadline=None)
+@given(planned, SETTINGS, st.tuples(st.integers(0, 9), st.integers(0, 9)), st.sampled_from([True, False]))
+def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    arguments: Planned,
+    settings: Settings,
+    owner: tuple[int, int],
+    is_mounted: bool,
+) -> None:
+    _, workspace_folder, mount, _ = arguments
+    plan = make_plan(*arguments)
+
+    def make() -> dict[str, Any]:
+        return make_document(workspace_folder, mount if is_mounted else None, "podman", settings, owner, plan)
+
+    document = make()
+    assert _errors(document) == []
+    assert dump(make()) == dump(document)
+
+    path = str(tmp_path_factory.getbasetemp() / "overlay.json")
+    write_if_changed(path, dump(document))
+    assert load(path) == document
+    destinations = [shadow.destination for shadow in plan.shadows]
+    assert run_args(load(path)) == podman_run_args(destinations, settings.tmpfs.size)
+    if any(":" in destination for destination in destinations):
+        with pytest.raises(EngineError):
+            run_args(document, "docker")
+    else:
+        assert run_args(load(path), "docker") == docker_run_args(destinations, owner, settings.tmpfs.size)
+
+
+def test_the_file_is_utf_8_that_people_can_read() -> None:
+    plan = Plan((Shadow("Grüße 😀", "/w/Grüße 😀", "/w/Grüße 😀", "venv"),))
+
+    data = dump(_document(plan))
+
+    assert '"path": "Grüße 😀"' in data.decode()
+    assert data.endswith(b"\n}\n")
+
+
+# ---- Reading it back
+
+
+def _broken(key: str, value: object) -> dict[str, Any]:
+    """Return a good document in which the item at the path `key` is `value`; without an item if that is `...`."""
+    document = copy.deepcopy(_document())
+    *parents, last = key.split(".")
+    holder = document
+    for parent in parents:
+        holder = holder[parent]
+    holder[last] = value
+    if value is ...:
+        del holder[last]
+    return document
+
+
+NO_VERSION = "has no version number, so it is no overlay; run paude-venv-hook again"
+UNKNOWN = "version: {} is not known here, only 1; use the same release of paude-venv-hook on both sides"
+NO_LIST = "{}: must be a list of text; run paude-venv-hook again"
+NO_VERSIONS: tuple[object, ...] = (..., None, True, "1", 1.5, [1])
+NO_LISTS: tuple[object, ...] = (..., None, "--tmpfs /x", {}, [1], ["--tmpfs", None])
+NO_OBJECTS: tuple[object, ...] = (..., None, [])
+BROKEN: list[tuple[object, str]] = [
+    ([], NO_VERSION),
+    ("overlay", NO_VERSION),
+    (None, NO_VERSION),
+    ({}, NO_VERSION),
+    *((_broken("version", value), NO_VERSION) for value in NO_VERSIONS),
+    *((_broken("version", value), UNKNOWN.format(value)) for value in (2, 0, -1)),
+    *(
+        (_broken(key, value), NO_LIST.format(key))
+        for key in ("runArgs", "engines.docker.runArgs", "engines.podman.runArgs")
+        for value in NO_LISTS
+    ),
+    *(
+        (_broken(key, value), NO_LIST.format(f"engines.{engine}.runArgs"))
+        for key, engine in (("engines", "podman"), ("engines.podman", "podman"), ("engines.docker", "docker"))
+        for value in NO_OBJECTS
+    ),
+    (_broken("engines.docker", {"runArgs": None, "error": None}), NO_LIST.format("engines.docker.runArgs")),
+    (_broken("engines.podman", {"runArgs": None, "error": "no"}), NO_LIST.format("engines.podman.runArgs")),
+]
+
+
+@pytest.mark.parametrize(("document", "problem"), BROKEN)
+def test_what_is_no_overlay_is_refused_by_the_reader_and_by_the_schema(
+    tmp_path: Path, document: object, problem: str
+) -> None:
+    path = tmp_path / "overlay.json"
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(OverlayError) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path}: {problem}"
+    assert _errors(document) != []
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b'{"version": 1', b"{'version': 1}", b"\xff", b'"\xe9"', b"[" * 100_000, b"9" * 5000]
+)
+def test_what_is_not_json_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "overlay.json"
+    path.write_bytes(data)
+
+    with pytest.raises(OverlayError) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path}: is not JSON; run paude-venv-hook again"
+
+
+@pytest.mark.parametrize(
+    ("below", "problem"),
+    [
+        ("missing.json", "there is no overlay; run paude-venv-hook first"),
+        ("no/folder/overlay.json", "there is no overlay; run paude-venv-hook first"),
+        ("file/overlay.json", "cannot be read: Not a directory; mend it"),
+        ("folder", "exists and is not a regular file; name another one"),
+        ("fifo", "exists and is not a regular file; name another one"),
+    ],
+)
+def test_where_no_file_is_there_is_no_overlay(tmp_path: Path, below: str, problem: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+
+    with pytest.raises(OverlayError) as caught:
+        load(str(tmp_path / below))
+    assert str(caught.value) == f"{tmp_path / below}: {problem}"
+
+
+def test_keys_of_a_later_release_are_kept(tmp_path: Path) -> None:
+    document = _document() | {"later": {"a": [1]}}
+    document["engines"]["later"] = {"runArgs": 1}
+    path = tmp_path / "overlay.json"
+    path.write_bytes(dump(document))
+
+    assert load(str(path)) == document
+    assert _errors(document) == []
+
+
+def test_the_arguments_are_a_list_of_the_launchers_own() -> None:
+    document = _document()
+    for engine in (None, "docker", "podman"):
+        run_args(document, engine).append("--rm")
+
+    assert document == _document()
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(EngineError) as caught:
+        run_args(_document(), "nerd\nctl")
+    assert str(caught.value) == "nerd\\nctl: no such engine; use docker or podman"
+
+
+# ---- Where it is
+
+
+def test_a_launcher_finds_the_overlay_by_the_workspace_folder(workspace: Path) -> None:
+    """These are the lines that the module's documentation shows."""
+    write_if_changed(default_path("."), dump(_document()))
+
+    document = load(default_path(str(workspace)))
+
+    assert ["podman", "run", *run_args(document, "podman"), "IMAGE"] == ["podman", "run", *PODMAN, "IMAGE"]
+    path = Path(default_path(str(workspace)))
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("/srv/app", "app-dae668e4084f07b6.json"),
+        ("/srv/app/", "app-dae668e4084f07b6.json"),
+        ("/", "-8a5edab282632443.json"),
+    ],
+)
+def test_the_place_never_changes_for_a_folder(home: Path, folder: str, name: str) -> None:
+    path = Path(default_path(folder))
+
+    assert (path.name, path.parent.name) == (name, "venv-overlays")
+    assert home in path.parents
+
+
+def test_a_symlink_leads_to_the_same_place(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "link").symlink_to("app")
+
+    assert default_path(str(tmp_path / "link")) == default_path(str(tmp_path / "app"))
+    assert default_path(str(tmp_path / "link" / ".." / "app")) == default_path(str(tmp_path / "app"))
+
+
+ODD_NAMES = [
+    *(
+        "app",
+        "App",
+        "a pp",
+        "äpp",
+        "a_pp",
+        "-rf",
+        ".app",
+        "a..b",
+        "a\nb",
+        "a\\b",
+        'a"b',
+        "$HOME",
+        "日本",
+        "😀",
+        "\udcff",
+    ),
+    *("x" * 40, "x" * 41, "x" * 255),
+]
+
+
+def test_each_folder_has_a_place_of_its_own(tmp_path: Path) -> None:
+    folders = [str(tmp_path / above / name) for above in ("1", "2") for name in ODD_NAMES]
+
+    paths = {default_path(folder) for folder in folders}
+
+    assert len(paths) == len(folders)
+    assert {os.path.dirname(path) for path in paths} == {os.path.dirname(default_path(str(tmp_path)))}
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_the_name_of_the_file_is_plain_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    path = default_path(str(tmp_path / name))
+
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,40}-[0-9a-f]{16}\.json", os.path.basename(path))
+    assert write_if_changed(path, b"{}")

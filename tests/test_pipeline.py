@@ -1,0 +1,395 @@
+"""One workspace from its files to its overlay; nothing is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from conftest import MakeVenv
+from layout import fill
+from paude_venv_hook import __version__
+from paude_venv_hook.errors import (
+    DevcontainerError,
+    EngineError,
+    HookError,
+    JsonFileError,
+    SettingsError,
+    UsageError,
+    WorkspaceError,
+)
+from paude_venv_hook.mounts import Mount
+from paude_venv_hook.pipeline import Location, Prepared, check_workspace_folder, locate, prepare
+from paude_venv_hook.plan import Plan, Shadow, Skipped
+
+PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
+
+
+def ready(folder: Path, **flags: Any) -> Prepared:
+    """Prepare the workspace for Podman, and see that its overlay keeps to the schema."""
+    prepared = prepare(str(folder), os.environ, **{"engine": "podman", **flags})
+    schema = json.loads(files("paude_venv_hook").joinpath("schemas/overlay.json").read_bytes())
+    jsonschema.validate(prepared.document, schema)
+    return prepared
+
+
+def configure(folder: Path, **keys: object) -> Path:
+    """Give the folder a devcontainer.json."""
+    return fill(folder, f".devcontainer/devcontainer.json = {json.dumps(keys)}")
+
+
+def destinations(prepared: Prepared) -> dict[str, str]:
+    return {shadow.path: shadow.destination for shadow in prepared.plan.shadows}
+
+
+def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / "env")
+    fill(workspace, ".venv -> /usr", 'paude.json = {"venv-tmpfs": {"size": "2g", "uid": 7, "gid": 8}}')
+    podman = ["--tmpfs", f"{workspace}/env:{PODMAN_OPTIONS},size=2g"]
+    docker = ["--tmpfs", f"{workspace}/env:rw,exec,nosuid,nodev,uid=7,gid=8,mode=1777,size=2g"]
+
+    prepared = ready(workspace)
+
+    assert prepared.document == {
+        "version": 1,
+        "generator": f"paude-venv-hook {__version__}",
+        "workspaceFolder": str(workspace),
+        "workspaceMount": {"source": str(workspace), "target": str(workspace)},
+        "engine": "podman",
+        "venv": "auto",
+        "shadows": [{"path": "env", "hostPath": f"{workspace}/env", "destination": f"{workspace}/env", "why": "venv"}],
+        "skipped": [{"path": ".venv", "why": "a symlink to /usr, outside of the workspace"}],
+        "runArgs": podman,
+        "engines": {"docker": {"runArgs": docker}, "podman": {"runArgs": podman}},
+    }
+    assert (prepared.engine, prepared.engine_why) == ("podman", "--engine")
+    assert prepared.location.why == "no devcontainer.json: the same path as here"
+    assert prepared.messages() == [".venv not shadowed: a symlink to /usr, outside of the workspace"]
+
+
+def test_the_same_workspace_gives_the_same_overlay(workspace: Path, make_venv: MakeVenv) -> None:
+    for name in ("b", "a", ".venv", "ü"):
+        make_venv(workspace / name)
+
+    assert json.dumps(ready(workspace).document) == json.dumps(ready(workspace).document)
+    assert list(destinations(ready(workspace))) == [".venv", "a", "b", "ü"]
+
+
+def test_nothing_is_written(workspace: Path, home: Path) -> None:
+    fill(workspace, "pyproject.toml")
+
+    assert list(destinations(ready(workspace))) == [".venv"]
+    assert os.listdir(workspace) == ["pyproject.toml"]
+    assert os.listdir(home) == []
+
+
+def test_the_owner_in_the_container_is_that_of_the_workspace_folder(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    if os.getuid() == 0:
+        os.chown(workspace, 1234, 1235)
+    owner = os.stat(workspace)
+
+    arguments = ready(workspace, engine="docker").document["runArgs"]
+
+    assert f"uid={owner.st_uid},gid={owner.st_gid}," in arguments[1]
+
+
+def test_with_none_nothing_is_looked_up(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, ".devcontainer.json = not JSON")
+
+    prepared = ready(workspace, venv="none")
+
+    assert prepared.plan == Plan()
+    assert prepared.document["workspaceMount"] is None
+    assert prepared.document["runArgs"] == prepared.document["engines"]["docker"]["runArgs"] == []
+    assert prepared.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "destination", "why"),
+    [
+        ({}, "/workspaces/app/.venv", "default of devcontainer.json"),
+        ({"workspaceFolder": "/elsewhere"}, "/workspaces/app/.venv", "default of devcontainer.json"),
+        (
+            {"workspaceMount": "type=bind,source=${localWorkspaceFolder},target=/src", "workspaceFolder": "/src/a"},
+            "/src/.venv",
+            "workspaceMount in devcontainer.json",
+        ),
+    ],
+)
+def test_the_destination_comes_from_the_workspace_mount(
+    workspace: Path, make_venv: MakeVenv, keys: dict[str, str], destination: str, why: str
+) -> None:
+    make_venv(workspace / ".venv")
+
+    prepared = ready(configure(workspace, **keys))
+
+    assert destinations(prepared) == {".venv": destination}
+    assert prepared.location.why == why
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"workspaceMount": ""}, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"),
+        (
+            {"workspaceMount": "source=data,target=/src,type=volume"},
+            "workspaceMount in devcontainer.json is no bind mount but a volume",
+        ),
+        (
+            {"dockerComposeFile": "compose.yaml"},
+            "the compose files decide what is mounted; use devcontainer-config, or print --format compose",
+        ),
+        ({"workspaceMount": "type=bind,source=/usr,target=/src"}, "/usr is mounted, which does not hold it"),
+    ],
+)
+def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line_says_why(
+    workspace: Path, make_venv: MakeVenv, keys: dict[str, str], why: str
+) -> None:
+    make_venv(workspace / ".venv")
+
+    prepared = ready(configure(workspace, **keys))
+
+    assert prepared.document["runArgs"] == []
+    assert prepared.plan == Plan((), (Skipped(".", why),))
+    assert prepared.messages() == [f"nothing shadowed: {why}"]
+
+
+def test_the_flag_beats_devcontainer_json_whose_own_mounts_still_count(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "env")
+    configure(workspace, dockerComposeFile="compose.yaml", mounts=["type=volume,source=v,target=/srv/app/.venv/"])
+
+    prepared = ready(workspace, container_workspace_folder="//srv/x/../app/")
+
+    assert destinations(prepared) == {"env": "/srv/app/env"}
+    assert prepared.plan.skipped == (Skipped(".venv", "the configuration mounts something on /srv/app/.venv already"),)
+    assert prepared.location.why == "--container-workspace-folder"
+
+
+@pytest.mark.parametrize("folder", ["", "app", "./app", "/", "//", "/..", "/a\n", "/a\udcff"])
+def test_a_container_folder_that_cannot_be_is_a_wrong_command_line(workspace: Path, folder: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ready(workspace, container_workspace_folder=folder)
+
+    shown = folder.encode("unicode_escape").decode()
+    assert str(caught.value) == (
+        f'--container-workspace-folder: "{shown}" cannot hold the workspace; '
+        "write an absolute path below / in the container"
+    )
+
+
+def test_another_devcontainer_json_can_be_named(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    configure(workspace)
+    fill(workspace, "other.json = " + json.dumps({"workspaceMount": f"type=bind,src={workspace},dst=/other"}))
+
+    assert destinations(ready(workspace, config="other.json")) == {".venv": "/other/.venv"}
+    with pytest.raises(JsonFileError) as caught:
+        ready(workspace, config="gone.json")
+    assert str(caught.value) == f"{workspace}/gone.json: cannot be read: No such file or directory; mend or remove it"
+
+
+def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_venv: MakeVenv) -> None:
+    subprocess.run(["git", "init", "-q", str(workspace)], check=True)
+    make_venv(workspace / ".venv")
+    member = fill(configure(workspace / "packages" / "api"), "pyproject.toml")
+
+    prepared = ready(member)
+
+    assert destinations(prepared) == {
+        ".venv": "/workspaces/app/packages/api/.venv",
+        "../../.venv": "/workspaces/app/.venv",
+    }
+    assert prepared.document["workspaceMount"] == {"source": str(workspace), "target": "/workspaces/app"}
+
+
+def test_a_git_root_without_devcontainer_json_is_not_mounted(workspace: Path, make_venv: MakeVenv) -> None:
+    subprocess.run(["git", "init", "-q", str(workspace)], check=True)
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "api" / "env")
+
+    assert destinations(ready(workspace / "api")) == {"env": f"{workspace}/api/env"}
+
+
+def test_a_symlinked_workspace_keeps_its_name_in_the_container_and_is_read_where_it_is(
+    workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    link = workspace.parent / "link"
+    link.symlink_to(workspace)
+
+    assert ready(link).plan.shadows == (Shadow(".venv", f"{workspace}/.venv", f"{link}/.venv", "venv"),)
+    assert destinations(ready(configure(link))) == {".venv": "/workspaces/link/.venv"}
+
+
+def test_a_mount_that_names_its_source_through_a_symlink_holds_the_workspace(
+    workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    (workspace.parent / "link").symlink_to(workspace.parent)
+    configure(workspace, workspaceMount=f"type=bind,source={workspace.parent}/link,target=/src")
+
+    assert destinations(ready(workspace)) == {".venv": "/src/app/.venv"}
+
+
+def test_where_only_a_folder_of_the_workspace_is_mounted_its_venvs_are_shadowed(
+    workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "api" / ".venv")
+    configure(workspace, workspaceMount=f"type=bind,source={workspace}/api,target=/src")
+
+    prepared = ready(workspace)
+
+    assert destinations(prepared) == {"api/.venv": "/src/.venv"}
+    assert prepared.messages() == [f".venv not shadowed: not inside of {workspace}/api, the folder that is mounted"]
+
+
+def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, "api/", 'paude.json = {"venv": ["api/.venv", "./.tox", ".tox/py", "no/env", "api/.venv"]}')
+
+    prepared = ready(workspace)
+
+    assert destinations(prepared) == {"api/.venv": f"{workspace}/api/.venv", ".tox": f"{workspace}/.tox"}
+    assert prepared.plan.skipped == (
+        Skipped(".tox/py", ".tox does not exist, so there is no place for a mount point"),
+        Skipped("no/env", "no does not exist, so there is no place for a mount point"),
+    )
+    assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
+
+
+def test_the_place_of_a_wrong_list_entry_is_named(workspace: Path) -> None:
+    fill(workspace, 'paude.json = {"venv": ["env", "file"]}', "file")
+
+    with pytest.raises(SettingsError) as caught:
+        ready(workspace)
+
+    assert str(caught.value) == (f'{workspace}/paude.json: venv[1]: "file" is a file; only a directory can be shadowed')
+
+
+def test_an_absolute_symlink_holds_where_the_container_has_the_same_path(workspace: Path) -> None:
+    fill(workspace, "envs/main/", f".venv -> {workspace}/envs/main")
+
+    assert destinations(ready(workspace)) == {".venv": f"{workspace}/envs/main"}
+    assert destinations(ready(configure(workspace))) == {}
+
+
+def test_warnings_of_settings_and_detection_come_before_what_is_skipped(workspace: Path) -> None:
+    fill(workspace, "pyvenv.cfg", ".venv -> gone", 'paude.json = {"venvs": []}')
+
+    assert ready(workspace).messages() == [
+        f'{workspace}/paude.json: key "venvs" is not known here (did you mean "venv"?)',
+        "the workspace folder itself is a venv, which cannot be shadowed: it holds the source",
+        ".venv not shadowed: a symlink to gone, which does not exist or loops",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system of macOS takes only UTF-8")
+def test_a_venv_whose_name_is_not_utf8_is_skipped_in_an_overlay_that_can_be_written(
+    workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(Path(os.fsdecode(os.fsencode(workspace) + b"/v\xff")))
+
+    prepared = ready(workspace)
+
+    assert prepared.document["skipped"] == [
+        {"path": r"v\udcff", "why": "no engine can mount on such a name; rename the directory"}
+    ]
+    json.dumps(prepared.document, ensure_ascii=False).encode()
+
+
+def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / "a:b")
+    message = (
+        f"{workspace}/a:b: Docker has no way to mount a tmpfs on a path with a colon; "
+        "rename the folder, use Podman, or shadow nothing with --venv none"
+    )
+
+    document = ready(workspace).document
+
+    assert document["engines"]["docker"] == {"runArgs": None, "error": message}
+    assert document["runArgs"][0] == "--mount"
+    with pytest.raises(EngineError) as caught:
+        ready(workspace, engine="docker")
+    assert str(caught.value) == message
+
+
+def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, ".devcontainer.json = not JSON")
+    mount = Mount("bind", str(workspace), "/app")
+
+    prepared = ready(workspace, location=Location(mount, "the command line"))
+
+    assert destinations(prepared) == {".venv": "/app/.venv"}
+    assert prepared.location.why == "the command line"
+
+
+@pytest.mark.parametrize("mount", [Mount("bind", "/", "/a\udcff"), Mount("bind", "/a\udcff", "/")])
+def test_a_mount_that_no_engine_makes_as_it_is_written_is_refused(workspace: Path, mount: Mount) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        ready(workspace, location=Location(mount, "the command line"))
+
+    assert str(caught.value) == r"/a\udcff: no engine can mount a path with such characters; rename the folder"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone", "{tmp}/gone: does not exist; name the workspace folder with --workspace-folder"),
+        ("file", "{tmp}/file: is not a directory; name the workspace folder with --workspace-folder"),
+        ("dangling", "{tmp}/dangling: is not a directory; name the workspace folder with --workspace-folder"),
+        ("a\nb", r"{tmp}/a\nb: no engine can mount a path with such characters; rename the folder"),
+        ("a\udcffb", r"{tmp}/a\udcffb: no engine can mount a path with such characters; rename the folder"),
+    ],
+)
+def test_what_cannot_be_a_workspace_folder_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    fill(tmp_path, "file", "dangling -> gone", "a\nb/")
+
+    with pytest.raises(WorkspaceError) as caught:
+        check_workspace_folder(f"{tmp_path}/{name}")
+
+    assert str(caught.value) == message.format(tmp=tmp_path)
+
+
+def test_a_workspace_folder_is_made_absolute_with_its_symlinks_kept(tmp_path: Path, workspace: Path) -> None:
+    (tmp_path / "link").symlink_to(workspace)
+
+    assert check_workspace_folder(".") == str(workspace)
+    assert check_workspace_folder("../link/") == f"{tmp_path}/link"
+
+
+def test_a_path_of_windows_has_no_place_in_a_container_unless_it_is_said() -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        locate("C:\\app", None, None, {})
+
+    assert str(caught.value) == (
+        "C:\\app: is no path in a container; say where it is with --container-workspace-folder"
+    )
+    assert locate("C:\\app", "/app", None, {}).mount == Mount("bind", "C:\\app", "/app")
+
+
+@pytest.mark.parametrize(
+    ("entries", "error"),
+    [
+        (["paude.json = ["], JsonFileError),
+        (['paude.json = {"venv": 1}'], SettingsError),
+        ([".devcontainer.json = ["], JsonFileError),
+        (['.devcontainer.json = {"runArgs": 1}'], DevcontainerError),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_an_error_of_its_kind(
+    workspace: Path, entries: list[str], error: type[HookError]
+) -> None:
+    with pytest.raises(error):
+        ready(fill(workspace, *entries))

@@ -1,0 +1,161 @@
+"""Real processes: which modules each command loads, and above all which it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from layout import fill
+from paude_venv_hook import __version__
+
+DUMP = "import sys; from paude_venv_hook.cli import main; main(sys.argv[1:]); print('', *sys.modules, file=sys.stderr)"
+# What takes time to load, or is for few workspaces only.
+HEAVY = {
+    "argparse",
+    "asyncio",
+    "csv",
+    "dataclasses",
+    "difflib",
+    "hypothesis",
+    "importlib.metadata",
+    "importlib.resources",
+    "inspect",
+    "json5",
+    "logging",
+    "pathlib",
+    "platformdirs",
+    "shlex",
+    "shutil",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "textwrap",
+    "traceback",
+    "typing",
+    "urllib.parse",
+    "paude_venv_hook.arguments",
+    "paude_venv_hook.launch",
+    "paude_venv_hook.status",
+    "paude_venv_hook.verify",
+    "paude_venv_hook.wrapper",
+}
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says where the folders are")
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Return the modules that a command loads, without those that any process of this interpreter has."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # coverage loads many
+
+    def run(code: str) -> set[str]:
+        words = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=environ)
+        return set(done.stderr.splitlines()[-1].split())
+
+    return run(DUMP) - run("import sys; print('', *sys.modules, file=sys.stderr)")
+
+
+@pytest.fixture
+def podman(programs: Callable[[str, str], Path]) -> Path:
+    """Let Podman be what is found on PATH."""
+    return programs("podman", "exit 1")
+
+
+@on_linux
+@pytest.mark.usefixtures("podman")
+@pytest.mark.parametrize("arguments", [[], ["run"]])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([".venv/pyvenv.cfg", "env -> .venv"], id="venvs"),
+        pytest.param(['paude.json = {"venv": [".venv"], "venv-tmpfs": {"size": "2g"}}'], id="strict JSON"),
+        pytest.param(['paude.json = {// a comment\n "venv": "auto", /* and */ }'], id="comments and trailing commas"),
+        pytest.param(
+            ['.devcontainer.json = {// a comment\n "runArgs": ["-v", "/a:/b"], "mounts": ["source=v,target=/c"],}'],
+            id="a devcontainer.json",
+        ),
+        pytest.param(
+            [".devcontainer.json = {}", ".git/HEAD = ref: refs/heads/x", ".git/config", ".git/objects/", ".git/refs/"],
+            id="a git repository",
+        ),
+    ],
+)
+def test_the_run_of_every_launch_loads_nothing_heavy(workspace: Path, entries: list[str], arguments: list[str]) -> None:
+    fill(workspace, "pyproject.toml", *entries)
+
+    assert loaded(*arguments) & HEAVY == set()
+
+
+@on_linux
+@pytest.mark.usefixtures("podman")
+def test_json5_is_loaded_for_a_paude_json_that_needs_it(workspace: Path) -> None:
+    fill(workspace, "paude.json = {venv: 'auto'}")
+
+    assert "json5" in loaded()
+
+
+@on_linux
+def test_a_docker_that_may_be_podman_is_asked_and_a_program_that_is_not_is_not(
+    workspace: Path, programs: Callable[[str, str], Path]
+) -> None:
+    docker = programs("docker", "echo Docker version 28")
+
+    assert "subprocess" in loaded("--workspace-folder", str(workspace))
+    docker.write_bytes(b"\x7fELF")
+    assert "subprocess" not in loaded("--workspace-folder", str(workspace))
+
+
+@on_linux
+@pytest.mark.usefixtures("podman")
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--quiet"], set()),
+        (["print"], {"shlex"}),
+        (["print", "--format", "nul"], set()),
+        (["status"], {"textwrap", "paude_venv_hook.status"}),
+        (["status", "--json"], {"textwrap", "paude_venv_hook.status"}),
+        (["path"], set()),
+    ],
+)
+def test_a_command_with_flags_loads_the_parser_and_what_it_uses(
+    workspace: Path, arguments: list[str], allowed: set[str]
+) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", 'paude.json = {"venv": "auto",}')
+
+    assert loaded(*arguments) & HEAVY == (loaded("--version") & HEAVY) | allowed
+
+
+def test_the_parser_is_all_that_version_needs(workspace: Path) -> None:
+    modules = loaded("--version")
+
+    assert modules & HEAVY <= {"argparse", "shutil", "paude_venv_hook.arguments"}
+    assert not modules & {"json", "hashlib", "paude_venv_hook.pipeline", "paude_venv_hook.settings"}
+    assert os.listdir(workspace) == []
+
+
+def test_schema_looks_at_no_workspace(workspace: Path) -> None:
+    modules = loaded("schema", "overlay")
+
+    assert not modules & {"json5", "platformdirs", "subprocess", "hashlib", "paude_venv_hook.pipeline"}
+    assert os.listdir(workspace) == []
+
+
+def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, cwd=workspace)
+    failed = subprocess.run([*command, "no-such"], capture_output=True, text=True, check=False, cwd=workspace)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"paude-venv-hook {__version__}\n", "")
+    assert failed.returncode == 2
+
+
+def test_importing_the_package_loads_nothing_else(workspace: Path) -> None:
+    code = "import sys; before = set(sys.modules); import paude_venv_hook; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=workspace)
+
+    assert done.stdout.split() == ["paude_venv_hook"]

@@ -1,0 +1,175 @@
+"""Whatever a repository holds, a run ends in an overlay that keeps the promises, or in one line and exit code 1."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import posixpath
+import re
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from paude_venv_hook.cli import main
+
+SCHEMA = json.loads((files("paude_venv_hook") / "schemas" / "overlay.json").read_text())
+NAMES = st.one_of(
+    st.sampled_from([".venv", "venv", "env", "a", "b", ".tox", "-v", "--privileged", "a,b", "a:b", 'q"', "$x",
+                     "${localEnv:PATH}", "x\n-v", " ", "a b", "é", "\udcff", "=", "%", "~", "..x"]),
+    st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=6),
+).filter(lambda name: name not in (".", ".."))  # fmt: skip
+PATHS = st.lists(st.one_of(NAMES, st.sampled_from(["..", ".", ""])), max_size=3).map("/".join)
+TARGETS = st.one_of(PATHS.map(lambda path: "/" + path), PATHS)
+TRASH = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), PATHS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+    max_leaves=4,
+)
+PLAIN = st.lists(st.sampled_from([".venv", "venv", "env", "a", "b", "a,b", "a:b", "$x", "-v"]), min_size=1).map(
+    "/".join
+)
+VENV = st.one_of(
+    st.just("auto"), st.lists(PLAIN, max_size=4), st.sampled_from(["none", "Auto"]), st.lists(PATHS), TRASH
+)
+SIZES = st.sampled_from(["2g", "50%", "0", "1z", ",exec"])
+TMPFS = st.one_of(
+    st.fixed_dictionaries(
+        {}, optional={"size": st.sampled_from(["2g", "50%", "0", "1z", ",exec"]), "uid": st.integers()}
+    ),
+    TRASH,
+)
+PAUDE = st.one_of(
+    st.just('{"venv": "auto"}'),
+    st.lists(PLAIN, max_size=4).map(lambda names: json.dumps({"venv": names})),
+    st.fixed_dictionaries({}, optional={"venv": VENV, "venv-tmpfs": TMPFS, "vnev": TRASH}).map(json.dumps),
+    TRASH.map(json.dumps),
+    st.text(max_size=20),
+)
+SOURCES = st.one_of(st.sampled_from([".", "${localWorkspaceFolder}", "..", "sub"]), PATHS)
+MOUNT = st.builds("type={},source={},target={}".format, st.sampled_from(["bind", "volume"]), SOURCES, TARGETS)
+RUN_ARGS = st.one_of(st.sampled_from(["-v", "--mount", "--tmpfs"]), TARGETS, MOUNT)
+CONFIG = st.fixed_dictionaries(
+    {},
+    optional={
+        "workspaceFolder": st.one_of(TARGETS, TRASH),
+        "workspaceMount": st.one_of(MOUNT, TRASH),
+        "mounts": st.one_of(st.lists(MOUNT, max_size=2), TRASH),
+        "runArgs": st.one_of(st.lists(RUN_ARGS, max_size=4), TRASH),
+        "dockerComposeFile": TRASH,
+    },
+)  # fmt: skip
+DEVCONTAINER = st.one_of(
+    st.just("{}"),
+    PLAIN.map(lambda path: json.dumps({"workspaceMount": f"type=bind,source=.,target=/w/{path}"})),
+    st.lists(MOUNT, max_size=2).map(lambda mounts: json.dumps({"mounts": mounts})),
+    CONFIG.map(json.dumps),
+    st.text(max_size=20),
+)
+# What stands at a name: a venv, a folder, a file, an empty folder that looks like a project, or a link to a path.
+ENTRIES = st.dictionaries(NAMES, st.one_of(st.sampled_from(["venv", "folder", "file", "nested"]), PATHS), max_size=5)
+
+
+def fill(folder: Path, entries: dict[str, str], files: dict[str, str | None]) -> None:
+    for name, kind in entries.items():
+        path = folder / name
+        with contextlib.suppress(OSError):  # a name that is too long, or not UTF-8 where that matters
+            if kind == "file":
+                path.write_text("venv")
+            elif kind in ("venv", "folder", "nested"):
+                path.mkdir()
+                if kind == "venv":
+                    (path / "pyvenv.cfg").touch()
+                elif kind == "nested":
+                    (path / ".venv").mkdir()
+            else:
+                path.symlink_to(kind or ".")
+    for file, text in files.items():
+        if text is not None:
+            with contextlib.suppress(OSError):
+                (folder / file).write_text(text, encoding="utf-8", errors="surrogatepass")
+
+
+def run(*arguments: str) -> tuple[int, bytes, str]:
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    buffer = out.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return code, buffer.getvalue(), err.getvalue()
+
+
+def check_promises(overlay: dict[str, Any], folder: Path) -> None:
+    jsonschema.validate(overlay, SCHEMA)
+    mount = overlay["workspaceMount"]
+    destinations = [shadow["destination"] for shadow in overlay["shadows"]]
+    for shadow in overlay["shadows"]:
+        destination, host = shadow["destination"], Path(shadow["hostPath"])
+        target = posixpath.normpath(mount["target"])
+        assert destination == posixpath.normpath(destination)
+        assert destination.startswith(target.rstrip("/") + "/")
+        assert not folder.is_relative_to(host)
+        assert host.is_relative_to(os.path.realpath(mount["source"]))
+        asked = isinstance(overlay["venv"], list) and shadow["path"] in overlay["venv"]
+        assert asked or host.is_dir() or shadow["why"] == "reserved"
+    assert not any(a != b and a.startswith(b + "/") for a in destinations for b in destinations)
+    assert len(set(destinations)) == len(destinations)
+    for arguments in (overlay["engines"]["docker"]["runArgs"] or [], overlay["engines"]["podman"]["runArgs"]):
+        assert set(arguments[::2]) <= {"--tmpfs", "--mount"}
+        for value, destination in zip(arguments[1::2], destinations, strict=False):
+            assert value.startswith((f"{destination}:rw,exec,", "type=tmpfs,"))
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    entries=ENTRIES, paude=st.none() | PAUDE, devcontainer=st.none() | DEVCONTAINER, project=st.booleans(), name=NAMES
+)
+def test_every_run_ends_in_an_overlay_or_in_one_line(
+    entries: dict[str, str], paude: str | None, devcontainer: str | None, name: str, *, project: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(os.path.realpath(top)) / name
+        with contextlib.suppress(OSError):
+            folder.mkdir()
+        if not folder.is_dir():
+            return
+        fill(folder, entries, {"paude.json": paude, ".devcontainer.json": devcontainer,
+                               "setup.py": "" if project else None})  # fmt: skip
+        before = sorted(folder.rglob("*"))
+        arguments = ("print", "--format", "json", "--engine", "podman", "--workspace-folder", str(folder))
+
+        code, out, err = run(*arguments)
+
+        event(f"exit code {code}")
+        assert code in (0, 1)
+        assert sorted(folder.rglob("*")) == before
+        if code == 1:
+            assert out == b""
+            assert re.fullmatch(r"paude-venv-hook: error\[[a-z-]+\]: .+\n", err)
+            return
+        assert all(re.fullmatch(r"paude-venv-hook: warning: .+", line) for line in err.splitlines())
+        overlay = json.loads(out)
+        event(f"{len(overlay['shadows'])} shadows")
+        check_promises(overlay, folder)
+        assert run(*arguments) == (code, out, err)
+
+
+@pytest.mark.parametrize("command", ["run", "print", "status", "path", "devcontainer-config"])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    words=st.lists(
+        st.one_of(st.sampled_from(["--engine", "--venv", "--config", "--output", "--quiet", "-h"]), st.text(max_size=5))
+    )
+)
+def test_no_command_line_ends_in_a_traceback(workspace: Path, command: str, words: list[str]) -> None:
+    code, _, err = run(command, *words)
+
+    assert code in (0, 1, 2)
+    assert "bug:" not in err

@@ -1,0 +1,159 @@
+"""The built distributions: what is in them, and that the wheel works where the source is not."""
+
+from __future__ import annotations
+
+import email
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pytest
+
+from paude_venv_hook import __version__
+
+ROOT = Path(__file__).parents[1]
+NAME = f"paude_venv_hook-{__version__}"
+
+# The whole wheel. What is added to the package is added here.
+PACKAGE = """
+    __init__.py __main__.py arguments.py cli.py commandline.py compose.py detection.py devcontainer.py
+    engine_choice.py engines.py errors.py files.py folders.py jsonfile.py launch.py mounts.py oci.py overlay.py
+    override.py pipeline.py plan.py podman_hook.py programs.py py.typed settings.py status.py templates.py text.py
+    verify.py wrapper.py
+    schemas/overlay.json schemas/paude.json
+"""
+DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
+SDIST_FILES = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+SDIST_FOLDERS = {"hook", "templates", "tests"}
+SCRIPTS = ("paude-venv-docker", "paude-venv-hook", "paude-venv-podman")
+
+
+class Built(NamedTuple):
+    """The two distributions, and an environment in which nothing of this one's user or source is seen."""
+
+    sdist: Path
+    wheel: Path
+    environ: dict[str, str]
+
+    def run(self, *command: str | Path) -> str:
+        """Return what a command prints, which has to succeed."""
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=False, cwd=self.wheel.parent, env=self.environ
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build both, without a network, with the backend that is installed."""
+    for name in ("build", "hatchling"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    folder, home = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("home")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_", "COV"))}
+    built = Built(
+        folder / f"{NAME}.tar.gz",
+        folder / f"{NAME}-py3-none-any.whl",
+        {**environ, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+    built.run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    return built
+
+
+@pytest.fixture(scope="module")
+def metadata(built: Built) -> Message:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        return email.message_from_string(wheel.read(f"{NAME}.dist-info/METADATA").decode())
+
+
+@pytest.fixture(scope="module")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the programs of an environment that holds the wheel and nothing else."""
+    pytest.importorskip("pip", reason="pip is not installed")
+    venv = tmp_path_factory.mktemp("fresh") / "venv"
+    built.run(sys.executable, "-m", "venv", "--without-pip", venv)
+    built.run(sys.executable, "-m", "pip", "--python", venv, "install", "--no-deps", "--no-index", built.wheel)
+    return venv / ("Scripts" if os.name == "nt" else "bin")
+
+
+def test_nothing_else_is_built(built: Built) -> None:
+    assert sorted(built.wheel.parent.iterdir()) == sorted([built.sdist, built.wheel])
+
+
+def test_the_wheel_holds_exactly_the_package(built: Built) -> None:
+    expected = [f"paude_venv_hook/{name}" for name in PACKAGE.split()]
+    expected += [f"{NAME}.dist-info/{name}" for name in DIST_INFO.split()]
+
+    assert sorted(zipfile.ZipFile(built.wheel).namelist()) == sorted(expected)
+
+
+def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) -> None:
+    with tarfile.open(built.sdist) as sdist:
+        names = [PurePosixPath(name) for name in sdist.getnames()]
+    inside = [name.relative_to(NAME) for name in names]
+
+    assert {str(name) for name in inside if len(name.parts) == 1} == SDIST_FILES
+    assert {name.parts[0] for name in inside if len(name.parts) > 1} <= SDIST_FOLDERS
+    assert {f"hook/paude_venv_hook/{name}" for name in PACKAGE.split()} == {
+        str(name) for name in inside if name.parts[0] == "hook"
+    }
+    assert PurePosixPath("tests/conftest.py") in inside
+    assert not [name for name in inside if {"__pycache__", ".venv", ".git"} & set(name.parts)]
+
+
+def test_the_wheel_made_of_the_sdist_has_the_files_of_the_source(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        for name in PACKAGE.split():
+            assert wheel.read(f"paude_venv_hook/{name}") == (ROOT / "hook" / "paude_venv_hook" / name).read_bytes()
+
+
+def test_only_json5_and_platformdirs_are_required(metadata: Message) -> None:
+    required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+
+    assert required == ["json5>=0.12", "platformdirs>=4"]
+    assert metadata["Requires-Python"] == ">=3.10"
+
+
+def test_the_metadata_is_complete(metadata: Message) -> None:
+    assert (metadata["Name"], metadata["Version"]) == ("paude-venv-hook", __version__)
+    assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_installed_program_is_the_wheels(built: Built, installed: Path) -> None:
+    code = "import paude_venv_hook; print(paude_venv_hook.__file__)"
+
+    assert Path(built.run(installed / "python", "-c", code).strip()).is_relative_to(installed.parent)
+    assert built.run(installed / "paude-venv-hook", "--version") == f"paude-venv-hook {__version__}\n"
+    assert built.run(installed / "python", "-m", "paude_venv_hook", "--version") == f"paude-venv-hook {__version__}\n"
+    assert sorted(path.name for path in installed.glob("paude-*")) == list(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", ["overlay", "paude"])
+def test_the_installed_program_has_its_schemas(built: Built, installed: Path, name: str) -> None:
+    source = ROOT / "hook" / "paude_venv_hook" / "schemas" / f"{name}.json"
+
+    assert built.run(installed / "paude-venv-hook", "schema", name) == source.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs is needed, which is not installed here")
+def test_the_installed_program_writes_an_overlay_without_what_it_requires(
+    built: Built, installed: Path, workspace: Path
+) -> None:
+    (workspace / ".venv").mkdir()
+    (workspace / ".venv" / "pyvenv.cfg").touch()
+    flags = ("--workspace-folder", workspace, "--engine", "podman")
+
+    path = Path(built.run(installed / "paude-venv-hook", "path", "--workspace-folder", workspace).strip())
+    built.run(installed / "paude-venv-hook", *flags)
+
+    assert path.is_relative_to(built.environ["HOME"])
+    assert path.read_text(encoding="utf-8") == built.run(
+        installed / "paude-venv-hook", "print", "--format", "json", *flags
+    )
