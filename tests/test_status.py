@@ -207,14 +207,14 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             {},
             """\
             workspace  /home/me/app
-            mount      none (the compose files decide what is mounted; say where with
-                       --container-workspace-folder)
+            mount      none (the compose files decide what is mounted; use
+                       devcontainer-config, or print --format compose)
             venv       auto (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
-            .  skipped  the compose files decide what is mounted; say where with
-                        --container-workspace-folder
+            .  skipped  the compose files decide what is mounted; use
+                        devcontainer-config, or print --format compose
             """,
             id="compose",
         ),

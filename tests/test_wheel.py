@@ -19,7 +19,7 @@ from paude_venv_hook import __version__
 ROOT = Path(__file__).parents[1]
 NAME = f"paude_venv_hook-{__version__}"
 
-# The whole wheel. What is added to the package is added here.
+# The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
     __init__.py __main__.py arguments.py cli.py commandline.py compose.py detection.py devcontainer.py
     engine_choice.py engines.py errors.py files.py folders.py jsonfile.py launch.py mounts.py oci.py overlay.py
@@ -27,6 +27,25 @@ PACKAGE = """
     verify.py wrapper.py
     schemas/overlay.json schemas/paude.json
 """
+IN_EACH_TEMPLATE = """
+    .devcontainer/devcontainer.json .gitignore README.md devcontainer-template.json paude.json pyproject.toml
+"""
+WORDCOUNT = "src/wordcount/__init__.py tests/test_wordcount.py"
+TEMPLATES = {
+    "hatch": f"{WORDCOUNT} hatch.toml",
+    "monorepo": """
+        legacy/pyproject.toml legacy/src/legacy/__init__.py legacy/tests/test_legacy.py
+        packages/report/pyproject.toml packages/report/src/report/__init__.py packages/report/tests/test_report.py
+        packages/wordcount/pyproject.toml packages/wordcount/src/wordcount/__init__.py
+        packages/wordcount/tests/test_wordcount.py
+    """,
+    "pdm": WORDCOUNT,
+    "pip": f"{WORDCOUNT} requirements.txt",
+    "pipenv": f"{WORDCOUNT} Pipfile",
+    "poetry": f"{WORDCOUNT} poetry.toml",
+    "uv": WORDCOUNT,
+}
+TEMPLATE_FILES = [f"{name}/{file}" for name, own in TEMPLATES.items() for file in (IN_EACH_TEMPLATE + own).split()]
 DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
 SDIST_FILES = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
 SDIST_FOLDERS = {"hook", "templates", "tests"}
@@ -87,6 +106,7 @@ def test_nothing_else_is_built(built: Built) -> None:
 
 def test_the_wheel_holds_exactly_the_package(built: Built) -> None:
     expected = [f"paude_venv_hook/{name}" for name in PACKAGE.split()]
+    expected += [f"paude_venv_hook/templates/{name}" for name in TEMPLATE_FILES]
     expected += [f"{NAME}.dist-info/{name}" for name in DIST_INFO.split()]
 
     assert sorted(zipfile.ZipFile(built.wheel).namelist()) == sorted(expected)
@@ -102,6 +122,9 @@ def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) ->
     assert {f"hook/paude_venv_hook/{name}" for name in PACKAGE.split()} == {
         str(name) for name in inside if name.parts[0] == "hook"
     }
+    assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "publish"]} == {
+        str(name) for name in inside if name.parts[0] == "templates"
+    }
     assert PurePosixPath("tests/conftest.py") in inside
     assert not [name for name in inside if {"__pycache__", ".venv", ".git"} & set(name.parts)]
 
@@ -110,6 +133,8 @@ def test_the_wheel_made_of_the_sdist_has_the_files_of_the_source(built: Built) -
     with zipfile.ZipFile(built.wheel) as wheel:
         for name in PACKAGE.split():
             assert wheel.read(f"paude_venv_hook/{name}") == (ROOT / "hook" / "paude_venv_hook" / name).read_bytes()
+        for name in TEMPLATE_FILES:
+            assert wheel.read(f"paude_venv_hook/templates/{name}") == (ROOT / "templates" / name).read_bytes()
 
 
 def test_only_json5_and_platformdirs_are_required(metadata: Message) -> None:
