@@ -213,8 +213,8 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
-            .  skipped  the compose files decide what is mounted; use
-                        devcontainer-config, or print --format compose
+            .  skipped  the compose files decide what is mounted; use devcontainer-config,
+                        or print --format compose
             """,
             id="compose",
         ),
