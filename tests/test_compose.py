@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from conftest import MakeVenv
 from layout import fill
+from paude_venv_hook.cli import main
 from paude_venv_hook.compose import (
     Project,
     add_compose_file,
@@ -29,6 +30,7 @@ from paude_venv_hook.compose import (
 from paude_venv_hook.engines import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
 from paude_venv_hook.mounts import Mount
+from paude_venv_hook.overlay import default_path
 
 Programs = Callable[[str, str], Path]
 
@@ -564,3 +566,50 @@ def test_a_variable_that_names_no_engine_is_refused(programs: Programs) -> None:
     assert str(error.value) == (
         'PAUDE_VENV_ENGINE: "dokcer" is no engine (did you mean "docker"?); use auto, docker or podman'
     )
+
+
+# ---- as commands
+
+
+def test_print_shows_the_compose_file(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose(_bind(workspace, "/code"), _bind(workspace, "/too"))
+    flags = ["--format", "compose", "--service", "app", "--target", "/given", "--engine", "podman"]
+
+    assert main(["print", *flags]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out) == {"services": {"app": {"tmpfs": [f"/given/.venv:{PODMAN}"]}}}
+    assert err == (
+        "paude-venv-hook: warning: /code is the workspace too, where nothing is shadowed\n"
+        "paude-venv-hook: warning: /too is the workspace too, where nothing is shadowed\n"
+    )
+
+
+def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["print", "--format", "compose", "--target", "/code"]) == 2
+
+    assert capfd.readouterr() == (
+        "",
+        "paude-venv-hook: error[usage]: --service: needed, since no devcontainer.json names it; "
+        "say which service has the workspace\n",
+    )
+
+
+def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
+    workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code", "name": "x"}
+    fill(workspace, "pyproject.toml", f".devcontainer/devcontainer.json = {json.dumps(base)}")
+    compose(_bind(workspace, "/code"))
+
+    assert main(["devcontainer-config", "--engine", "podman"]) == 0
+
+    out, err = capfd.readouterr()
+    added = default_path(str(workspace)).replace(".json", ".compose.json")
+    assert json.loads(out) == {**base, "dockerComposeFile": [str(workspace / "c.yml"), added]}
+    assert json.loads(Path(added).read_bytes()) == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
+    assert os.listdir(workspace / ".venv") == []  # the mount point is the user's, and made before the engine makes it
+    assert err == ""

@@ -99,3 +99,12 @@ def test_an_argument_that_the_tools_would_change_is_refused(
         f"paude-venv-hook: error[devcontainer]: type=tmpfs,{podman},notmpcopyup,exec,tmpfs-mode=1777: "
         "holds what devcontainer.json replaces; rename the folder\n"
     )
+
+
+def test_a_number_that_json_has_not_is_refused(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (app / ".devcontainer.json").write_text('{"image": "x", "hostRequirements": {"cpus": Infinity}}')
+
+    assert main(["devcontainer-config"]) == 1
+
+    message = f"{app}/.devcontainer.json: holds a number that JSON cannot write; remove it"
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[devcontainer]: {message}\n")
