@@ -27,7 +27,7 @@ from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
 from paude_venv_hook.settings import Settings, Tmpfs
 from strategies import Planned, planned
 
-SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas", "overlay.json").read_text("utf-8"))
+SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas/overlay.json").read_text("utf-8"))
 APP = Mount("bind", "/home/me/app", "/workspaces/app")
 AUTO = Settings("auto", "default", Tmpfs(), ())
 PLAN = Plan(

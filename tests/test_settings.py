@@ -356,7 +356,7 @@ def test_what_no_engine_can_mount_is_told_apart(name: str, control: bool, utf8: 
 
 # ---- The schema says the same
 
-SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas", "paude.json").read_text("utf-8"))
+SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas/paude.json").read_text("utf-8"))
 
 
 def _agree(folder: Path, document: dict[str, Any]) -> bool:
