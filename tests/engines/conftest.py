@@ -178,6 +178,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     table: dict[str, dict[str, str]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
+            if isinstance(report, pytest.CollectReport):
+                continue
             result = dict(report.user_properties).get("result", "yes") if outcome == "passed" else "FAILED"
             for what, engine in (value for name, value in report.user_properties if name == "proves"):
                 table.setdefault(what, {})[engine] = result
