@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -38,6 +39,7 @@ AS_OWNER = (
     )
 )
 STRANGER = 1234
+UP_TIMEOUT = 240  # some ten times what the longest takes
 
 MakeVenv = Callable[[Path], Path]
 
@@ -65,6 +67,31 @@ def run(
         line = shlex.join(map(str, command))
         raise AssertionError(f"exit code {done.returncode}: {line}\n{done.stdout}{done.stderr}")
     return done
+
+
+def devcontainer(
+    *arguments: str | Path, before: tuple[str, ...] = (), check: bool = True, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the devcontainer CLI, with the words of `before` in front of it.
+
+    Where `up` misses the start of its container it waits for ever (devcontainers/cli#1269). It is ended then and run
+    again, which finds the container.
+    """
+    command = [*before, "devcontainer", *map(str, arguments)]
+    for _ in range(3):
+        with subprocess.Popen(
+            command, text=True, env=env, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=UP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                continue
+        if check and process.returncode:
+            raise AssertionError(f"exit code {process.returncode}: {shlex.join(command)}\n{out}{err}")
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+    raise AssertionError(f"it does not end: {shlex.join(command)}")
 
 
 def as_owner(*command: str | Path) -> str:

@@ -20,6 +20,7 @@ from engines.containers import (
     Engine,
     MakeVenv,
     as_owner,
+    devcontainer,
     run,
     tree_hash,
     use_venv,
@@ -235,9 +236,9 @@ def test_a_devcontainer_of_compose(docker_compose: Compose, workspace: Path, mak
     override.write_text(json.dumps(add_compose_file(path, base, shadows, str(workspace), os.environ)))
     words = ("--workspace-folder", workspace, "--override-config", override)
     name = {**ENVIRONMENT, "COMPOSE_PROJECT_NAME": docker_compose.container.name}
-    run("devcontainer", "up", *words, env=name)
+    devcontainer("up", *words, env=name)
 
-    inside = run("devcontainer", "exec", *words, "sh", "-c", "pwd; ls -A .venv", env=name)
+    inside = devcontainer("exec", *words, "sh", "-c", "pwd; ls -A .venv", env=name)
     assert inside.stdout == "/workspaces/app\n"
     check_inside(docker_compose.container, "/workspaces/app/.venv")
     assert as_owner(venv / "bin/python", "-c", "import markupsafe._speedups; print('ok')") == "ok\n"

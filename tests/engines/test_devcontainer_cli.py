@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from engines.containers import ENVIRONMENT, HOOK, OWNER, OWNER_GROUP, Container, Engine, as_owner, run, tree_hash
+from engines.containers import (
+    ENVIRONMENT,
+    HOOK,
+    OWNER,
+    OWNER_GROUP,
+    Container,
+    Engine,
+    as_owner,
+    devcontainer,
+    run,
+    tree_hash,
+)
 from lab import missing
 
 MakeVenv = Callable[[Path], Path]
@@ -33,8 +44,8 @@ class Tools:
 
     def __call__(self, command: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the CLI in the folder; it has to succeed."""
-        own = ("devcontainer", command, "--workspace-folder", str(folder), "--docker-path", self.program)
-        return run(*self.as_user, *own, *arguments, env={**ENVIRONMENT, **self.variables})
+        own = (command, "--workspace-folder", folder, "--docker-path", self.program)
+        return devcontainer(*own, *arguments, before=self.as_user, env={**ENVIRONMENT, **self.variables})
 
     def up(self, folder: Path, *arguments: str) -> Container:
         """Launch the folder and return its container."""

@@ -31,6 +31,7 @@ from engines.containers import (
     Engine,
     NoEngineError,
     bind,
+    devcontainer,
     find_engine,
     run,
     tree_hash,
@@ -220,8 +221,8 @@ class Project:
 
     def devcontainer(self, command: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of the devcontainer CLI."""
-        own = ("devcontainer", command, "--workspace-folder", self.folder, "--docker-path", self.docker_path)
-        return run(*own, *arguments, env=self.launcher, check=check)
+        own = (command, "--workspace-folder", self.folder, "--docker-path", self.docker_path)
+        return devcontainer(*own, *arguments, env=self.launcher, check=check)
 
     def up(self) -> tuple[Container, str]:
         """Launch it, as far as an editor waits, and return the container and what was said."""
