@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 RESERVED = ".venv"
+START_BYTES = 64 * 1024
 _PROJECT_FILES = frozenset(
     (
         "Pipfile", "hatch.toml", "noxfile.py", "pdm.lock", "poetry.lock", "pylock.toml", "pyproject.toml",
@@ -69,22 +70,22 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
     with os.scandir(folder) as entries:
         for entry in entries:
             name, path = entry.name, entry.path
-            if entry.is_file(follow_symlinks=False):  # most entries are files: one question for them
-                names.add(name)
-                if name == RESERVED and (target := named_by_file(path, folder)):
-                    found.append(Found(os.path.relpath(target, workspace_folder).replace(os.sep, "/"), target,
-                                       "named by the file .venv"))  # fmt: skip
-            elif entry.is_dir(follow_symlinks=False):
-                if access(path + "/pyvenv.cfg", exists) and _is_file(path + "/pyvenv.cfg"):
-                    found.append(Found(prefix + name, path, "venv"))
-                elif access(path + "/bin/activate", exists) and _is_old_virtualenv(path):
-                    found.append(Found(prefix + name, path, "virtualenv without pyvenv.cfg"))
-            elif entry.is_symlink():
+            if entry.is_symlink():
                 names.add(name)
                 if name == RESERVED or _is_file(path + "/pyvenv.cfg"):
                     host_path, problem = follow_link(path, folder, same_path=same_path)
                     if name == RESERVED or not problem:
                         found.append(Found(prefix + name, host_path, "symlink to a directory", problem))
+            elif entry.is_file():
+                names.add(name)
+                if name == RESERVED and (target := named_by_file(path, folder)):
+                    found.append(Found(os.path.relpath(target, workspace_folder).replace(os.sep, "/"), target,
+                                       "named by the file .venv"))  # fmt: skip
+            elif entry.is_dir():
+                if access(path + "/pyvenv.cfg", exists) and _is_file(path + "/pyvenv.cfg"):
+                    found.append(Found(prefix + name, path, "venv"))
+                elif access(path + "/bin/activate", exists) and _is_old_virtualenv(path):
+                    found.append(Found(prefix + name, path, "virtualenv without pyvenv.cfg"))
     return sorted(found), names
 
 
@@ -105,8 +106,8 @@ def _is_old_virtualenv(path: str) -> bool:
 
 
 def _may_reserve(workspace_folder: str, names: set[str]) -> bool:
-    if not any(
-        name in _PROJECT_FILES or (name.startswith("requirements") and name.endswith((".txt", ".in"))) for name in names
+    if _PROJECT_FILES.isdisjoint(names) and not any(
+        name.startswith("requirements") and name.endswith((".txt", ".in")) for name in names
     ):
         return False
     try:
@@ -162,7 +163,7 @@ def read_start(path: str) -> bytes:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return b""
         with open(path, "rb") as file:
-            return file.read(65536)
+            return file.read(START_BYTES)
     except OSError:
         return b""
 
