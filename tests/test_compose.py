@@ -205,7 +205,7 @@ def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: 
         ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
         ("echo 'services: {}'", "it prints no JSON"),
         ("printf '\\377'", "it prints no JSON"),
-        (None, "docker cannot be started: No such file or directory"),
+        (None, "docker is not on PATH"),
     ],
 )
 def test_where_compose_does_not_tell_the_target_has_to_be_given(
@@ -403,7 +403,7 @@ def test_without_a_target_docker_is_needed(workspace: Path, programs: Programs) 
     with pytest.raises(UsageError) as error:
         _prepare(workspace, service="app")
 
-    assert str(error.value) == NEEDED.format("docker cannot be started: No such file or directory")
+    assert str(error.value) == NEEDED.format("docker is not on PATH")
 
 
 def test_with_a_target_no_docker_is_needed(workspace: Path, make_venv: MakeVenv, programs: Programs) -> None:

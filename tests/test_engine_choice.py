@@ -82,6 +82,18 @@ def test_files_that_are_no_programs_are_no_engines(programs: Programs, tmp_path:
     assert engine_called_docker(os.environ) == "docker"
 
 
+def test_a_relative_folder_on_path_does_not_count(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("podman", "exit 1")
+    monkeypatch.chdir(tmp_path / "programs")
+    path = os.environ["PATH"]
+
+    for entry in ("", ".", "../programs"):
+        assert choose_engine("auto", {"PATH": os.pathsep.join([entry, entry])}) == NONE
+        assert choose_engine("auto", {"PATH": os.pathsep.join([entry, path])}) == PODMAN
+
+
 def test_the_flag_beats_the_environment_which_beats_path(programs: Programs) -> None:
     programs("podman", "exit 1")
     environ = {**os.environ, "PAUDE_VENV_ENGINE": "docker"}

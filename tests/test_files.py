@@ -464,6 +464,26 @@ def test_what_fails_removes_the_mount_points_that_it_made(tmp_path: Path) -> Non
     assert os.listdir(tmp_path / "filled") == ["kept"]
 
 
+def test_a_mount_point_that_another_hook_makes_meanwhile_stays_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkdir
+
+    def be_second(path: str) -> None:
+        make(path)
+        make(path)
+
+    def fail() -> None:
+        with mount_points([str(tmp_path / ".venv")]):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "mkdir", be_second)
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert os.listdir(tmp_path) == [".venv"]
+
+
 def test_a_mount_point_that_cannot_be_made_takes_back_those_before_it(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError), mount_points([str(tmp_path / "new"), str(tmp_path / "missing" / ".venv")]):
         pass

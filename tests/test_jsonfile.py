@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,18 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_refused(tmp_pat
     assert _refusal(path) == f"{path}: larger than 1048576 bytes; make it smaller"
 
 
+def test_a_file_of_100_mb_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = _file(tmp_path, "{}")
+    os.truncate(path, 100 * 1024 * 1024)
+
+    tracemalloc.start()
+    try:
+        assert _refusal(path) == f"{path}: larger than 1048576 bytes; make it smaller"
+        assert tracemalloc.get_traced_memory()[1] < MAX_BYTES // 4
+    finally:
+        tracemalloc.stop()
+
+
 @linux
 def test_a_file_without_an_end_is_refused(tmp_path: Path) -> None:
     assert _refusal("/dev/zero") == "/dev/zero: not a regular file; replace or remove it"
@@ -304,7 +317,7 @@ def _rendered(draw: st.DrawFn) -> tuple[Any, str]:
     return value, render(value)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=500)
 @given(_rendered())
 def test_a_document_with_comments_means_what_it_means_without(document: tuple[Any, str]) -> None:
     value, text = document
@@ -342,7 +355,7 @@ def _damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=1000)
 @given(_damaged() | st.lists(TOKENS, max_size=12).map("".join))
 def test_what_the_quick_path_reads_json5_reads_the_same(text: str) -> None:
     """One difference is known: a comment that nothing closes is read, as the dev container tools do, not by json5."""

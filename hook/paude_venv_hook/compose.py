@@ -9,9 +9,8 @@ import os
 import posixpath
 import re
 from collections import namedtuple
-from contextlib import suppress
 
-from paude_venv_hook.detection import is_inside
+from paude_venv_hook.detection import is_inside, read_start
 from paude_venv_hook.devcontainer import find_devcontainer, read_devcontainer, substitution
 from paude_venv_hook.engine_choice import choose_engine, engine_called_docker
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
@@ -175,11 +174,8 @@ def compose_files(path: str, base: Mapping[str, Any], workspace_folder: str, env
 def _default_files(workspace_folder: str, environ: Mapping[str, str]) -> list[str]:
     named = environ.get("COMPOSE_FILE")
     if not named:
-        with (
-            suppress(OSError),
-            open(os.path.join(workspace_folder, ".env"), encoding="utf-8", errors="replace") as file,
-        ):
-            named = "".join(re.findall(r"^COMPOSE_FILE=(.+)$", file.read(), re.MULTILINE)[:1]).strip()
+        text = read_start(os.path.join(workspace_folder, ".env")).decode(errors="replace")
+        named = "".join(re.findall(r"^COMPOSE_FILE=(.+)$", text, re.MULTILINE)[:1]).strip()
     if named:
         return named.split(os.pathsep)
     override = "docker-compose.override.yml"
@@ -221,9 +217,13 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
     import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
     import subprocess  # noqa: PLC0415 - 6 ms
 
+    docker = find_program("docker", environ)
+    if docker is None:
+        raise _need_target("docker is not on PATH")
+
     def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["docker", "compose", *arguments],  # noqa: S607 - the docker on PATH, as a user starts it
+            [docker, "compose", *arguments],
             cwd=workspace_folder,
             env=dict(environ),
             stdin=subprocess.DEVNULL,

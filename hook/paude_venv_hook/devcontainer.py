@@ -12,9 +12,11 @@ import re
 from collections import namedtuple
 
 from paude_venv_hook.commandline import options
+from paude_venv_hook.detection import START_BYTES, read_start
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.jsonfile import read_object
 from paude_venv_hook.mounts import Mount, container_path, mounts_in, parse_mount
+from paude_venv_hook.programs import find_program
 from paude_venv_hook.settings import has_control_characters, is_utf8
 from paude_venv_hook.text import shown
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+# A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
+# Text, since few files need it compiled.
+_CONTAINERS_OWN = (
+    "/|/(home|root|usr|usr/local|usr/share|var|var/lib)"
+    "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
+)
+GIT_SECONDS = 10.0
 _VARIABLE = re.compile("\\$\\{([^\n\r\u2028\u2029]*?)\\}")  # what a dot is in JavaScript
 
 
@@ -102,6 +111,8 @@ def _workspace_mount(
             f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
             "in UTF-8 and without control characters; mend it"
         )
+    if re.fullmatch(_CONTAINERS_OWN, mount.target):
+        return None, f"workspaceMount in devcontainer.json is on {shown(mount.target)}, a folder of the container's own"
     source = os.path.normpath(os.path.join(workspace_folder, mount.source))
     return mount._replace(source=source), "workspaceMount in devcontainer.json"
 
@@ -157,31 +168,30 @@ def git_root(workspace_folder: str, environ: Mapping[str, str]) -> str | None:
                 return None
             real = os.path.dirname(real)
 
+    git = find_program("git", environ)
+    if git is None:
+        return None
     import subprocess  # noqa: PLC0415 - 6 ms, and most workspaces are a git root
 
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "--show-cdup"],  # noqa: S607 - the git on PATH is the one that the tools start
+            [git, "rev-parse", "--show-cdup"],
             cwd=workspace_folder,
             env=dict(environ),
             capture_output=True,
+            timeout=GIT_SECONDS,  # it would wait for ever for a FIFO in the place of one of its files
             check=True,
         )
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None
     return os.path.normpath(os.path.join(workspace_folder, os.fsdecode(done.stdout).strip()))
 
 
 def _is_ordinary_repository(git_folder: str) -> bool:
     """Tell whether git surely takes a `.git` folder for a repository, with the work tree beside it."""
-    try:
-        with (
-            open(os.path.join(git_folder, "HEAD"), "rb") as head,
-            open(os.path.join(git_folder, "config"), "rb") as config,
-        ):
-            ordinary = head.read().startswith(b"ref: refs/") and b"worktree" not in config.read().lower()
-    except OSError:
-        return False
+    head, config = (read_start(os.path.join(git_folder, name)) for name in ("HEAD", "config"))
+    known = 0 < len(config) < START_BYTES and not re.search(b"worktree|include", config, re.IGNORECASE)
+    ordinary = known and head.startswith(b"ref: refs/")
     return ordinary and all(os.path.isdir(os.path.join(git_folder, name)) for name in ("objects", "refs"))
 
 

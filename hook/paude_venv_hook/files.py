@@ -94,9 +94,8 @@ def mount_points(host_paths: Iterable[str]) -> Iterator[None]:
     made: list[str] = []
     try:
         for path in host_paths:
-            if not os.path.isdir(path):
-                _make_mount_point(path)
-                made.append(path)
+            if _make_mount_point(path):
+                made.append(path)  # noqa: PERF401 - what was made before an error has to be known
         yield
     except BaseException:
         for path in made:
@@ -105,10 +104,16 @@ def mount_points(host_paths: Iterable[str]) -> Iterator[None]:
         raise
 
 
-def _make_mount_point(path: str) -> None:
+def _make_mount_point(path: str) -> bool:
+    """Return whether it had to be made."""
+    if os.path.isdir(path):
+        return False
     try:
         os.mkdir(path)
     except OSError as error:
+        if os.path.isdir(path):  # another hook was quicker
+            return False
         raise WorkspaceError(
             f"{shown(path)}: the mount point cannot be made: {error.strerror}; make it, or use --venv none"
         ) from None
+    return True

@@ -45,12 +45,13 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 def _read_text(path: str, errors: str) -> str:
     try:
         with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise JsonFileError(f"{shown(path)}: not a regular file; replace or remove it")
-            data = file.read(MAX_BYTES + 1)
+            data = b"" if status.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)  # it may grow meanwhile
     except OSError as error:
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
-    if len(data) > MAX_BYTES:
+    if max(status.st_size, len(data)) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
     try:
         return data.decode("utf-8-sig", errors)

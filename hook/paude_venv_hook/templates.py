@@ -6,6 +6,7 @@ import os
 from collections import namedtuple
 from fnmatch import fnmatch
 
+from paude_venv_hook.detection import is_inside
 from paude_venv_hook.devcontainer import find_devcontainer
 from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.jsonfile import read_object
@@ -120,6 +121,8 @@ def _find_existing(folder: str, path: str) -> str:
     while (above := os.path.dirname(above)) != folder:
         if os.path.lexists(above) and not os.path.isdir(above):
             raise WorkspaceError(f"{shown(above)}: is in the way of a folder; rename it, or name another folder")
+        if os.path.islink(above) and not is_inside(os.path.realpath(above), os.path.realpath(folder)):
+            raise WorkspaceError(f"{shown(above)}: leads out of {shown(folder)}; remove it, or name another folder")
     return ""
 
 

@@ -12,6 +12,7 @@ from paude_venv_hook.detection import is_inside
 from paude_venv_hook.errors import VerifyError
 from paude_venv_hook.mounts import Mount, container_path
 from paude_venv_hook.pipeline import Location
+from paude_venv_hook.programs import find_program
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -69,7 +70,7 @@ def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) 
     for shadow in shadows:
         destination = shadow.destination
         problem = find_problem(mounts.get(destination), asked_for=destination in asked_for)
-        if not problem and not _succeeds([engine, "exec", name, "test", "-w", destination]):
+        if not problem and _run([engine, "exec", name, "test", "-w", destination]).returncode:
             problem = f"not writable for the container's user; {_RECREATE}"
         checks.append(Check(shadow.path, destination, problem))
     return checks
@@ -102,17 +103,19 @@ def parse_mountinfo(text: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def _ask(command: Sequence[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True)
-    except FileNotFoundError:
-        raise VerifyError(f"{command[0]}: is not on PATH; install it or use --engine") from None
-    except OSError as error:
-        raise VerifyError(f"{command[0]}: cannot be started: {error.strerror}; mend it") from None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise VerifyError(f"{' '.join(command[:2])} failed: {shown(said)}; check the container's name") from None
+    done = _run(command)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise VerifyError(f"{' '.join(command[:2])} failed: {shown(said)}; check the container's name")
     return done.stdout
 
 
-def _succeeds(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    program = find_program(command[0], os.environ)
+    if program is None:
+        raise VerifyError(f"{command[0]}: is not on PATH; install it or use --engine")
+    line = [program, *command[1:]]
+    try:
+        return subprocess.run(line, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False)
+    except OSError as error:
+        raise VerifyError(f"{command[0]}: cannot be started: {error.strerror}; mend it") from None
