@@ -212,6 +212,7 @@ def test_what_is_interrupted_leaves_the_old_file_alone(target: Path, monkeypatch
 
 LARGE = 512 * 1024
 WRITER = f"""
+LARGE = {LARGE}
 import json, os, resource, signal, sys
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import write_if_changed
@@ -248,6 +249,24 @@ while os.getppid() == parent:  # a test that is stopped leaves none behind
 BUSY = """
 for number in range(20):
     write(number * 10 + int(sys.argv[2]))
+"""
+
+
+KILLED_AT_RANDOM = """
+import random, time
+for kill in range(300):
+    child = os.fork()
+    if not child:
+        number = kill * 1000
+        while True:
+            write(number := number + 1)
+    time.sleep(random.uniform(0, 0.01))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with open(sys.argv[1]) as file:
+        document = json.load(file)
+    if document["text"] != "x" * LARGE or len(os.listdir(os.path.dirname(sys.argv[1]))) > 2:
+        sys.exit(f"kill {kill}")
 """
 
 
@@ -296,6 +315,16 @@ def test_a_writer_that_is_killed_leaves_the_old_file_whole(target: Path, code: s
     for _ in range(2):
         assert _run(code, target) == (-death, "")
         assert _number(target) == 1
+    _assert_that_the_next_writer_cleans_up(target)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="writers are forked, since a new process takes too long")
+def test_a_writer_that_is_killed_at_any_of_300_moments_leaves_a_whole_file(target: Path) -> None:
+    assert _run("write(0)", target) == (0, "")
+
+    assert _run(KILLED_AT_RANDOM, target) == (0, "")
+
+    assert _number(target) > 100_000  # it was often written in between
     _assert_that_the_next_writer_cleans_up(target)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import namedtuple
 
@@ -21,6 +22,7 @@ _PROJECT_FILES = frozenset(
         "setup.cfg", "setup.py", "tox.ini", "uv.lock", "uv.toml",
     )
 )  # fmt: skip
+_REQUIREMENTS = r"\0requirements[^\0]*\.(txt|in)\0"
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".pixi", ".tox"))
 
 
@@ -69,19 +71,21 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
     prefix = "" if folder == workspace_folder else os.path.relpath(folder, workspace_folder).replace(os.sep, "/") + "/"
     with os.scandir(folder) as entries:
         for entry in entries:
-            name, path = entry.name, entry.path
+            name = entry.name
             if entry.is_symlink():
                 names.add(name)
+                path = entry.path
                 if name == RESERVED or _is_file(path + "/pyvenv.cfg"):
                     host_path, problem = follow_link(path, folder, same_path=same_path)
                     if name == RESERVED or not problem:
                         found.append(Found(prefix + name, host_path, "symlink to a directory", problem))
             elif entry.is_file():
                 names.add(name)
-                if name == RESERVED and (target := named_by_file(path, folder)):
+                if name == RESERVED and (target := named_by_file(entry.path, folder)):
                     found.append(Found(os.path.relpath(target, workspace_folder).replace(os.sep, "/"), target,
                                        "named by the file .venv"))  # fmt: skip
             elif entry.is_dir():
+                path = entry.path
                 if access(path + "/pyvenv.cfg", exists) and _is_file(path + "/pyvenv.cfg"):
                     found.append(Found(prefix + name, path, "venv"))
                 elif access(path + "/bin/activate", exists) and _is_old_virtualenv(path):
@@ -106,9 +110,8 @@ def _is_old_virtualenv(path: str) -> bool:
 
 
 def _may_reserve(workspace_folder: str, names: set[str]) -> bool:
-    if _PROJECT_FILES.isdisjoint(names) and not any(
-        name.startswith("requirements") and name.endswith((".txt", ".in")) for name in names
-    ):
+    # One search in all names: to ask one by one takes a tenth of the scan.
+    if _PROJECT_FILES.isdisjoint(names) and not re.search(_REQUIREMENTS, "\0".join(("", *names, ""))):
         return False
     try:
         return not os.listdir(os.path.join(workspace_folder, RESERVED))
