@@ -262,7 +262,7 @@ def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
 
     assert destinations(prepared) == {"api/.venv": f"{workspace}/api/.venv", ".tox": f"{workspace}/.tox"}
     assert prepared.plan.skipped == (
-        Skipped(".tox/py", ".tox does not exist, so there is no place for a mount point"),
+        Skipped(".tox/py", "lies in .tox, which is shadowed as a whole"),
         Skipped("no/env", "no does not exist, so there is no place for a mount point"),
     )
     assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]

@@ -147,6 +147,39 @@ def test_a_directory_below_another_shadow_is_dropped_with_a_note(order: tuple[st
     )
 
 
+def test_what_lies_in_a_shadow_needs_no_other_reason() -> None:
+    """Else the reason, and so the overlay, would be another one when the mount point is there."""
+    found = [
+        Found(".venv/x", "/home/me/app/.venv/x", "listed", ".venv does not exist, so there is no place for it"),
+        Found(".venv", "/home/me/app/.venv", "listed"),
+    ]
+
+    assert make_plan(found, "/home/me/app", APP, ()).skipped == (
+        Skipped(".venv/x", "lies in .venv, which is shadowed as a whole"),
+    )
+
+
+def test_the_reason_is_the_nearest_mount_and_the_outermost_shadow() -> None:
+    mounted = frozenset(f"/workspaces/app/{path}" for path in ("m", "m/m", "m/m/m", "n"))
+    paths = ("m/m/m/m", "a/a/a", "a/a", "a")
+
+    assert plan(*(f"/home/me/app/{path}" for path in paths), mounted=tuple(mounted)).skipped == (
+        Skipped("m/m/m/m", "lies in /workspaces/app/m/m/m, on which the configuration mounts something else"),
+        Skipped("a/a/a", "lies in a, which is shadowed as a whole"),
+        Skipped("a/a", "lies in a, which is shadowed as a whole"),
+    )
+
+
+def test_a_list_as_long_as_a_file_can_hold_is_planned_in_one_go() -> None:
+    """To compare each with each other, or with each mount, would take an hour."""
+    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", "listed") for index in range(100_000)]
+    mounted = frozenset(f"/workspaces/app/{index}" for index in range(50_000))
+
+    made = make_plan(found, "/home/me/app", APP, mounted)
+
+    assert (len(made.shadows), len(made.skipped)) == (50_000, 50_000)
+
+
 def test_the_order_is_that_of_detection() -> None:
     made = plan("/home/me/app/z", "/home/me/app/a", "/home/me/app/m")
 

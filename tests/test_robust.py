@@ -19,8 +19,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from paude_venv_hook.cli import main
+from paude_venv_hook.text import shown
 
-SCHEMA = json.loads((files("paude_venv_hook") / "schemas" / "overlay.json").read_text())
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((files("paude_venv_hook") / "schemas" / "overlay.json").read_text())
+)
 NAMES = st.one_of(
     st.sampled_from([".venv", "venv", "env", "a", "b", ".tox", "-v", "--privileged", "a,b", "a:b", 'q"', "$x",
                      "${localEnv:PATH}", "x\n-v", " ", "a b", "é", "\udcff", "=", "%", "~", "..x"]),
@@ -39,19 +42,20 @@ PLAIN = st.lists(st.sampled_from([".venv", "venv", "env", "a", "b", "a,b", "a:b"
 VENV = st.one_of(
     st.just("auto"), st.lists(PLAIN, max_size=4), st.sampled_from(["none", "Auto"]), st.lists(PATHS), TRASH
 )
-SIZES = st.sampled_from(["2g", "50%", "0", "1z", ",exec"])
+SIZES = st.sampled_from(["2g", "50%", "64M", "0", "1z", "2g,exec"])
 TMPFS = st.one_of(
     st.fixed_dictionaries(
-        {}, optional={"size": st.sampled_from(["2g", "50%", "0", "1z", ",exec"]), "uid": st.integers()}
+        {}, optional={"size": SIZES, "uid": st.integers(0, 2**32), "gid": st.just(1000) | st.integers()}
     ),
     TRASH,
 )
 PAUDE = st.one_of(
     st.just('{"venv": "auto"}'),
     st.lists(PLAIN, max_size=4).map(lambda names: json.dumps({"venv": names})),
+    st.lists(PLAIN, max_size=4).map(lambda names: json.dumps({"venv": names, "venv-tmpfs": {"size": "2g"}})),
+    st.lists(PLAIN, max_size=4).map(lambda names: f"{{venv: {names}, /* JSON5 */ }}"),
     st.fixed_dictionaries({}, optional={"venv": VENV, "venv-tmpfs": TMPFS, "vnev": TRASH}).map(json.dumps),
-    TRASH.map(json.dumps),
-    st.text(max_size=20),
+    TRASH.map(json.dumps) | st.text(max_size=20),
 )
 SOURCES = st.one_of(st.sampled_from([".", "${localWorkspaceFolder}", "..", "sub"]), PATHS)
 MOUNT = st.builds("type={},source={},target={}".format, st.sampled_from(["bind", "volume"]), SOURCES, TARGETS)
@@ -70,11 +74,15 @@ DEVCONTAINER = st.one_of(
     st.just("{}"),
     PLAIN.map(lambda path: json.dumps({"workspaceMount": f"type=bind,source=.,target=/w/{path}"})),
     st.lists(MOUNT, max_size=2).map(lambda mounts: json.dumps({"mounts": mounts})),
-    CONFIG.map(json.dumps),
-    st.text(max_size=20),
+    st.lists(RUN_ARGS, max_size=4).map(lambda arguments: json.dumps({"runArgs": arguments})),
+    CONFIG.map(json.dumps) | st.text(max_size=20),
 )
 # What stands at a name: a venv, a folder, a file, an empty folder that looks like a project, or a link to a path.
-ENTRIES = st.dictionaries(NAMES, st.one_of(st.sampled_from(["venv", "folder", "file", "nested"]), PATHS), max_size=5)
+ENTRIES = st.dictionaries(
+    st.one_of(PLAIN, NAMES),
+    st.one_of(st.just("venv"), st.sampled_from(["folder", "file", "nested"]), st.sampled_from([".venv", "a"]) | PATHS),
+    max_size=5,
+)
 
 
 def fill(folder: Path, entries: dict[str, str], files: dict[str, str | None]) -> None:
@@ -106,8 +114,13 @@ def run(*arguments: str) -> tuple[int, bytes, str]:
     return code, buffer.getvalue(), err.getvalue()
 
 
+def contents(folder: Path) -> dict[Path, bytes | None]:
+    """Return what the folder holds: a file's bytes, None for all else."""
+    return {path: path.read_bytes() if path.is_file() and not path.is_symlink() else None for path in folder.rglob("*")}
+
+
 def check_promises(overlay: dict[str, Any], folder: Path) -> None:
-    jsonschema.validate(overlay, SCHEMA)
+    SCHEMA.validate(overlay)
     mount = overlay["workspaceMount"]
     destinations = [shadow["destination"] for shadow in overlay["shadows"]]
     for shadow in overlay["shadows"]:
@@ -116,49 +129,72 @@ def check_promises(overlay: dict[str, Any], folder: Path) -> None:
         assert destination == posixpath.normpath(destination)
         assert destination.startswith(target.rstrip("/") + "/")
         assert not folder.is_relative_to(host)
+        assert host == Path(os.path.realpath(host))
         assert host.is_relative_to(os.path.realpath(mount["source"]))
         asked = isinstance(overlay["venv"], list) and shadow["path"] in overlay["venv"]
         assert asked or host.is_dir() or shadow["why"] == "reserved"
+        assert posixpath.join(target, host.relative_to(os.path.realpath(mount["source"])).as_posix()) == destination
     assert not any(a != b and a.startswith(b + "/") for a in destinations for b in destinations)
     assert len(set(destinations)) == len(destinations)
-    for arguments in (overlay["engines"]["docker"]["runArgs"] or [], overlay["engines"]["podman"]["runArgs"]):
+    for arguments in (overlay["engines"]["docker"]["runArgs"], overlay["engines"]["podman"]["runArgs"]):
+        if arguments is None:
+            assert any(":" in destination for destination in destinations)  # Docker has no way
+            continue
+        assert len(arguments) == 2 * len(destinations)
         assert set(arguments[::2]) <= {"--tmpfs", "--mount"}
-        for value, destination in zip(arguments[1::2], destinations, strict=False):
+        for value, destination in zip(arguments[1::2], destinations, strict=True):
             assert value.startswith((f"{destination}:rw,exec,", "type=tmpfs,"))
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    entries=ENTRIES, paude=st.none() | PAUDE, devcontainer=st.none() | DEVCONTAINER, project=st.booleans(), name=NAMES
+    entries=ENTRIES,
+    paude=st.none() | PAUDE,
+    devcontainer=st.none() | DEVCONTAINER,
+    name=st.just("app") | NAMES,
+    engine=st.sampled_from(["docker", "podman"]),
+    project=st.booleans(),
 )
 def test_every_run_ends_in_an_overlay_or_in_one_line(
-    entries: dict[str, str], paude: str | None, devcontainer: str | None, name: str, *, project: bool
+    entries: dict[str, str], paude: str | None, devcontainer: str | None, name: str, engine: str, *, project: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as top:
-        folder = Path(os.path.realpath(top)) / name
-        with contextlib.suppress(OSError):
+        folder, output = Path(os.path.realpath(top)) / "above" / name, Path(top) / "overlays" / "overlay.json"
+        folder.parent.mkdir()
+        try:
             folder.mkdir()
-        if not folder.is_dir():
+        except OSError:  # too long
             return
         fill(folder, entries, {"paude.json": paude, ".devcontainer.json": devcontainer,
                                "setup.py": "" if project else None})  # fmt: skip
-        before = sorted(folder.rglob("*"))
-        arguments = ("print", "--format", "json", "--engine", "podman", "--workspace-folder", str(folder))
+        before = contents(folder.parent)
+        flags = ("--engine", engine, "--workspace-folder", str(folder))
 
-        code, out, err = run(*arguments)
+        code, out, err = run("run", *flags, "--output", str(output))
 
         event(f"exit code {code}")
-        assert code in (0, 1)
-        assert sorted(folder.rglob("*")) == before
+        made = contents(folder.parent).keys() - before.keys()
+        assert {path: data for path, data in contents(folder.parent).items() if path not in made} == before
+        assert out == b""
         if code == 1:
-            assert out == b""
+            event(err.split()[1])
             assert re.fullmatch(r"paude-venv-hook: error\[[a-z-]+\]: .+\n", err)
+            assert made == set()
+            assert not output.exists()
             return
-        assert all(re.fullmatch(r"paude-venv-hook: warning: .+", line) for line in err.splitlines())
-        overlay = json.loads(out)
-        event(f"{len(overlay['shadows'])} shadows")
+        assert code == 0
+        data = output.read_bytes()
+        overlay = json.loads(data)
+        event(f"{len(overlay['shadows'])} shadows on {'its own path' if devcontainer is None else 'another path'}")
         check_promises(overlay, folder)
-        assert run(*arguments) == (code, out, err)
+        *warnings, last = err.splitlines() if overlay["shadows"] else [*err.splitlines(), "Shadowing venv: "]
+        assert all(re.fullmatch(r"paude-venv-hook: warning: .+", line) for line in warnings)
+        assert last == "Shadowing venv: " + ", ".join(shown(shadow["path"]) for shadow in overlay["shadows"])
+        assert made <= {Path(shadow["hostPath"]) for shadow in overlay["shadows"]}
+        inode = output.stat().st_ino
+        assert run("run", *flags, "--output", str(output)) == (code, out, err)
+        assert (output.read_bytes(), output.stat().st_ino) == (data, inode)
+        assert run("print", "--format", "json", *flags)[:2] == (0, data)
 
 
 @pytest.mark.parametrize("command", ["run", "print", "status", "path", "devcontainer-config"])

@@ -12,7 +12,7 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from paude_venv_hook.mounts import Mount
 
@@ -51,19 +51,33 @@ def make_plan(found: Iterable[Found], workspace_folder: str, mount: Mount, mount
     first on Docker.
     """
     shadows: dict[str, Shadow] = {}  # by host path, so that what is found twice is one
-    skipped = []
+    problems = []
     for item in found:
         destination, problem = _destination(item, workspace_folder, mount, mounted)
-        if problem:
-            skipped.append(Skipped(item.path if can_be_mounted(item.path) else shown(item.path), problem))
-        else:
+        problems.append((item, problem))
+        if not problem:
             shadows.setdefault(item.host_path, Shadow(item.path, item.host_path, destination, item.why))
-    for shadow in list(shadows.values()):
-        above = next((other for path, other in shadows.items() if _is_below(shadow.host_path, path)), None)
-        if above:
-            del shadows[shadow.host_path]
-            skipped.append(Skipped(shadow.path, f"lies in {above.path}, which is shadowed as a whole"))
-    return Plan(tuple(shadows.values()), tuple(skipped))
+    skipped: dict[tuple[str, str], Skipped] = {}
+    for item, problem in problems:
+        # What lies in a shadow needs no other reason, such as a missing folder: the mount point will be that folder.
+        why = _lies_in(item.host_path, shadows) or problem
+        if why:
+            path = item.path if can_be_mounted(item.path) else shown(item.path)
+            skipped[item.host_path, path] = Skipped(path, why)
+    outermost = (shadow for path, shadow in shadows.items() if not _lies_in(path, shadows))
+    return Plan(tuple(outermost), tuple(skipped.values()))
+
+
+def _lies_in(host_path: str, shadows: Mapping[str, Shadow]) -> str:
+    """Return "" or the reason why what lies in a shadow needs none of its own."""
+    above = [folder for folder in _folders_above(host_path, os.sep) if folder in shadows]
+    return f"lies in {shadows[above[-1]].path}, which is shadowed as a whole" if above else ""
+
+
+def _folders_above(path: str, separator: str) -> list[str]:
+    """Return the folders that hold the path, the nearest first."""
+    parts = path.split(separator)
+    return [separator.join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 
 
 def can_be_mounted(path: str) -> bool:
@@ -87,9 +101,9 @@ def _destination(item: Found, workspace_folder: str, mount: Mount, mounted: Coll
         return "", "holds the workspace folder, whose source it would hide"
     relative = os.path.relpath(item.host_path, mount.source).replace(os.sep, "/")
     destination = posixpath.join(mount.target, relative)
-    for path in mounted:
-        if path == destination:
-            return "", f"the configuration mounts something on {path} already"
-        if destination.startswith(path + "/") and path.startswith(mount.target.rstrip("/") + "/"):
-            return "", f"lies in {path}, on which the configuration mounts something else"
+    if destination in mounted:
+        return "", f"the configuration mounts something on {destination} already"
+    for folder in _folders_above(destination, "/"):
+        if folder in mounted and folder.startswith(mount.target.rstrip("/") + "/"):
+            return "", f"lies in {folder}, on which the configuration mounts something else"
     return destination, ""
