@@ -39,8 +39,13 @@ HEAVY = {
     "typing",
     "urllib.parse",
     "paude_venv_hook.arguments",
+    "paude_venv_hook.compose",
     "paude_venv_hook.launch",
+    "paude_venv_hook.oci",
+    "paude_venv_hook.override",
+    "paude_venv_hook.podman_hook",
     "paude_venv_hook.status",
+    "paude_venv_hook.templates",
     "paude_venv_hook.verify",
     "paude_venv_hook.wrapper",
 }
