@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.detection import Found, detect, find_listed, is_inside, read_start, unshadowed
@@ -307,9 +308,7 @@ def test_a_name_with_control_characters_is_found(workspace: Path) -> None:
     assert look(fill(workspace, "v\n\x1b/pyvenv.cfg")) == [("v\n\x1b", VENV)]
 
 
-def test_a_directory_that_vanishes_during_the_scan_is_not_found(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_that_vanishes_during_the_scan_is_not_found(workspace: Path, mocker: MockerFixture) -> None:
     fill(workspace, "env/pyvenv.cfg", "old/bin/activate", "stays/pyvenv.cfg")
     real = os.scandir
 
@@ -321,7 +320,7 @@ def test_a_directory_that_vanishes_during_the_scan_is_not_found(
             (workspace / name).rename(workspace.parent / name)
         yield listed
 
-    monkeypatch.setattr("os.scandir", scan)
+    mocker.patch("os.scandir", scan)
 
     assert look(workspace) == [("stays", VENV)]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, read_file, write_if_changed
@@ -194,16 +195,13 @@ def test_the_name_in_an_error_is_printable(target: Path) -> None:
     assert _refusal(path) == f"{target.parent}/a\\nb: exists and is not a regular file; name another one"
 
 
-def test_what_is_interrupted_leaves_the_old_file_alone(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_interrupted_leaves_the_old_file_alone(target: Path, mocker: MockerFixture) -> None:
     target.write_bytes(b"old")
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)  # ^C while the disk is busy
+    fsync = mocker.patch("os.fsync", side_effect=KeyboardInterrupt)  # ^C while the disk is busy
 
     with pytest.raises(KeyboardInterrupt):
         write_if_changed(str(target), b"new")
+    fsync.assert_called_once()
     assert target.read_bytes() == b"old"
     assert os.listdir(target.parent) == [target.name]
 

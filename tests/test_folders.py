@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platformdirs
 import pytest
+from pytest_mock import MockerFixture
 
 from paude_venv_hook.folders import user_folder
 
@@ -12,7 +13,7 @@ from paude_venv_hook.folders import user_folder
 @pytest.mark.parametrize("xdg", [None, "", "/xdg", "/xdg/", "relative", "~/x"])
 @pytest.mark.parametrize("user_home", ["/home/me", "/home/me/", "/"])
 def test_they_are_what_platformdirs_says(
-    monkeypatch: pytest.MonkeyPatch, platform: str, xdg: str | None, user_home: str
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture, platform: str, xdg: str | None, user_home: str
 ) -> None:
     monkeypatch.setenv("HOME", user_home)
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
@@ -22,6 +23,6 @@ def test_they_are_what_platformdirs_says(
         "config": platformdirs.user_config_dir("paude", appauthor=False),
         "cache": platformdirs.user_cache_dir("paude", appauthor=False),
     }
-    monkeypatch.setattr("sys.platform", platform)
+    mocker.patch("sys.platform", platform)
 
     assert {kind: user_folder(kind) for kind in expected} == expected
