@@ -80,7 +80,7 @@ def container(workspace: Path, make_venv: MakeVenv, programs: Callable[[str, str
         f"""case "$1 $3" in
             "container c") {cat} ../inspect.json ;;
             "exec cat") {cat} ../mountinfo ;;
-            "exec test") ;;
+            "exec test") [ ! -e ../read-only ] ;;
             *) echo "no such container" >&2; exit 125 ;;
         esac""",
     )
@@ -102,6 +102,16 @@ def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.Captu
     assert main(["verify", "--venv", ".venv", "c"]) == 0
 
     assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", "")
+
+
+def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
+    container: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (container.parent / "read-only").touch()
+
+    assert main(["verify", "--venv", ".venv", "c"]) == 1
+
+    assert capfd.readouterr() == (f".venv: not writable for the container's user; {RECREATE} (/app/.venv)\n", "")
 
 
 @pytest.mark.parametrize(
@@ -134,4 +144,15 @@ def test_an_engine_that_cannot_be_asked(
 ) -> None:
     assert main(["verify", *arguments]) == 1
 
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+def test_an_engine_that_cannot_be_started_is_named(
+    container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs("podman", "").chmod(0o644)
+
+    assert main(["verify", "c"]) == 1
+
+    error = "podman: cannot be started: Permission denied; mend it"
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")

@@ -81,12 +81,12 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
         return changes
     for path, data in changes:
         _write(path, data or b"")
-    hooks_folder = os.path.dirname(planned[0].path)
-    if changes and hooks_folder not in hooks_folders(podman, environ):
+    hook_file = planned[0].path
+    if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
         _remove(folder, changes)
         raise EngineError(
             f"{podman} does not read {shown(os.path.join(folder, DROP_IN))}; "
-            f"add {shown(hooks_folder)} to hooks_dir in its containers.conf, and run this again"
+            f"add {shown(os.path.dirname(hook_file))} to hooks_dir in its containers.conf, and run this again"
         )
     return changes
 
@@ -210,9 +210,10 @@ def _can_write(folder: str) -> bool:
 
 
 def _differs(change: Change) -> bool:
-    with suppress(OSError):
+    try:
         return read_file(change.path) != change.data
-    return True
+    except OSError as error:
+        raise EngineError(f"{shown(change.path)}: cannot be read: {error.strerror}; mend it") from None
 
 
 def _write(path: str, data: bytes) -> None:
