@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import json5
+import platformdirs
 import pytest
 
+import paude_venv_hook
+from conftest import MakeVenv
 from engines.containers import (
+    OWNER,
     STRANGER,
     Engine,
     Launch,
@@ -72,3 +78,56 @@ def test_host_and_container_each_have_a_venv_that_works(
     use_venv(container)
     assert tree_hash(workspace) == before
     run(venv / "bin/python", "-B", "-c", "import markupsafe._speedups")
+
+
+@pytest.fixture
+def users_program(as_user: str, tmp_path: Path) -> Iterator[str]:
+    """Install Podman's hook for the user and return its program, a copy that the user can reach, as is its Python."""
+    ask = "command -v python3 && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'"
+    found = run(as_user, "sh", "-c", ask, check=False)
+    if found.returncode:
+        pytest.skip("the user has no Python 3.10 or newer")
+    for module in (paude_venv_hook, json5, platformdirs):
+        package = Path(str(module.__file__)).parent
+        shutil.copytree(package, tmp_path / "lib" / package.name)
+    program = tmp_path / "paude-venv-hook"
+    program.write_text(
+        f"#!{found.stdout.strip()}\nimport sys\nsys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
+        "from paude_venv_hook.cli import main\nsys.exit(main())\n"
+    )
+    program.chmod(0o755)
+    try:
+        run(as_user, program, "install-podman-hook")
+        yield str(program)
+    finally:
+        run(as_user, program, "install-podman-hook", "--uninstall")
+
+
+@pytest.mark.parametrize("options", [[], ["--userns=keep-id"]], ids=["mapped", "keep-id"])
+@pytest.mark.proves("Podman's hook: installed by the user, Podman finds it by itself")
+def test_the_users_own_hook_shadows_an_unchanged_run(
+    as_user: str,
+    engine: Engine,
+    users_program: str,
+    workspace: Path,
+    launch: Launch,
+    make_venv: MakeVenv,
+    options: list[str],
+) -> None:
+    make_venv(workspace / "env")
+    (workspace / "paude.json").write_text('{"venv": ["env", ".venv"]}')
+    before = tree_hash(workspace / "env")
+
+    container = launch(workspace, *options, user=None)
+
+    assert container.sh("ls -A env .venv") == ".venv:\n\nenv:\n"
+    for path in ("env", ".venv"):
+        container.sh('python3 -m venv --without-pip "$1"; cp /bin/echo "$1/echo"; "$1/echo"', path)
+        container.sh('touch "$1/file"', path, user=STRANGER)
+    engine("restart", container.name)
+    assert container.sh("ls -A env .venv") == ".venv:\n\nenv:\n"
+    assert tree_hash(workspace / "env") == before
+    assert (os.listdir(workspace / ".venv"), (workspace / ".venv").stat().st_uid) == ([], OWNER)
+
+    run(as_user, users_program, "install-podman-hook", "--uninstall")
+    assert engine.run(bind(workspace, "/app"), "ls -A /app/env").stdout == "pyvenv.cfg\n"
