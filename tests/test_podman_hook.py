@@ -18,9 +18,19 @@ from layout import fill
 from paude_venv_hook import podman_hook
 from paude_venv_hook.cli import main
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.podman_hook import config_folder, hooks_folders, install, own_program, render, uninstall
+from paude_venv_hook.podman_hook import (
+    config_folder,
+    hooks_folders,
+    install,
+    own_program,
+    plan_install,
+    render,
+    uninstall,
+)
 
-PACKAGED = "/usr/share/containers/oci/hooks.d"  # what Podman knows where nothing is configured
+# Stands for /usr/share/containers/oci/hooks.d, which Podman knows where nothing is configured: below a file, since
+# the tests may run as root, and not even a bug may write to the machine's, or remove its hook.
+PACKAGED = "/usr/bin/env/hooks.d"
 OPTION = "--hooks-dir strings           Set the OCI hooks directory path (may be set multiple times)"
 INSTALLED = "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
 
@@ -195,7 +205,7 @@ def test_the_folder_that_has_the_hook_already_is_used_again(
     assert os.listdir(tmp_path / "last") == []
 
 
-@pytest.mark.parametrize("folders", [[], [PACKAGED], [PACKAGED, "hooks", "/proc/version/hooks.d"]])
+@pytest.mark.parametrize("folders", [[], [PACKAGED], [PACKAGED, "relative", "/proc/version/hooks.d"]])
 def test_where_no_folder_can_be_used_a_drop_in_names_one_more(
     podman: FakePodman, hook: Hook, folder: Path, program: Path, home: Path, folders: list[str]
 ) -> None:
@@ -214,6 +224,17 @@ def test_where_no_folder_can_be_used_a_drop_in_names_one_more(
         f"{folder}/containers.conf.d/99-paude-venv-hook.conf:\n{indented(drop_in)}\n",
         f"paude-venv-hook: {INSTALLED}\n",
     )
+
+
+@pytest.mark.parametrize("packaged", ["/usr", "/usr/share/containers/oci/hooks.d", "/usr/local/hooks.d"])
+def test_below_usr_nothing_would_be_written_even_by_root(folder: Path, packaged: str) -> None:
+    planned = plan_install([packaged], "/p", str(folder), {})
+
+    assert [change.path for change in planned] == [
+        f"{folder}/paude-venv-hook.d/paude-venv-hook.json",
+        f"{folder}/containers.conf.d/99-paude-venv-hook.conf",
+    ]
+    assert planned[1].data == drop_in_text(packaged, folder / "paude-venv-hook.d").encode()
 
 
 def test_the_hook_gets_the_folders_of_the_user_that_installs_it(
@@ -531,7 +552,7 @@ def test_a_wrong_flag_is_a_usage_error(hook: Hook) -> None:
 @pytest.mark.parametrize(
     ("line", "folders"),
     [  # as Podman 4.3.1 prints them
-        (f"      {OPTION} (default [{PACKAGED}])", [PACKAGED]),
+        (f"      {OPTION} (default [/usr/share/containers/oci/hooks.d])", ["/usr/share/containers/oci/hooks.d"]),
         (f'      {OPTION} (default ["/a,b",/c d,"/q""x",/ü])', ["/a,b", "/c d", '/q"x', "/ü"]),
         (f"      {OPTION} (default [/a)]b,/c])", ["/a)]b", "/c"]),
         (f"      {OPTION}", []),

@@ -11,7 +11,7 @@ import pytest
 from conftest import MakeVenv
 from paude_venv_hook.cli import main
 from paude_venv_hook.mounts import Mount
-from paude_venv_hook.verify import find_problem, locate_in, parse_mountinfo
+from paude_venv_hook.verify import asked_for_tmpfs, find_problem, locate_in, parse_mountinfo
 
 MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
 30 22 8:1 /home/me/app /app rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -36,17 +36,36 @@ RECREATE = "recreate the container with the arguments of the overlay"
 @pytest.mark.parametrize(
     ("mount", "asked_for", "problem"),
     [
-        (("tmpfs", {"rw", "nosuid"}), True, ""),
-        (("tmpfs", {"rw"}), False, ""),
-        (None, True, "the mount was lost, since the directory was removed on the host; restart the container"),
-        (None, False, f"not shadowed: the container was made without it; {RECREATE}"),
-        (("ext4", {"rw"}), False, f"not shadowed: a mount of type ext4 is there; {RECREATE}"),
-        (("tmpfs", {"rw", "noexec"}), True, f"mounted noexec, so that no program in it starts; {RECREATE}"),
-        (("tmpfs", {"ro"}), True, f"mounted read-only; {RECREATE}"),
+        (("tmpfs", {"rw", "nosuid"}), {"rw", "exec"}, ""),
+        (("tmpfs", {"rw"}), None, ""),
+        (None, set(), "the mount was lost, since the directory was removed on the host; restart the container"),
+        (None, None, f"not shadowed: the container was made without it; {RECREATE}"),
+        (("ext4", {"rw"}), None, f"not shadowed: a mount of type ext4 is there; {RECREATE}"),
+        (("tmpfs", {"rw", "noexec"}), {"tmpcopyup"}, f"mounted noexec, so that no program in it starts; {RECREATE}"),
+        (("tmpfs", {"ro"}), set(), f"mounted read-only; {RECREATE}"),
+        (("tmpfs", {"rw"}), {"tmpcopyup"}, f"filled with what the host's has; {RECREATE}"),
     ],
 )
-def test_each_problem_says_what_to_do(mount: tuple[str, set[str]] | None, asked_for: bool, problem: str) -> None:
-    assert find_problem(mount and (mount[0], frozenset(mount[1])), asked_for=asked_for) == problem
+def test_each_problem_says_what_to_do(
+    mount: tuple[str, set[str]] | None, asked_for: set[str] | None, problem: str
+) -> None:
+    assert find_problem(mount and (mount[0], frozenset(mount[1])), asked_for) == problem
+
+
+def test_what_was_asked_for_stands_in_the_arguments_and_in_the_oci_config_of_podman(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    tmpfs = {"type": "tmpfs", "options": ["rw", "mode=1777"]}
+    mounts = [{**tmpfs, "destination": "/app/.venv"}, {"type": "tmpfs", "destination": "/run"}]
+    config.write_text(json.dumps({"mounts": [*mounts, {"type": "bind", "destination": "/app", "source": "/src"}]}))
+    arguments = {"HostConfig": {"Tmpfs": {"/app/env/": "rw,tmpcopyup"}}}
+
+    by_argument, by_hook = {"/app/env": {"rw", "tmpcopyup"}}, {"/app/.venv": {"rw", "mode=1777"}, "/run": set()}
+    assert asked_for_tmpfs({**arguments, "OCIConfigPath": str(config)}) == {**by_hook, **by_argument}
+    assert asked_for_tmpfs({"HostConfig": {"Tmpfs": None}, "OCIConfigPath": str(config)}) == by_hook
+    assert asked_for_tmpfs({**arguments, "OCIConfigPath": str(tmp_path / "elsewhere")}) == by_argument
+    assert asked_for_tmpfs(arguments) == by_argument
+    config.write_text("{}")
+    assert asked_for_tmpfs({"OCIConfigPath": str(config)}) == {}
 
 
 def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) -> None:
@@ -111,7 +130,10 @@ def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
 
     assert main(["verify", "--venv", ".venv", "c"]) == 1
 
-    assert capfd.readouterr() == (f".venv: not writable for the container's user; {RECREATE} (/app/.venv)\n", "")
+    assert capfd.readouterr() == (
+        f".venv: not writable for the container's user; name it in venv-tmpfs, and {RECREATE} (/app/.venv)\n",
+        "",
+    )
 
 
 @pytest.mark.parametrize(

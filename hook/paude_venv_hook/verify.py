@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections import namedtuple
+from contextlib import suppress
 
 from paude_venv_hook.detection import is_inside
 from paude_venv_hook.errors import VerifyError
@@ -17,7 +18,7 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.plan import Shadow
@@ -65,21 +66,38 @@ def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) 
     """Return for each shadow whether the inspected container has it: a tmpfs, exec, writable for its user."""
     name = container["Id"]
     mounts = parse_mountinfo(_ask([engine, "exec", name, "cat", "/proc/self/mountinfo"]))
-    asked_for = {container_path(path) for path in container.get("HostConfig", {}).get("Tmpfs") or ()}
+    asked_for = asked_for_tmpfs(container)
     checks = []
     for shadow in shadows:
         destination = shadow.destination
-        problem = find_problem(mounts.get(destination), asked_for=destination in asked_for)
+        problem = find_problem(mounts.get(destination), asked_for.get(destination))
         if not problem and _run([engine, "exec", name, "test", "-w", destination]).returncode:
-            problem = f"not writable for the container's user; {_RECREATE}"
+            problem = f"not writable for the container's user; name it in venv-tmpfs, and {_RECREATE}"
         checks.append(Check(shadow.path, destination, problem))
     return checks
 
 
-def find_problem(mount: tuple[str, frozenset[str]] | None, *, asked_for: bool) -> str:
-    """Return "" or what is wrong with the mount on a destination (its type and options, None where nothing is)."""
+def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return the options of each tmpfs that the container was to have, by container path.
+
+    An argument asked for it, or Podman's hook, whose additions only the OCI config holds.
+    """
+    mounts: list[dict[str, Any]] = []
+    with suppress(OSError, ValueError), open(container.get("OCIConfigPath") or "", encoding="utf-8") as file:
+        mounts = json.load(file).get("mounts") or []
+    by_hook = {item["destination"]: item.get("options") or () for item in mounts if item.get("type") == "tmpfs"}
+    by_argument: dict[str, str] = container.get("HostConfig", {}).get("Tmpfs") or {}
+    options = {**by_hook, **{path: text.split(",") for path, text in by_argument.items()}}
+    return {container_path(path): frozenset(words) for path, words in options.items()}
+
+
+def find_problem(mount: tuple[str, frozenset[str]] | None, asked_for: Collection[str] | None) -> str:
+    """Return "" or what is wrong with the mount on a destination (its type and options, None where nothing is).
+
+    `asked_for` holds the options of the tmpfs that the container was to have there, None where it was to have none.
+    """
     if mount is None:
-        if asked_for:
+        if asked_for is not None:
             return "the mount was lost, since the directory was removed on the host; restart the container"
         return f"not shadowed: the container was made without it; {_RECREATE}"
     kind, options = mount
@@ -89,6 +107,8 @@ def find_problem(mount: tuple[str, frozenset[str]] | None, *, asked_for: bool) -
         return f"mounted noexec, so that no program in it starts; {_RECREATE}"
     if "ro" in options:
         return f"mounted read-only; {_RECREATE}"
+    if "tmpcopyup" in (asked_for or ()):  # Podman's default
+        return f"filled with what the host's has; {_RECREATE}"
     return ""
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from paude_venv_hook import overlay
 
 ENVIRONMENT = dict(os.environ)  # before a test has a home folder of its own: engines find their storage by it
 HOOK = (sys.executable, "-m", "paude_venv_hook")
+SCRIPTS = Path(sysconfig.get_path("scripts"))  # where the programs of the package are
+PROGRAM = SCRIPTS / "paude-venv-hook"
 
 # Whose the workspaces are. Root becomes an ordinary user for what that user does on the host, one who still reaches
 # the folders of the tests.

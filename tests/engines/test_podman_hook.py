@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from conftest import MakeVenv
 from engines.containers import (
     ENVIRONMENT,
     OWNER,
+    PROGRAM,
     Engine,
     Launch,
     NoEngineError,
@@ -31,7 +31,6 @@ from engines.containers import (
 from lab import missing
 from layout import fill
 
-PROGRAM = Path(sysconfig.get_path("scripts"), "paude-venv-hook")
 proves = pytest.mark.proves
 pytestmark = pytest.mark.usefixtures("engine")  # the table of what was proved names it
 BROKEN = "Podman's hook: whatever is wrong with it, or with a `paude.json`, the container starts"
@@ -190,6 +189,25 @@ def test_each_start_has_an_empty_shadow(engine: Engine, workspace: Path, launch:
 
     created = engine("create", "--rm", bind(workspace, "/app"), engine.image, "ls", "-A", "/app/.venv").stdout.strip()
     assert engine("start", "--attach", created).stdout == ""
+
+
+@proves("Podman's hook: `verify` tells a shadow that is there from one that the host took away")
+def test_verify_knows_the_shadows_of_the_hook(
+    engine: Engine, workspace: Path, launch: Launch, make_venv: MakeVenv
+) -> None:
+    venv = make_venv(workspace / ".venv")
+    container = launch(workspace)
+    verify = (PROGRAM, "verify", "--engine", "podman", "--workspace-folder", workspace, container.name)
+
+    assert run(*verify, env=ENVIRONMENT).stdout == f".venv: shadowed ({venv})\n"
+    venv.rename(workspace.parent / "moved")
+    make_venv(venv)
+
+    done = run(*verify, check=False, env=ENVIRONMENT)
+    lost = "the mount was lost, since the directory was removed on the host; restart the container"
+    assert (done.returncode, done.stdout, done.stderr) == (1, f".venv: {lost} ({venv})\n", "")
+    engine("restart", container.name)
+    assert run(*verify, env=ENVIRONMENT).stdout == f".venv: shadowed ({venv})\n"
 
 
 @proves(BROKEN)
