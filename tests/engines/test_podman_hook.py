@@ -284,6 +284,15 @@ def test_uninstalled_the_hosts_venv_is_visible_again(
     assert os.listdir(own_hook.folder) == []
 
 
+@pytest.fixture(scope="session")
+def users_podman(image: str) -> Engine:
+    """Return the Podman of an ordinary user, found before a hook could stop it."""
+    try:
+        return find_engine("podman", image, (os.environ.get("PAUDE_VENV_HOOK_TEST_AS_USER", "no-such-user"), "podman"))
+    except NoEngineError as problem:
+        pytest.skip(str(problem))
+
+
 @pytest.fixture
 def etc() -> Iterator[Path]:
     """Install the hook as root does and return /etc/containers, which has to be that of private engines."""
@@ -315,14 +324,10 @@ def test_podman_finds_the_hook_by_itself(podman: Engine, etc: Path, workspace: P
 
 @proves("Podman's hook: installed by root, it stops no container of a user who cannot reach its program")
 def test_the_hook_of_root_stops_no_container_of_another_user(
-    image: str, own_hook: Hook, etc: Path, workspace: Path
+    users_podman: Engine, etc: Path, own_hook: Hook, workspace: Path
 ) -> None:
-    try:
-        users = find_engine("podman", image, (os.environ["PAUDE_VENV_HOOK_TEST_AS_USER"], "podman"))
-    except NoEngineError as problem:
-        pytest.skip(str(problem))
     path = etc / "paude-venv-hook.d" / "paude-venv-hook.json"
     path.write_text(path.read_text().replace(str(PROGRAM), str(own_hook.program)))
     own_hook.program.parent.chmod(0o700)
 
-    assert users.run(bind(workspace, "/app"), "cat /app/app.py").stdout == "print('hello')\n"
+    assert users_podman.run(bind(workspace, "/app"), "cat /app/app.py").stdout == "print('hello')\n"
