@@ -7,6 +7,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,10 @@ class Line:
         }[how]
         self.options = ["--rm", "--name", self.name, "--network=host", "--volume=.:/app", "--workdir=/app"]
 
-    def popen(self, words: list[str]) -> subprocess.Popen[str]:
-        """Start the words, with pipes, in a process group of their own as a shell does."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, words: list[str]) -> Iterator[subprocess.Popen[str]]:
+        """Start the words, with pipes, in a process group of their own as a shell does; none outlives a failure."""
+        with subprocess.Popen(
             [*self.start, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -44,26 +46,22 @@ class Line:
             cwd=self.workspace,
             env=ENVIRONMENT,
             start_new_session=True,
-        )
+        ) as process:
+            try:
+                yield process
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
 
     def __call__(self, *words: str, stdin: str = "") -> tuple[int, str, str]:
         """Run the words, and return the exit code, and what came on stdout and stderr."""
-        with self.popen([*words]) as process:
-            return finish(process, stdin)
+        with self.started([*words]) as process:
+            out, err = process.communicate(stdin, timeout=60)
+        return process.returncode, out, err
 
     def run(self, *options: str, script: str) -> list[str]:
         """Return the words of a `run` with these options more."""
         return ["run", *self.options, *options, self.engine.image, "sh", "-c", script]
-
-
-def finish(process: subprocess.Popen[str], stdin: str = "") -> tuple[int, str, str]:
-    """Return the exit code, and what comes on stdout and stderr; kill what does not end by itself."""
-    try:
-        out, err = process.communicate(stdin, timeout=60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    return process.returncode, out, err
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ def test_a_signal_reaches_the_container_as_without_it(line: Line, sent: signal.S
     traps = "trap 'echo INT; exit 3' INT; trap 'echo TERM; exit 4' TERM"
     script = f"{traps}; sleep 1; echo ready; while :; do sleep 0.1; done"
 
-    with line.popen(line.run(script=script)) as process:
+    with line.started(line.run(script=script)) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         words = Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
@@ -155,7 +153,7 @@ def test_a_signal_reaches_the_container_as_without_it(line: Line, sent: signal.S
             os.killpg(process.pid, sent)  # as a terminal does
         else:
             process.send_signal(sent)
-        done = finish(process)
+        out, err = process.communicate(timeout=60)
 
     expected = {signal.SIGINT: (3, "INT\n"), signal.SIGTERM: (4, "TERM\n")}[sent]
-    assert done == (*expected, SAYS.get(how, ""))
+    assert (process.returncode, out, err) == (*expected, SAYS.get(how, ""))
