@@ -484,8 +484,8 @@ def test_a_second_place_of_the_workspace_is_warned_of(
     document, messages = _prepare(workspace, service="app")
     assert _destinations(document) == ["/code/.venv"]
     assert messages == [
-        "/all/app is the workspace too, where nothing is shadowed",
         "/again is the workspace too, where nothing is shadowed",
+        "/all/app is the workspace too, where nothing is shadowed",
     ]
 
 

@@ -172,9 +172,9 @@ def test_an_engine_that_cannot_be_asked(
 def test_an_engine_that_cannot_be_started_is_named(
     container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    programs("podman", "").chmod(0o644)
+    programs("podman", "").write_bytes(b"\x7fELF, but no more")
 
     assert main(["verify", "c"]) == 1
 
-    error = "podman: cannot be started: Permission denied; mend it"
+    error = "podman: cannot be started: Exec format error; mend it"
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")

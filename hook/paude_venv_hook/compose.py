@@ -10,13 +10,13 @@ import posixpath
 import re
 from collections import namedtuple
 
-from paude_venv_hook.detection import is_inside, read_start
+from paude_venv_hook.detection import read_start
 from paude_venv_hook.devcontainer import find_devcontainer, read_devcontainer, substitution
 from paude_venv_hook.engine_choice import choose_engine, engine_called_docker
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
 from paude_venv_hook.jsonfile import read_object
 from paude_venv_hook.mounts import Mount, container_path
-from paude_venv_hook.pipeline import Location, check_workspace_folder, locate, prepare
+from paude_venv_hook.pipeline import Location, binds_of, check_workspace_folder, locate, prepare
 from paude_venv_hook.programs import find_program
 from paude_venv_hook.settings import read_settings
 from paude_venv_hook.text import did_you_mean, shown
@@ -102,7 +102,7 @@ def _exposed(prepared: Prepared, mounts: Sequence[Mount]) -> list[str]:
         return []
     at, *others = [
         container_path(posixpath.join(bind.target, os.path.relpath(real, os.path.realpath(bind.source))))
-        for bind in (mount, *_binds_of(mounts, real))
+        for bind in (mount, *binds_of(mounts, real))
     ]
     return [path for path in dict.fromkeys(others) if path != at]
 
@@ -290,11 +290,7 @@ def find_workspace(mounts: Sequence[Mount], workspace_folder: str) -> Location:
 
     Raises UsageError where none does.
     """
-    binds = _binds_of(mounts, os.path.realpath(workspace_folder))
+    binds = binds_of(mounts, workspace_folder)
     if not binds:
         raise _need_target(f"the service has no bind mount that holds {workspace_folder}")
-    return Location(max(binds, key=lambda bind: len(os.path.realpath(bind.source))), "docker compose config")
-
-
-def _binds_of(mounts: Sequence[Mount], real: str) -> list[Mount]:
-    return [mount for mount in mounts if mount.type == "bind" and is_inside(real, os.path.realpath(mount.source))]
+    return Location(binds[0], "docker compose config")

@@ -17,7 +17,7 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from paude_venv_hook.settings import Settings
@@ -147,6 +147,13 @@ def locate(
             f"{shown(workspace_folder)}: is no path in a container; say where it is with --container-workspace-folder"
         )
     return Location(Mount("bind", workspace_folder, workspace_folder), "no devcontainer.json: the same path as here")
+
+
+def binds_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
+    """Return the bind mounts that carry the workspace folder (a host path), the one with the nearest source first."""
+    real = os.path.realpath(workspace_folder)
+    binds = [mount for mount in mounts if mount.type == "bind" and is_inside(real, os.path.realpath(mount.source))]
+    return sorted(binds, key=lambda bind: len(os.path.realpath(bind.source)), reverse=True)
 
 
 def _plan(workspace_folder: str, settings: Settings, location: Location) -> tuple[Plan, list[str]]:

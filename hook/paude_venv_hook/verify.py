@@ -9,10 +9,9 @@ import subprocess
 from collections import namedtuple
 from contextlib import suppress
 
-from paude_venv_hook.detection import is_inside
 from paude_venv_hook.errors import VerifyError
 from paude_venv_hook.mounts import Mount, container_path
-from paude_venv_hook.pipeline import Location
+from paude_venv_hook.pipeline import Location, binds_of
 from paude_venv_hook.programs import find_program
 from paude_venv_hook.text import shown
 
@@ -48,15 +47,14 @@ def inspect(engine: str, container: str) -> dict[str, Any]:
 
 def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
     """Return where the inspected container has the workspace folder (a host path): its own binds say it."""
-    real = os.path.realpath(workspace_folder)
     mounts = [
         Mount(item.get("Type", ""), item.get("Source", ""), container_path(item.get("Destination", "")))
         for item in container.get("Mounts") or ()
     ]
-    binds = [mount for mount in mounts if mount.type == "bind" and is_inside(real, os.path.realpath(mount.source))]
+    binds = binds_of(mounts, workspace_folder)
     if not binds:
         return Location(None, "the container has no bind mount that holds the workspace folder")
-    mount = max(binds, key=lambda bind: len(os.path.realpath(bind.source)))
+    mount = binds[0]
     # A tmpfs is what is looked for.
     mounted = frozenset(other.target for other in mounts if other is not mount and other.type != "tmpfs")
     return Location(mount, "the container's own mounts", mounted)
