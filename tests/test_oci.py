@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,18 @@ def test_all_else_keeps_its_meaning(tmp_path_factory: pytest.TempPathFactory, mo
 
     assert json.loads(data) == {**config, "mounts": [mount, tmpfs("/app/env")]}
     assert messages == []
+
+
+def test_as_a_command_it_is_a_filter(app: Path, command: list[str]) -> None:
+    data = json.dumps({"ociVersion": "1.0.2", "mounts": [bind(app, "/app")]}).encode()
+
+    done = subprocess.run([*command, "oci-precreate"], input=data, capture_output=True, check=True)
+    broken = subprocess.run([*command, "oci-precreate"], input=b"\xff{", capture_output=True, check=True)
+
+    assert json.loads(done.stdout)["mounts"] == [bind(app, "/app"), tmpfs("/app/.venv")]
+    assert done.stderr == b""
+    assert broken.stdout == b"\xff{"
+    assert broken.stderr == (
+        b"paude-venv-hook: warning: nothing shadowed: stdin holds no OCI config; "
+        b"let Podman start this, see install-podman-hook --help\n"
+    )
