@@ -15,6 +15,7 @@ import pytest
 
 from engines.containers import (
     ENVIRONMENT,
+    HOOK,
     OWNER,
     Container,
     Engine,
@@ -27,7 +28,7 @@ from engines.containers import (
 )
 from lab import missing
 from layout import fill
-from paude_venv_hook.compose import add_compose_file, dump, prepare_compose
+from paude_venv_hook.compose import dump
 
 proves = pytest.mark.proves
 PROGRAMS = {"docker": ("docker", "compose"), "podman": ("podman-compose",)}
@@ -62,15 +63,17 @@ class Compose:
 
     def shadow(self, *, target: str | None = None, engine: str | None = None, service: str | None = "app") -> list[str]:
         """Write the file with the shadows, and return the warnings; only Docker's own compose tells the target."""
-        # The plugins of docker are found in the home folder.
-        environ = {**os.environ, "HOME": ENVIRONMENT["HOME"]}
-        if self.engine.name == "docker":
-            target = None
-        prepared, document = prepare_compose(
-            str(self.workspace), environ, service=service, target=target, engine=engine or self.engine.name
-        )
-        self.overlay.write_bytes(dump(document))
-        return prepared.messages()
+        target = None if self.engine.name == "docker" else target
+        flags = [f"--engine={engine or self.engine.name}"]
+        flags += [f"--{name}={value}" for name, value in (("service", service), ("target", target)) if value]
+        done = run(*HOOK, "print", "--format=compose", "--workspace-folder", self.workspace, *flags, env=self.environ)
+        self.overlay.write_text(done.stdout)
+        return [line.removeprefix("paude-venv-hook: warning: ") for line in done.stderr.splitlines()]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the environment of the test, but with the home folder in which docker finds its plugins."""
+        return {**os.environ, "HOME": ENVIRONMENT["HOME"], "XDG_CACHE_HOME": str(self.workspace.parent / "cache")}
 
 
 @pytest.fixture
@@ -227,13 +230,12 @@ def test_a_devcontainer_of_compose(docker_compose: Compose, workspace: Path, mak
     docker_compose.configure(f"{workspace.parent} -> /workspaces")
     base = {"dockerComposeFile": ["../compose.yaml"], "service": "app", "workspaceFolder": "/workspaces/app"}
     fill(workspace, f".devcontainer/devcontainer.json = {json.dumps(base)}")
-    path = str(workspace / ".devcontainer/devcontainer.json")
     before = tree_hash(workspace)
 
     assert docker_compose.shadow(service=None) == []
     override = workspace.parent / "override.json"
-    shadows = str(docker_compose.overlay)
-    override.write_text(json.dumps(add_compose_file(path, base, shadows, str(workspace), os.environ)))
+    own = ("--engine=docker", "--workspace-folder", workspace, "--output", override)
+    run(*HOOK, "devcontainer-config", *own, env=docker_compose.environ)
     words = ("--workspace-folder", workspace, "--override-config", override)
     name = {**ENVIRONMENT, "COMPOSE_PROJECT_NAME": docker_compose.container.name}
     devcontainer("up", *words, env=name)
