@@ -48,6 +48,24 @@ def engine(request: pytest.FixtureRequest, image: str) -> Engine:
         missing(str(problem))
 
 
+@pytest.fixture(scope="session")
+def as_user() -> str:
+    """Return the program that runs its arguments as an ordinary user; the engines are private then."""
+    program = os.environ.get("PAUDE_VENV_HOOK_TEST_AS_USER")
+    if not program:
+        pytest.skip("PAUDE_VENV_HOOK_TEST_AS_USER names no program; tests/engines/start-engines makes one")
+    return program
+
+
+@pytest.fixture(scope="session")
+def users_podman(image: str, as_user: str) -> Engine:
+    """Return the Podman of an ordinary user, where the machine allows one."""
+    try:
+        return find_engine("podman", image, (as_user, "podman"))
+    except NoEngineError as problem:
+        pytest.skip(str(problem))
+
+
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """Return a folder that every user can reach, unlike pytest's own."""

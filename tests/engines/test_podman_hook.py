@@ -284,20 +284,9 @@ def test_uninstalled_the_hosts_venv_is_visible_again(
     assert os.listdir(own_hook.folder) == []
 
 
-@pytest.fixture(scope="session")
-def users_podman(image: str) -> Engine:
-    """Return the Podman of an ordinary user, found before a hook could stop it."""
-    try:
-        return find_engine("podman", image, (os.environ.get("PAUDE_VENV_HOOK_TEST_AS_USER", "no-such-user"), "podman"))
-    except NoEngineError as problem:
-        pytest.skip(str(problem))
-
-
 @pytest.fixture
-def etc() -> Iterator[Path]:
+def etc(as_user: str) -> Iterator[Path]:
     """Install the hook as root does and return /etc/containers, which has to be that of private engines."""
-    if not os.environ.get("PAUDE_VENV_HOOK_TEST_AS_USER"):
-        pytest.skip("for private engines, see tests/engines/start-engines: the machine's configuration would change")
     folder = Path("/etc/containers")
     before = sorted(folder.rglob("*"))
     try:

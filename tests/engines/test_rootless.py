@@ -18,9 +18,7 @@ from engines.containers import (
     STRANGER,
     Engine,
     Launch,
-    NoEngineError,
     bind,
-    find_engine,
     run,
     shadow_args,
     tree_hash,
@@ -29,21 +27,9 @@ from engines.containers import (
 
 
 @pytest.fixture(scope="session")
-def as_user() -> str:
-    """Return the program that runs its arguments as an ordinary user."""
-    program = os.environ.get("PAUDE_VENV_HOOK_TEST_AS_USER")
-    if not program:
-        pytest.skip("PAUDE_VENV_HOOK_TEST_AS_USER names no program; tests/engines/start-engines makes one")
-    return program
-
-
-@pytest.fixture(scope="session")
-def engine(image: str, as_user: str) -> Engine:
-    """Return the user's Podman, where the machine allows one."""
-    try:
-        return find_engine("podman", image, (as_user, "podman"))
-    except NoEngineError as problem:
-        pytest.skip(str(problem))
+def engine(users_podman: Engine) -> Engine:
+    """Return the user's Podman."""
+    return users_podman
 
 
 PROVES = "a venv works on both sides, as the default user and another one"
