@@ -138,12 +138,12 @@ def venv(workspace: Path, make_host_venv: MakeVenv) -> Path:
 
 
 @pytest.fixture(scope="session")
-def uv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the program uv of this machine."""
-    folder = tmp_path_factory.mktemp("uv")
+def venv_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of programs of this machine, with uv and virtualenv."""
+    folder = tmp_path_factory.mktemp("tools")
     run(sys.executable, "-m", "venv", folder)
-    _pip(folder, "install", "uv")
-    return folder / "bin/uv"
+    _pip(folder, "install", "uv", "virtualenv")
+    return folder / "bin"
 
 
 @pytest.fixture(scope="session")

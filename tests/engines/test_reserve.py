@@ -11,24 +11,28 @@ import pytest
 from engines.containers import OWNER, Engine, Launch, as_owner, overlay_args, run, tree_hash
 
 
-@pytest.mark.parametrize("command", ["python -m venv", "uv venv"])
+@pytest.mark.parametrize("command", ["python -m venv", "uv venv", "uv sync", "virtualenv"])
 @pytest.mark.proves(
     "reserved `.venv`: the host's folder stays empty, and the container's venv outlives a later one of the host"
 )
 def test_each_side_keeps_the_venv_that_it_makes_after_the_start(
-    engine: Engine, workspace: Path, launch: Launch, uv: Path, command: str
+    engine: Engine, workspace: Path, launch: Launch, venv_tools: Path, command: str
 ) -> None:
     venv = workspace / ".venv"
+    python = f"--python={sys.executable}"
+    words: dict[str, list[str | Path]] = {
+        "python -m venv": [sys.executable, "-m", "venv", "--without-pip", venv],
+        "uv venv": [venv_tools / "uv", "venv", "--offline", python, venv],
+        "uv sync": [venv_tools / "uv", "sync", "--offline", python, "--project", workspace],
+        "virtualenv": [venv_tools / "virtualenv", python, venv],
+    }
 
     container = launch(workspace, *overlay_args(workspace, engine.name), user=OWNER)
     container.sh("python3 -m venv --without-pip .venv")
 
     assert (os.listdir(venv), venv.stat().st_uid) == ([], OWNER)
 
-    if command == "uv venv":
-        as_owner(uv, "venv", "--offline", "--python", sys.executable, venv)
-    else:
-        as_owner(sys.executable, "-m", "venv", "--without-pip", venv)
+    as_owner(*words[command])
 
     host = tree_hash(venv)
     assert run(venv / "bin/python", "-c", "import sys; print(sys.prefix)").stdout == f"{venv}\n"
