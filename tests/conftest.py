@@ -6,14 +6,28 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
+
+from paude_venv_hook.cli import main
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 MakeVenv = Callable[[Path], Path]
+
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Hook = Callable[..., Done]
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +81,18 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
         return program
 
     return make
+
+
+@pytest.fixture
+def hook(capsysbinary: pytest.CaptureFixture[bytes]) -> Hook:
+    """Return a function that runs the command line in this process."""
+
+    def run(*arguments: str) -> Done:
+        code = main(arguments)
+        out, err = capsysbinary.readouterr()
+        return Done(code, out.decode(), err.decode())
+
+    return run
 
 
 @pytest.fixture

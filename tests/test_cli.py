@@ -11,15 +11,14 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jsonschema
 import pytest
 
-from conftest import MakeVenv
+from conftest import Done, Hook, MakeVenv
 from layout import fill
 from paude_venv_hook import __version__, overlay
 from paude_venv_hook.cli import COMMANDS, Options, main
@@ -48,32 +47,9 @@ NAMES = [
 ]
 
 
-class Done(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Hook = Callable[..., Done]
-
-
 @pytest.fixture(autouse=True)
 def _podman(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUDE_VENV_ENGINE", "podman")
-
-
-@pytest.fixture
-def hook(capsysbinary: pytest.CaptureFixture[bytes]) -> Hook:
-    """Return a function that runs the command line in this process."""
-
-    def run(*arguments: str) -> Done:
-        code = main(arguments)
-        out, err = capsysbinary.readouterr()
-        return Done(code, out.decode(), err.decode())
-
-    return run
 
 
 @pytest.fixture

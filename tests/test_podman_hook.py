@@ -8,15 +8,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from conftest import MakeVenv
+from conftest import Done, Hook, MakeVenv
 from layout import fill
 from paude_venv_hook import podman_hook
-from paude_venv_hook.cli import main
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.podman_hook import (
     config_folder,
@@ -36,17 +35,6 @@ INSTALLED = "installed: Podman now shadows the venvs of each workspace with a pa
 
 Programs = Callable[[str, str], Path]
 FakePodman = Callable[..., None]
-
-
-class Done(NamedTuple):
-    """What `install-podman-hook` did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Hook = Callable[..., Done]
 
 
 @pytest.fixture(autouse=True)
@@ -96,15 +84,9 @@ def podman(programs: Programs, folder: Path) -> FakePodman:
 
 
 @pytest.fixture
-def hook(capsysbinary: pytest.CaptureFixture[bytes]) -> Hook:
+def hook(hook: Hook) -> Hook:
     """Return a function that runs `install-podman-hook` in this process."""
-
-    def run(*arguments: str) -> Done:
-        code = main(["install-podman-hook", *arguments])
-        out, err = capsysbinary.readouterr()
-        return Done(code, out.decode(), err.decode())
-
-    return run
+    return partial(hook, "install-podman-hook")
 
 
 def hook_text(program: Path, home: Path, *more: str) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from engines.containers import (
     HOOK,
     OWNER,
     OWNER_GROUP,
+    SCRIPTS,
     Container,
     Engine,
     as_owner,
@@ -39,8 +39,7 @@ class Tools:
         self.engine, self.how, self.scratch = engine, how, scratch
         self.as_user: tuple[str, ...] = ()
         self.variables: dict[str, str] = {}
-        wrapper = f"{sysconfig.get_path('scripts')}/paude-venv-{engine.name}"
-        self.program = wrapper if how == "wrapper" else engine.name
+        self.program = str(SCRIPTS / f"paude-venv-{engine.name}") if how == "wrapper" else engine.name
 
     def __call__(self, command: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the CLI in the folder; it has to succeed."""

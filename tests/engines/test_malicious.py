@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sysconfig
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,11 +15,21 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engines.containers import AS_OWNER, ENVIRONMENT, HOOK, OWNER, OWNER_GROUP, Container, Engine, bind, run, tree_hash
+from engines.containers import (
+    AS_OWNER,
+    ENVIRONMENT,
+    HOOK,
+    OWNER,
+    OWNER_GROUP,
+    SCRIPTS,
+    Container,
+    Engine,
+    bind,
+    run,
+    tree_hash,
+)
 from layout import fill
 from paude_venv_hook import overlay
-
-SCRIPTS = sysconfig.get_path("scripts")
 
 
 def paude(venv: object, **more: object) -> str:
@@ -217,7 +226,7 @@ class Arena:
         if self.how == "exec":
             command = (*HOOK, "exec", "--quiet", "--", *self.engine.command)
         elif self.how == "wrapper":
-            command = (f"{SCRIPTS}/paude-venv-{self.engine.name}",)
+            command = (str(SCRIPTS / f"paude-venv-{self.engine.name}"),)
         else:
             command = self.engine.command
         done = run(*command, *line, check=False, env=ENVIRONMENT)

@@ -14,7 +14,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from engines.containers import (
     AS_OWNER,
     ENVIRONMENT,
     OWNER,
+    SCRIPTS,
     Container,
     Engine,
     NoEngineError,
@@ -245,7 +245,7 @@ def launcher(docker: Path, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a launch: the hook is on PATH, and its files stay in the folder of the test."""
     own = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("PAUDE_VENV")}
     own |= {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("CACHE", "CONFIG")}
-    return {**own, "PATH": f"{sysconfig.get_path('scripts')}:{own['PATH']}", "PAUDE_VENV_DOCKER": str(docker)}
+    return {**own, "PATH": f"{SCRIPTS}:{own['PATH']}", "PAUDE_VENV_DOCKER": str(docker)}
 
 
 @pytest.fixture
