@@ -167,6 +167,16 @@ def test_the_installed_program_has_its_schemas(built: Built, installed: Path, na
     assert built.run(installed / "paude-venv-hook", "schema", name) == source.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_installed_program_has_its_templates(built: Built, installed: Path, workspace: Path, template: str) -> None:
+    copied = built.run(installed / "paude-venv-hook", "init", workspace / "new", "--template", template).splitlines()
+
+    files = {name.partition("/")[2] for name in TEMPLATE_FILES if name.startswith(f"{template}/")}
+    assert {*copied, "devcontainer-template.json"} == files
+    for name in copied:
+        assert (workspace / "new" / name).read_bytes() == (ROOT / "templates" / template / name).read_bytes()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs is needed, which is not installed here")
 def test_the_installed_program_writes_an_overlay_without_what_it_requires(
     built: Built, installed: Path, workspace: Path

@@ -88,6 +88,23 @@ def test_the_engine_is_the_same_process_with_the_same_stdin(app: Path, programs:
     assert process.returncode == -signal.SIGTERM
 
 
+def test_the_engine_has_the_same_terminal(app: Path, programs: Programs, command: list[str]) -> None:
+    pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
+    programs("podman", "[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && read line && echo got $line")
+    ours, its = pty.openpty()
+    words = [*command, "exec", "--quiet", "--", "podman", "run", "-it", "-v", ".:/app", "IMG"]
+
+    with subprocess.Popen(words, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        os.write(ours, b"hello\n")
+        seen = b""
+        while b"got hello" not in seen:
+            seen += os.read(ours, 1000)  # an error where nobody writes to the terminal any more
+    os.close(ours)
+
+    assert process.returncode == 0
+
+
 def test_a_variable_names_the_engine(app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     programs("docker", "echo wrong")
     monkeypatch.setenv("PAUDE_VENV_DOCKER", str(programs("other", "echo right")))
