@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from paude_venv_hook.detection import Found
-from paude_venv_hook.mounts import Mount
+from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.workspace.detection import Found
 
 # Few names, so that paths are often equal or nested; some only begin alike, and one cannot be mounted.
 GOOD_NAMES = ("a", "ab", ".venv", " é:,\"'$\\", "😀")

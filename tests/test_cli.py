@@ -21,8 +21,9 @@ import pytest
 from conftest import Done, Hook, MakeVenv
 from layout import fill
 from paude_venv_hook import __version__, overlay
-from paude_venv_hook.cli import COMMANDS, Options, main
-from paude_venv_hook.status import render
+from paude_venv_hook.cli import command_names, main
+from paude_venv_hook.commands import run
+from paude_venv_hook.commands.status import render
 
 OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 NAMES = [
@@ -402,7 +403,7 @@ def test_version(hook: Hook) -> None:
     assert hook("--version") == (0, f"paude-venv-hook {__version__}\n", "")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", command_names())
 def test_the_help_of_each_command_has_examples(hook: Hook, name: str) -> None:
     done = hook(name, "--help")
 
@@ -418,7 +419,7 @@ def test_the_help_names_each_command_and_has_examples(hook: Hook, flag: str) -> 
 
     assert (done.code, done.err) == (0, "")
     assert "\nexamples:\n" in done.out
-    assert all(re.search(rf"\n    {name}\s+[a-z]", done.out) for name in COMMANDS)
+    assert all(re.search(rf"\n    {name}\s+[a-z]", done.out) for name in command_names())
 
 
 @pytest.mark.parametrize(
@@ -455,7 +456,7 @@ def test_an_unknown_command_is_answered_with_all_that_there_are(hook: Hook) -> N
     assert (done.code, done.out) == (2, "")
     start, _, names = done.err.partition("; use ")
     assert start == r'paude-venv-hook: error[usage]: "x\n" is no command'
-    assert sorted(names.rstrip("\n").split(", ")) == sorted(COMMANDS)
+    assert sorted(names.rstrip("\n").split(", ")) == command_names()
 
 
 @pytest.mark.parametrize("arguments", [["--engine", "Docker"], ["print", "--format", "yaml"], ["schema", "x"]])
@@ -469,10 +470,10 @@ def test_a_value_that_is_no_choice_is_one_line_and_exit_code_2(hook: Hook, argum
 
 
 def test_a_bug_is_one_line_and_exit_code_3(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Options) -> None:
+    def fail(_: run.Options) -> None:
         raise LookupError("two\nlines")
 
-    monkeypatch.setitem(COMMANDS, "run", fail)
+    monkeypatch.setattr(run, "execute", fail)
 
     line = fail.__code__.co_firstlineno + 1
     assert hook() == (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paude_venv_hook.engine_choice import choose_engine, engine_called_docker, is_podman
+from paude_venv_hook.engines.choice import choose_engine, engine_called_docker, is_podman
 from paude_venv_hook.errors import SettingsError
 
 Programs = Callable[[str, str], Path]

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from layout import fill
-from paude_venv_hook import devcontainer, overlay
+from paude_venv_hook import overlay
 from paude_venv_hook.cli import main
-from paude_venv_hook.devcontainer import git_root
-from paude_venv_hook.jsonfile import MAX_BYTES
+from paude_venv_hook.workspace.git_root import git_root
+from paude_venv_hook.workspace.jsonfile import MAX_BYTES
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
@@ -159,7 +159,7 @@ def test_a_git_that_does_not_answer_is_not_waited_for(
 ) -> None:
     fill(workspace.parent, ".git")
     programs("git", "exec /bin/sleep 1000")
-    monkeypatch.setattr(devcontainer, "GIT_SECONDS", 0.1)
+    monkeypatch.setattr("paude_venv_hook.workspace.git_root.GIT_SECONDS", 0.1)
 
     assert git_root(str(workspace), os.environ) is None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from paude_venv_hook import overlay, settings
+from paude_venv_hook import overlay
+from paude_venv_hook.workspace import settings
 
 REAL_HOME = os.path.expanduser("~")
 

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from paude_venv_hook import __version__
-from paude_venv_hook.engines import docker_run_args, podman_run_args
+from paude_venv_hook.engines.arguments import docker_run_args, podman_run_args
+from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import write_if_changed
-from paude_venv_hook.mounts import Mount
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
-from paude_venv_hook.settings import Settings, Tmpfs
+from paude_venv_hook.workspace.settings import Settings, Tmpfs
 from strategies import Planned, planned
 
 SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas/overlay.json").read_text("utf-8"))

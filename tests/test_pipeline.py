@@ -16,6 +16,7 @@ import pytest
 from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook import __version__
+from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import (
     DevcontainerError,
     EngineError,
@@ -25,9 +26,9 @@ from paude_venv_hook.errors import (
     UsageError,
     WorkspaceError,
 )
-from paude_venv_hook.mounts import Mount
-from paude_venv_hook.pipeline import Location, Prepared, check_workspace_folder, locate, prepare
+from paude_venv_hook.pipeline import Prepared, prepare
 from paude_venv_hook.plan import Plan, Shadow, Skipped
+from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 

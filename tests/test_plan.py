@@ -9,9 +9,10 @@ import unicodedata
 import pytest
 from hypothesis import given
 
-from paude_venv_hook.detection import Found, is_inside
-from paude_venv_hook.mounts import Mount
+from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.files import is_inside
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
+from paude_venv_hook.workspace.detection import Found
 from strategies import Planned, planned
 
 APP = Mount("bind", "/home/me/app", "/workspaces/app")

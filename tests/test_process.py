@@ -38,17 +38,18 @@ HEAVY = {
     "traceback",
     "typing",
     "urllib.parse",
-    "paude_venv_hook.arguments",
-    "paude_venv_hook.compose",
-    "paude_venv_hook.launch",
-    "paude_venv_hook.oci",
-    "paude_venv_hook.override",
-    "paude_venv_hook.podman_hook",
-    "paude_venv_hook.status",
-    "paude_venv_hook.templates",
-    "paude_venv_hook.verify",
-    "paude_venv_hook.wrapper",
+    "paude_venv_hook.parser",
+    "paude_venv_hook.launchers.compose",
+    "paude_venv_hook.launchers.run_line",
+    "paude_venv_hook.launchers.oci",
+    "paude_venv_hook.launchers.devcontainer_cli",
+    "paude_venv_hook.launchers.podman_hook",
+    "paude_venv_hook.commands.status",
+    "paude_venv_hook.commands.init",
+    "paude_venv_hook.commands.verify",
+    "paude_venv_hook.launchers.wrapper",
 }
+PARSER = {"argparse", "paude_venv_hook.parser"}
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says where the folders are")
 
 
@@ -120,26 +121,26 @@ def test_a_docker_that_may_be_podman_is_asked_and_a_program_that_is_not_is_not(
 @pytest.mark.parametrize(
     ("arguments", "allowed"),
     [
-        (["--quiet"], set()),
+        (["--quiet"], PARSER),
         (["print"], {"shlex"}),
-        (["print", "--format", "nul"], set()),
-        (["status"], {"textwrap", "paude_venv_hook.status"}),
-        (["status", "--json"], {"textwrap", "paude_venv_hook.status"}),
+        (["print", "--format", "nul"], PARSER),
+        (["status"], {"textwrap", "paude_venv_hook.commands.status"}),
+        (["status", "--json"], {"textwrap", "paude_venv_hook.commands.status"} | PARSER),
         (["path"], set()),
     ],
 )
-def test_a_command_with_flags_loads_the_parser_and_what_it_uses(
+def test_a_command_loads_what_it_uses_and_with_flags_the_parser(
     workspace: Path, arguments: list[str], allowed: set[str]
 ) -> None:
     fill(workspace, ".venv/pyvenv.cfg", 'paude.json = {"venv": "auto",}')
 
-    assert loaded(*arguments) & HEAVY == (loaded("--version") & HEAVY) | allowed
+    assert loaded(*arguments) & HEAVY == allowed
 
 
-def test_the_parser_is_all_that_version_needs(workspace: Path) -> None:
+def test_version_needs_nothing(workspace: Path) -> None:
     modules = loaded("--version")
 
-    assert modules & HEAVY <= {"argparse", "shutil", "paude_venv_hook.arguments"}
+    assert modules & HEAVY == set()
     assert not modules & {"json", "hashlib", "paude_venv_hook.pipeline", "paude_venv_hook.settings"}
     assert os.listdir(workspace) == []
 

@@ -21,10 +21,17 @@ NAME = f"paude_venv_hook-{__version__}"
 
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
-    __init__.py __main__.py arguments.py cli.py commandline.py compose.py detection.py devcontainer.py
-    engine_choice.py engines.py errors.py files.py folders.py jsonfile.py launch.py mounts.py oci.py overlay.py
-    override.py pipeline.py plan.py podman_hook.py programs.py py.typed settings.py status.py templates.py text.py
-    verify.py wrapper.py
+    __init__.py __main__.py cli.py errors.py files.py folders.py names.py options.py overlay.py parser.py pipeline.py
+    plan.py py.typed terminal.py text.py
+    commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
+    commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
+    commands/schema.py commands/status.py commands/verify.py
+    engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/mounts.py
+    engines/programs.py
+    launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
+    launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
+    workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/git_root.py
+    workspace/jsonfile.py workspace/location.py workspace/settings.py workspace/variables.py workspace/venv.py
     schemas/overlay.json schemas/paude.json
 """
 IN_EACH_TEMPLATE = """

@@ -1,4 +1,4 @@
-"""Writing: the overlay, atomically and only when it changed, and the mount points. Knows no schema."""
+"""Files: whether a path is in a folder, reading what may be anything, writing atomically, making mount points."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from paude_venv_hook.text import shown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+START_BYTES = 64 * 1024
 
 
 def write_if_changed(path: str, data: bytes) -> bool:
@@ -43,6 +45,22 @@ def read_file(path: str) -> bytes | None:
         raise OverlayError(f"{shown(path)}: exists and is not a regular file; name another one")
     with open(path, "rb") as file:
         return file.read()
+
+
+def read_start(path: str) -> bytes:
+    """Return the first 64 KB of a file, nothing for what cannot be read or is no file: a FIFO would block for ever."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(START_BYTES)
+    except OSError:
+        return b""
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Tell whether the path is the folder or lies below it; both real and absolute."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import os
 import re
 
 from paude_venv_hook import __version__
-from paude_venv_hook.engines import ENGINES, docker_run_args, podman_run_args
+from paude_venv_hook.engines.arguments import ENGINES, docker_run_args, podman_run_args
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.folders import user_folder
@@ -24,9 +24,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from paude_venv_hook.mounts import Mount
+    from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.plan import Plan
-    from paude_venv_hook.settings import Settings
+    from paude_venv_hook.workspace.settings import Settings
 
 VERSION = 1
 

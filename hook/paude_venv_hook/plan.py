@@ -6,15 +6,16 @@ import os
 import posixpath
 from collections import namedtuple
 
-from paude_venv_hook.detection import Found, is_inside
-from paude_venv_hook.settings import has_control_characters, is_utf8
+from paude_venv_hook.files import is_inside
+from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.detection import Found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from paude_venv_hook.mounts import Mount
+    from paude_venv_hook.engines.mounts import Mount
 
 
 class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why"))):
@@ -78,11 +79,6 @@ def _folders_above(path: str, separator: str) -> list[str]:
     """Return the folders that hold the path, the nearest first."""
     parts = path.split(separator)
     return [separator.join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
-
-
-def can_be_mounted(path: str) -> bool:
-    """Tell whether engines mount on the path, or from it, as it is written: UTF-8 without control characters."""
-    return is_utf8(path) and not has_control_characters(path)
 
 
 def _is_below(path: str, folder: str) -> bool:

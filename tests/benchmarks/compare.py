@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import paude_venv_hook
-from paude_venv_hook.detection import detect
+from paude_venv_hook.workspace.detection import detect
 
 ROUNDS = 40
 BARE = [sys.executable, "-c", "pass"]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from engines.containers import Engine
-from paude_venv_hook.commandline import FLAGS, GLOBAL_FLAGS, GLOBAL_VALUES, VALUES
+from paude_venv_hook.engines.commandline import FLAGS, GLOBAL_FLAGS, GLOBAL_VALUES, VALUES
 
 # `  -a, --attach list    Attach to …`: short and long name, the type of the value; an option without one is a flag.
 OPTION = re.compile(r"^ +(?:(-\w), )?(--[\w-]+)(?: (\S+))?(?: {2,}|$)", re.MULTILINE)

@@ -28,7 +28,7 @@ from engines.containers import (
 )
 from lab import missing
 from layout import fill
-from paude_venv_hook.compose import dump
+from paude_venv_hook.launchers.compose import dump
 
 proves = pytest.mark.proves
 PROGRAMS = {"docker": ("docker", "compose"), "podman": ("podman-compose",)}

@@ -37,7 +37,7 @@ from engines.containers import (
     tree_hash,
 )
 from lab import missing
-from paude_venv_hook.jsonfile import read_object
+from paude_venv_hook.workspace.jsonfile import read_object
 
 RecordProperty = Callable[[str, object], None]
 

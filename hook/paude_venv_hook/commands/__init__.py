@@ -1,0 +1,9 @@
+"""One module a command, whole: its words, its arguments, its examples, and what it does.
+
+The name of a module is that of its command. It declares
+
+- SUMMARY and EXAMPLES, for `--help`, and POSITION, its place in the list of commands there;
+- ARGUMENTS: flags and their argparse keywords (`paude_venv_hook.options` has those that several commands share);
+- Options: the values of the arguments, with their defaults;
+- execute(options): does it, and returns the exit code.
+"""

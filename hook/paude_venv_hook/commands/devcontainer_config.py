@@ -1,0 +1,47 @@
+"""`devcontainer-config`: a devcontainer.json with the shadows added, for `devcontainer up --override-config`."""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.files import mount_points, write_if_changed
+from paude_venv_hook.launchers.devcontainer_cli import make_override
+from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
+from paude_venv_hook.terminal import warn, write
+
+SUMMARY = "print the devcontainer.json with the run arguments added"
+POSITION = 6
+ARGUMENTS = (*WORKSPACE, OUTPUT, QUIET)
+EXAMPLES = """\
+  paude-venv-hook devcontainer-config --output /tmp/app.json &&
+    devcontainer up --workspace-folder . --override-config /tmp/app.json
+"""
+
+
+class Options(WorkspaceOptions):
+    """The values of the arguments."""
+
+    output: str | None = None
+    quiet = False
+
+
+def execute(options: Options) -> int:
+    """Print or write the configuration, and write the files that it names."""
+    override = make_override(
+        options.workspace_folder,
+        os.environ,
+        container_workspace_folder=options.container_workspace_folder,
+        config=options.config,
+        engine=options.engine,
+        venv=options.venv,
+    )
+    with mount_points(shadow.host_path for shadow in override.prepared.plan.shadows):
+        for path, data in override.files.items():
+            write_if_changed(path, data)
+        if options.output in (None, "-"):
+            write(override.data.decode())
+        else:
+            write_if_changed(os.path.abspath(options.output), override.data)
+    if not options.quiet:
+        warn(override.prepared.messages())
+    return 0

@@ -1,0 +1,189 @@
+"""`init`: copy a template project, one for each tool that manages a venv, and change no file that is there."""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+from fnmatch import fnmatch
+
+from paude_venv_hook.errors import UsageError, WorkspaceError
+from paude_venv_hook.files import is_inside
+from paude_venv_hook.options import argument
+from paude_venv_hook.terminal import say, write
+from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
+from paude_venv_hook.workspace.jsonfile import read_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUMMARY = "copy a template project, and change no file that is there"
+POSITION = 8
+ARGUMENTS = (
+    argument("--template", metavar="ID", required=True, help="hatch, monorepo, pdm, pip, pipenv, poetry or uv"),
+    argument("folder", nargs="?", metavar="DIR", help="a new or existing folder (default: the current one)"),
+)
+EXAMPLES = """\
+  paude-venv-hook init ~/src/new --template uv
+  cd ~/src/app && paude-venv-hook init --template pip
+"""
+
+METADATA = "devcontainer-template.json"
+_DEVCONTAINER = os.path.join(".devcontainer", "devcontainer.json")
+# What a template has to say about venvs and containers. The rest is an example, for a folder that holds no project yet.
+_SETTINGS = (_DEVCONTAINER, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
+_PROJECT_FILES = frozenset(("Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"))
+_OWN_CHOICES = ("base", "image", "name")
+
+
+class Options:
+    """The values of the arguments."""
+
+    template = ""
+    folder = "."
+
+
+def execute(options: Options) -> int:
+    """Copy a template, and say what was left alone."""
+    copied = init(options.template, options.folder)
+    write("".join(f"{shown(path)}\n" for path in copied.written))
+    for message in copied.messages():
+        say(message)
+    return 0
+
+
+class Copied(namedtuple("Copied", ("written", "kept", "left_out", "additions"))):
+    """What `init` did, as paths relative to the folder, sorted.
+
+    `written` is new; `kept` was there already and is as it was; `left_out` is the example, which a folder that holds a
+    project already does not get. `additions` maps what was kept to the text that it lacks, for a person to merge.
+    """
+
+    __slots__ = ()
+    written: list[str]
+    kept: list[str]
+    left_out: list[str]
+    additions: dict[str, str]
+
+    def messages(self) -> list[str]:
+        """Return what a person should know besides `written`: what was left alone, and what to add to it."""
+        lines = [f"{shown(path)} is there already and was left alone" for path in self.kept]
+        if self.left_out:
+            lines.append("the folder holds a Python project already, so the example is left out")
+        for path, text in self.additions.items():
+            lines += [f"merge into {shown(path)}:", *(f"  {line}" for line in text.splitlines())]
+        return lines
+
+
+def template_ids() -> list[str]:
+    """Return the names of the templates."""
+    folder = _templates_folder()
+    return sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, METADATA)))
+
+
+def init(template: str, folder: str) -> Copied:
+    """Copy a template into a host folder, which is made where it is missing.
+
+    A file that is there is never changed, so that it is safe to repeat. Raises UsageError for an unknown template,
+    WorkspaceError for a folder that cannot take it, JsonFileError for a file to merge that cannot be read; but for
+    files that the system will not let it write, nothing has been written then.
+    """
+    if template not in (ids := template_ids()):
+        hint = did_you_mean(template, ids) or f"; use {', '.join(ids)}"
+        raise UsageError(f'"{shown(template)}" is no template{hint}')
+    source, folder = os.path.join(_templates_folder(), template), os.path.abspath(folder)
+    names = _list_folder(folder)
+    copied = Copied([], [], [], {})
+    for path in sorted(_files(source)):
+        there = _find_existing(folder, path)
+        if there:
+            copied.kept.append(there)
+            addition = _addition(os.path.join(source, path), os.path.join(folder, there)) if path in _SETTINGS else ""
+            if addition:
+                copied.additions[there] = addition
+        elif path not in _SETTINGS and _PROJECT_FILES & names:
+            copied.left_out.append(path)
+        else:
+            copied.written.append(path)
+    for path in copied.written:
+        _copy(os.path.join(source, path), os.path.join(folder, path))
+    return copied
+
+
+def _templates_folder() -> str:
+    """Return the host path of the templates: in the installed package, or beside the source root of a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = os.path.join(package, "templates")
+    return installed if os.path.isdir(installed) else os.path.join(package, "..", "..", "templates")
+
+
+def _files(source: str) -> Iterator[str]:
+    """Yield the files of a template, relative to it, but for what its own .gitignore says a trial leaves behind."""
+    with open(os.path.join(source, ".gitignore"), encoding="utf-8") as file:
+        ignored = [line.strip().strip("/") for line in file]
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
+        for name in files:
+            if name != METADATA and not any(fnmatch(name, pattern) for pattern in (*ignored, "*.lock")):
+                yield os.path.relpath(os.path.join(folder, name), source)
+
+
+def _list_folder(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
+    except NotADirectoryError:
+        raise WorkspaceError(f"{shown(folder)}: is not a directory; name another folder") from None
+    except OSError as error:
+        raise WorkspaceError(f"{shown(folder)}: cannot be read: {error.strerror}; name another folder") from None
+
+
+def _find_existing(folder: str, path: str) -> str:
+    """Return what stands in the place of a template's file, relative to the folder, or "" where nothing does."""
+    if path == _DEVCONTAINER and (found := find_devcontainer(folder)):
+        return os.path.relpath(found, folder)  # .devcontainer.json, say, which a second one would put out of use
+    if os.path.lexists(os.path.join(folder, path)):
+        return path
+    above = os.path.join(folder, path)
+    while (above := os.path.dirname(above)) != folder:
+        if os.path.lexists(above) and not os.path.isdir(above):
+            raise WorkspaceError(f"{shown(above)}: is in the way of a folder; rename it, or name another folder")
+        if os.path.islink(above) and not is_inside(os.path.realpath(above), os.path.realpath(folder)):
+            raise WorkspaceError(f"{shown(above)}: leads out of {shown(folder)}; remove it, or name another folder")
+    return ""
+
+
+def _addition(template: str, existing: str) -> str:
+    """Return what the existing file lacks of the template's."""
+    if template.endswith(".json"):
+        theirs = read_object(existing, unique_keys=False)
+        ours = read_object(template).items()
+        return _members({k: v for k, v in ours if k not in _OWN_CHOICES and theirs.get(k) != v and k[:2] != "//"})
+    with open(template, encoding="utf-8") as file:
+        lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
+    try:
+        with open(existing, encoding="utf-8", errors="replace") as file:
+            lacking = set(lines) - {line.strip() for line in file}
+    except OSError as error:
+        raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; mend or remove it") from None
+    wanted = lacking if template.endswith(".gitignore") else lacking and lines  # a line of TOML needs its table
+    return "\n".join(line for line in lines if line in wanted)
+
+
+def _members(values: dict[str, object]) -> str:
+    import json  # noqa: PLC0415 - jsonfile has loaded it
+
+    return json.dumps(values, indent=2, ensure_ascii=False)[2:-2] if values else ""
+
+
+def _copy(source: str, target: str) -> None:
+    with open(source, "rb") as file:
+        data = file.read()
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise WorkspaceError(f"{shown(target)}: cannot be written: {error.strerror}; mend it") from None

@@ -1,0 +1,28 @@
+"""`oci-precreate`: Podman's precreate hook itself, as `install-podman-hook` installs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from paude_venv_hook.launchers.oci import filter_config
+from paude_venv_hook.terminal import warn, write
+
+SUMMARY = "be Podman's precreate hook: an OCI config from stdin to stdout"
+POSITION = 10
+ARGUMENTS = ()
+EXAMPLES = """\
+  paude-venv-hook oci-precreate < config.json | jq .mounts
+"""
+
+
+class Options:
+    """It has none."""
+
+
+def execute(_: Options) -> int:
+    """Pass an OCI config on from stdin to stdout, with the shadows added."""
+    data, warnings = filter_config(sys.stdin.buffer.read(), os.environ)
+    write(data.decode("utf-8", "surrogateescape"))
+    warn(warnings)
+    return 0

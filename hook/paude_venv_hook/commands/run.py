@@ -1,0 +1,39 @@
+"""`run`: write the overlay of a workspace."""
+
+from __future__ import annotations
+
+from paude_venv_hook.files import mount_points, write_if_changed
+from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
+from paude_venv_hook.overlay import dump
+from paude_venv_hook.terminal import announce, warn, write
+
+SUMMARY = "write the overlay for the workspace (the default)"
+POSITION = 1
+ARGUMENTS = (*WORKSPACE, OUTPUT, QUIET)
+EXAMPLES = """\
+  paude-venv-hook                                   # in the workspace folder
+  paude-venv-hook run --workspace-folder ~/src/app --engine docker
+  paude-venv-hook run --output - | jq .shadows
+"""
+
+
+class Options(WorkspaceOptions):
+    """The values of the arguments."""
+
+    output: str | None = None
+    quiet = False
+
+
+def execute(options: Options) -> int:
+    """Make the mount points and write the overlay."""
+    prepared = options.prepare()
+    data = dump(prepared.document)
+    with mount_points(shadow.host_path for shadow in prepared.plan.shadows):
+        if options.output == "-":
+            write(data.decode())
+        else:
+            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data)
+    if not options.quiet:
+        warn(prepared.messages())
+        announce(prepared.plan.shadows)
+    return 0

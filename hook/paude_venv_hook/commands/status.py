@@ -1,0 +1,147 @@
+"""`status`: what is shadowed and why, for a person or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+
+from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.files import read_file
+from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
+from paude_venv_hook.overlay import dump
+from paude_venv_hook.terminal import write
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.detection import unshadowed
+from paude_venv_hook.workspace.venv import read_pyvenv_cfg
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from paude_venv_hook.pipeline import Prepared
+
+SUMMARY = "show what is shadowed, and why"
+POSITION = 3
+ARGUMENTS = (*WORKSPACE, OUTPUT, argument("--json", action="store_true", help="for programs"))
+EXAMPLES = """\
+  paude-venv-hook status
+  paude-venv-hook status --json | jq '.directories[]'
+"""
+
+WIDTH = 80
+NAME_WIDTH = 24  # a longer name has a line of its own
+_COLOURS = {"shadowed": "32", "reserved": "32", "skipped": "33", "not shadowed": "2"}
+
+
+class Options(WorkspaceOptions):
+    """The values of the arguments."""
+
+    output: str | None = None
+    json = False
+
+
+def execute(options: Options) -> int:
+    """Print the report of a workspace."""
+    prepared = options.prepare()
+    path = overlay_path(options.output, prepared.workspace_folder)
+    report = make_report(prepared, path, _overlay_state(path, dump(prepared.document)))
+    if options.json:
+        write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    else:
+        terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        write(render(report, colour=terminal and not os.environ.get("NO_COLOR")))
+    return 0
+
+
+def _overlay_state(path: str, data: bytes) -> str:
+    try:
+        written = read_file(path)
+    except (OSError, OverlayError):
+        return "cannot be read"
+    return "not written yet" if written is None else "up to date" if written == data else "out of date"
+
+
+def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> dict[str, Any]:
+    """Return what `status --json` prints. Reads `pyvenv.cfg` and the top level of the workspace, writes nothing."""
+    mount = prepared.location.mount
+    venv = prepared.settings.venv
+    return {
+        "workspaceFolder": prepared.workspace_folder,
+        "workspaceMount": mount and {"source": mount.source, "target": mount.target},
+        "workspaceMountWhy": prepared.location.why,
+        "venv": venv if isinstance(venv, str) else list(venv),
+        "venvSource": prepared.settings.venv_source,
+        "engine": prepared.engine,
+        "engineWhy": prepared.engine_why,
+        "overlay": overlay_path,
+        "overlayState": overlay_state,
+        "directories": _directories(prepared),
+        "warnings": list(prepared.warnings),
+    }
+
+
+def _directories(prepared: Prepared) -> list[dict[str, str]]:
+    rows = []
+    for shadow in prepared.plan.shadows:
+        state = "reserved" if shadow.why == "reserved" else "shadowed"
+        why = "for the first venv made here" if state == "reserved" else shadow.why
+        row = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
+        rows.append(row | read_pyvenv_cfg(shadow.host_path))
+    rows += [{"path": item.path, "state": "skipped", "why": item.why} for item in prepared.plan.skipped]
+    if prepared.settings.venv != "none":
+        # A list cannot name what lies above the workspace folder.
+        listed = [shadow.path for shadow in prepared.plan.shadows if not shadow.path.startswith("../")]
+        for name, why in unshadowed(prepared.workspace_folder):
+            if name not in (row["path"] for row in rows):
+                setting = json.dumps([*listed, name], ensure_ascii=False)
+                hint = "" if why.startswith("a file") else f'; to shadow it: "venv": {setting}'
+                rows.append({"path": shown(name), "state": "not shadowed", "why": why + shown(hint)})
+    return rows
+
+
+def render(report: dict[str, Any], *, colour: bool) -> str:
+    """Return the report as aligned text for a terminal of 80 columns."""
+    mount = report["workspaceMount"]
+    where = f"{mount['source']} → {mount['target']}" if mount else "none"
+    mode = report["venv"] if isinstance(report["venv"], str) else ", ".join(report["venv"]) or "nothing (empty list)"
+    facts = [
+        ("workspace", report["workspaceFolder"]),
+        ("mount", f"{where} ({report['workspaceMountWhy']})"),
+        ("venv", f"{mode} ({report['venvSource']})"),
+        ("engine", f"{report['engine']} ({report['engineWhy']})"),
+        ("overlay", f"{report['overlayState']}: {report['overlay']}"),
+    ]
+    lines = [line for name, text in facts for line in _wrapped(f"{name:<9}  ", shown(text))]
+    rows = [(shown(row["path"]), row["state"], _details(row)) for row in report["directories"]]
+    name_width = max((len(row[0]) for row in rows if len(row[0]) <= NAME_WIDTH), default=0)
+    state_width = max((len(row[1]) for row in rows), default=0)
+    lines += [""] if rows else []
+    for name, state, details in rows:
+        is_long = len(name) > name_width
+        lines += [name] if is_long else []
+        first, *rest = _wrapped(f"{'' if is_long else name:<{name_width}}  {state:<{state_width}}  ", details)
+        if colour:
+            at = name_width + 2
+            first = f"{first[:at]}\x1b[{_COLOURS[state]}m{state}\x1b[0m{first[at + len(state) :]}"
+        lines += [first, *rest]
+    lines += [""] if report["warnings"] else []
+    lines += [line for warning in report["warnings"] for line in _wrapped("warning: ", shown(warning))]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _details(row: dict[str, str]) -> str:
+    made = f", Python {row['python']}" if "python" in row else ""
+    made += f", made by {row['maker']}" if "maker" in row else ""
+    return shown(row["why"] + made)
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        head + text,
+        WIDTH,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

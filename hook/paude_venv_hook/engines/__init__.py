@@ -1,0 +1,1 @@
+"""What an engine understands: its arguments, its command line, its mounts, and which program it is."""

@@ -1,0 +1,68 @@
+"""Which engine starts the container: said by the user, or found on PATH."""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.engines.arguments import ENGINES
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import SettingsError
+from paude_venv_hook.text import did_you_mean, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return `docker` or `podman`, and how it was found.
+
+    `flag` is the value of `--engine`. `auto` asks PAUDE_VENV_ENGINE, then PATH, Podman first as paude does, and
+    settles for podman. Raises SettingsError for a variable that names no engine.
+    """
+    if flag != "auto":
+        return flag, "--engine"
+    name = environ.get("PAUDE_VENV_ENGINE") or "auto"
+    if name in ENGINES:
+        return name, "PAUDE_VENV_ENGINE"
+    if name != "auto":
+        hint = did_you_mean(name, (*ENGINES, "auto"))
+        raise SettingsError(f'PAUDE_VENV_ENGINE: "{shown(name)}" is no engine{hint}; use auto, docker or podman')
+    if find_program("podman", environ):
+        return "podman", "podman is on PATH"
+    if not find_program("docker", environ):
+        return "podman", "neither podman nor docker is on PATH"
+    if engine_called_docker(environ) == "podman":
+        return "podman", "docker on PATH is Podman"
+    return "docker", "docker is on PATH"
+
+
+def engine_called_docker(environ: Mapping[str, str]) -> str:
+    """Return what `docker` on PATH is: `docker`, also where there is none, or `podman`."""
+    program = find_program("docker", environ)
+    return "podman" if program and is_podman(program, environ) else "docker"
+
+
+def is_podman(program: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether the program at a host path, whatever its name, is Podman and not Docker.
+
+    A symlink to podman shows it by its name. A script (podman-docker is one) is asked for its version: Docker's says
+    `Docker version …`, Podman's `podman version …` or, in lower case, `docker version …`.
+    """
+    real = os.path.realpath(program)
+    if any(os.path.basename(path).startswith("podman") for path in (program, real)):
+        return True
+    try:
+        with open(real, "rb") as file:
+            is_script = file.read(2) == b"#!"
+    except OSError:
+        is_script = True
+    if os.path.basename(real).startswith("docker") and not is_script:
+        return False
+    import subprocess  # noqa: PLC0415 - 6 ms, for programs that are not Docker at first sight
+
+    try:
+        done = subprocess.run([program, "--version"], env=dict(environ), capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.startswith((b"podman", b"docker"))

@@ -1,0 +1,74 @@
+"""Mounts as the engines' options and devcontainer.json spell them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from paude_venv_hook.engines.commandline import Option
+
+
+_ALIASES = {"src": "source", "dst": "target", "destination": "target"}
+_CSV_FIELD = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))')
+_WINDOWS_SOURCE = re.compile(r"([A-Za-z]:[\\/][^:]*):/")
+
+
+class Mount(namedtuple("Mount", ("type", "source", "target"))):
+    """A mount: its type (`bind`, `volume`, `tmpfs`, …), its source on the host or "", its container path."""
+
+    __slots__ = ()
+    type: str
+    source: str
+    target: str
+
+
+def container_path(path: str) -> str:
+    """Return the container path as engines compare it: no `//`, `.`, `..` or slash at the end."""
+    return posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else path
+
+
+def parse_mount(text: str) -> Mount:
+    """Return the mount that a value of `--mount` describes, in every spelling that either engine knows.
+
+    The value is one line of CSV, keys are `type`, `source` or `src`, and `target`, `dst` or `destination`; of several
+    equal ones the last counts. Without a type it is a volume (docker-run(1), podman-run(1)). What is missing is "".
+    """
+    fields = {"type": "volume", "source": "", "target": ""}
+    for match in _CSV_FIELD.finditer(text):
+        field = match[2] if match[1] is None else match[1].replace('""', '"')
+        key, _, value = field.partition("=")
+        key = key.strip().lower()
+        fields[_ALIASES.get(key, key)] = value
+    return Mount(fields["type"].lower(), fields["source"], container_path(fields["target"]))
+
+
+def parse_volume(text: str) -> Mount:
+    """Return the mount that a value of `-v` describes: `[SOURCE:]TARGET[:OPTIONS]`.
+
+    A source that starts with `/` or `.`, or is a Windows path, is a host path; another one names a volume.
+    """
+    windows = _WINDOWS_SOURCE.match(text)
+    source = windows[1] if windows else text.partition(":")[0]
+    rest = text[len(source) + 1 :]
+    if not rest:
+        return Mount("volume", "", container_path(source))
+    kind = "bind" if windows or source.startswith(("/", ".")) else "volume"
+    return Mount(kind, source, container_path(rest.partition(":")[0]))
+
+
+def mounts_in(found: Iterable[Option]) -> Iterator[Mount]:
+    """Yield the mounts of the options of `docker run` or `podman run`: -v, --volume, --mount and --tmpfs."""
+    for name, value, _ in found:
+        if value is None:
+            continue
+        if name == "--mount":
+            yield parse_mount(value)
+        elif name in ("-v", "--volume"):
+            yield parse_volume(value)
+        elif name == "--tmpfs":
+            yield Mount("tmpfs", "", container_path(value.partition(":")[0]))

@@ -1,0 +1,298 @@
+"""Compose: the compose file that shadows the venvs in one service, and where that service has the workspace.
+
+What is made here is added to the project's own files: `docker compose -f compose.yaml -f venv.json up`.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import namedtuple
+
+from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
+from paude_venv_hook.files import read_start
+from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
+from paude_venv_hook.workspace.jsonfile import read_object
+from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate
+from paude_venv_hook.workspace.settings import read_settings
+from paude_venv_hook.workspace.variables import substitution
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from paude_venv_hook.pipeline import Prepared
+
+_OUR_OPTIONS = re.compile(r"rw,exec,nosuid,nodev,(uid=\d+,gid=\d+|notmpcopyup),mode=1777(,size=[^,]*)?")
+
+
+class Project(namedtuple("Project", ("files", "service", "targets"), defaults=((), None, frozenset()))):
+    """The compose project of a workspace.
+
+    `files` are host paths; without any, compose finds its files by itself. `service` is the one that has the workspace,
+    None where nothing names it. `targets` are the container paths that devcontainer.json mounts in it.
+    """
+
+    __slots__ = ()
+    files: tuple[str, ...]
+    service: str | None
+    targets: frozenset[str]
+
+
+def prepare_compose(
+    workspace_folder: str,
+    environ: Mapping[str, str],
+    *,
+    service: str | None = None,
+    target: str | None = None,
+    config: str | None = None,
+    engine: str = "auto",
+    venv: str | None = None,
+) -> tuple[Prepared, dict[str, Any]]:
+    """Return the plan of a workspace folder (a host path) for a service of its compose project, and the compose file.
+
+    `service` beats the one in devcontainer.json (`config` names another one). `target` is where the workspace folder
+    is in the service's container; without it, Docker Compose is asked. The other arguments are those of `prepare`.
+    Raises a HookError for whatever is wrong: a UsageError for a service or a target that has to be given.
+    """
+    workspace_folder = check_workspace_folder(workspace_folder)
+    config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
+    project = (config and read_project(config, workspace_folder, environ)) or Project()
+    service = service or project.service
+    if not service:
+        raise UsageError("--service: needed, since no devcontainer.json names it; say which service has the workspace")
+    location, mounts = None, []
+    if read_settings(workspace_folder, venv, environ).venv != "none":
+        mounts = _mounts_in_project(project.files, service, workspace_folder, environ, needed=target is None)
+        location = (
+            find_workspace(mounts, workspace_folder)
+            if target is None
+            else locate(workspace_folder, target, config, environ)
+        )
+        location = location._replace(mounted=project.targets.union(mount.target for mount in mounts))
+
+    def prepare_for(engine: str) -> Prepared:
+        return prepare(workspace_folder, environ, location=location, engine=engine, venv=venv)
+
+    _refuse_colons(prepare_for("podman"))  # before Docker's own words, which advise Podman
+    prepared = prepare_for(choose_compose_engine(engine, environ))
+    warnings = [f"{shown(path)} is the workspace too, where nothing is shadowed" for path in _exposed(prepared, mounts)]
+    prepared = prepared._replace(warnings=(*prepared.warnings, *warnings))
+    return prepared, make_compose_file(service, prepared.document["runArgs"])
+
+
+def _refuse_colons(prepared: Prepared) -> None:
+    for shadow in prepared.plan.shadows:
+        if ":" in shadow.destination:
+            raise EngineError(
+                f"{shown(shadow.destination)}: compose has no way to mount a tmpfs on a path with a colon; "
+                "rename the folder, or shadow nothing with --venv none"
+            )
+
+
+def _exposed(prepared: Prepared, mounts: Sequence[Mount]) -> list[str]:
+    """Return the container paths at which the workspace folder is besides the one that is shadowed."""
+    mount, real = prepared.location.mount, os.path.realpath(prepared.workspace_folder)
+    if mount is None or not prepared.plan.shadows:
+        return []
+    at, *others = [
+        container_path(posixpath.join(bind.target, os.path.relpath(real, os.path.realpath(bind.source))))
+        for bind in (mount, *binds_of(mounts, real))
+    ]
+    return [path for path in dict.fromkeys(others) if path != at]
+
+
+def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
+    """Return the engine below compose: as `choose_engine`, but `auto` takes what `docker` on PATH is, if it is there.
+
+    `docker compose` is what people start, also where there is a Podman beside it.
+    """
+    undecided = flag == "auto" and environ.get("PAUDE_VENV_ENGINE", "") in ("", "auto")
+    if undecided and find_program("docker", environ):
+        return engine_called_docker(environ)
+    return choose_engine(flag, environ)[0]
+
+
+def make_compose_file(service: str, run_args: Sequence[str]) -> dict[str, Any]:
+    """Return the compose file that gives the service what the `--tmpfs` of the run arguments give a container.
+
+    Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
+    arguments it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
+    """
+    tmpfs = [value.replace("$", "$$") for value in run_args[1::2]]
+    return {"services": {service: {"tmpfs": tmpfs} if tmpfs else {}}}
+
+
+def dump(document: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a compose file: JSON, written so that every YAML parser reads the same.
+
+    YAML takes U+2028 and its like for line breaks, and knows no surrogate pairs: it is all escaped but what needs one.
+    """
+    import json  # noqa: PLC0415 - only where there is something to write
+
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return (re.sub("[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text) + "\n").encode()
+
+
+def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Project | None:
+    """Return the compose project of a devcontainer.json (a host path), None where it is not based on compose.
+
+    Raises JsonFileError, or DevcontainerError for a value of the wrong type.
+    """
+    targets = read_devcontainer(path, workspace_folder, environ).targets
+    base = read_object(path, unique_keys=False)
+    if "dockerComposeFile" not in base:
+        return None
+    service = base.get("service")
+    if not isinstance(service, (str, type(None))):
+        raise DevcontainerError(f"{shown(path)}: service: must be text; mend it")
+    service = service and substitution(path, workspace_folder, base.get("workspaceFolder") or "/", environ)(service)
+    return Project(tuple(compose_files(path, base, workspace_folder, environ)), service, targets)
+
+
+def compose_files(path: str, base: Mapping[str, Any], workspace_folder: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the host paths of the compose files that a devcontainer.json (of the host path `path`) names.
+
+    For an empty list they are what the dev container tools take then: COMPOSE_FILE, or docker-compose.yml.
+    """
+    named = base.get("dockerComposeFile") or []
+    files = [named] if isinstance(named, str) else named
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise DevcontainerError(f"{shown(path)}: dockerComposeFile: must be text or a list of text; mend it")
+    substitute = substitution(path, workspace_folder, base.get("workspaceFolder") or "/", environ)
+    folder, files = os.path.dirname(path), [substitute(file) for file in files]
+    if not files:
+        folder, files = workspace_folder, _default_files(workspace_folder, environ)
+    return [os.path.normpath(os.path.join(folder, file)) for file in files]
+
+
+def _default_files(workspace_folder: str, environ: Mapping[str, str]) -> list[str]:
+    named = environ.get("COMPOSE_FILE")
+    if not named:
+        text = read_start(os.path.join(workspace_folder, ".env")).decode(errors="replace")
+        named = "".join(re.findall(r"^COMPOSE_FILE=(.+)$", text, re.MULTILINE)[:1]).strip()
+    if named:
+        return named.split(os.pathsep)
+    override = "docker-compose.override.yml"
+    return ["docker-compose.yml"] + [override] * os.path.isfile(os.path.join(workspace_folder, override))
+
+
+def add_compose_file(
+    path: str, base: Mapping[str, Any], compose_file: str, workspace_folder: str, environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a compose-based devcontainer.json (of the host path `path`) with a compose file appended to its own.
+
+    The tools replace variables in it once more: DevcontainerError where a path holds one.
+    """
+    files = [*compose_files(path, base, workspace_folder, environ), compose_file]
+    substitute = substitution(path, workspace_folder, "/", environ)
+    for file in files:
+        if substitute(file) != file:
+            raise DevcontainerError(f"{shown(file)}: holds what devcontainer.json replaces; rename the folder")
+    return {**base, "dockerComposeFile": files}
+
+
+def _mounts_in_project(
+    files: Sequence[str], service: str, workspace_folder: str, environ: Mapping[str, str], *, needed: bool
+) -> list[Mount]:
+    """Return what the service mounts; where that cannot be found out, a UsageError if it is needed, or nothing."""
+    try:
+        return mounts_of(read_config(files, workspace_folder, environ), service)
+    except UsageError:
+        if needed:
+            raise
+        return []
+
+
+def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the project as Docker Compose reads it: merged, with variables replaced, sources absolute.
+
+    `files`, and `workspace_folder`, in which it is started, are host paths. Raises UsageError where it cannot be asked.
+    """
+    import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
+    import subprocess  # noqa: PLC0415 - 6 ms
+
+    docker = find_program("docker", environ)
+    if docker is None:
+        raise _need_target("docker is not on PATH")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [docker, "compose", *arguments],
+            cwd=workspace_folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+
+    named = [argument for file in files for argument in ("-f", file)]
+    try:
+        done = run(*named, "--profile", "*", "config", "--format", "json")
+        if done.returncode:
+            # Without its plugin, docker takes `-f` and the like for options of its own and complains about those.
+            installed = run("version").returncode == 0
+            raise _need_target(_complaint(done.stderr) if installed else "it is not installed")
+        config: dict[str, Any] = json.loads(done.stdout)
+    except OSError as error:
+        raise _need_target(f"docker cannot be started: {error.strerror}") from None
+    except ValueError:
+        raise _need_target("it prints no JSON") from None
+    return config
+
+
+def _complaint(stderr: bytes) -> str:
+    lines = stderr.decode(errors="replace").splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("time=")]  # those are warnings
+    return f"it says: {said[0]}" if said else "it gives no reason"
+
+
+def _need_target(why: str) -> UsageError:
+    return UsageError(
+        f"--target: needed, since docker compose config does not tell it ({shown(why)}); "
+        "say where the workspace folder is in the service's container"
+    )
+
+
+def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
+    """Return what a service mounts, from what `docker compose config` printed, in which each `$` is doubled. Pure.
+
+    Shadows do not count: else a file of ours among the project's own would make the next one come out empty.
+    Raises UsageError for a service that is not there.
+    """
+    services = config.get("services") or {}
+    if service not in services:
+        names = ", ".join(shown(name) for name in services) or "none"
+        hint = did_you_mean(service, services)
+        raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
+    mounts = [
+        Mount(entry["type"], _undoubled(entry.get("source", "")), container_path(_undoubled(entry["target"])))
+        for entry in services[service].get("volumes") or ()
+    ]
+    for entry in services[service].get("tmpfs") or ():
+        target, _, options = entry.partition(":")
+        if not _OUR_OPTIONS.fullmatch(options):
+            mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
+    return mounts
+
+
+def _undoubled(text: str) -> str:
+    return text.replace("$$", "$")
+
+
+def find_workspace(mounts: Sequence[Mount], workspace_folder: str) -> Location:
+    """Return where a service has the workspace folder (a host path): the nearest of its binds that holds it.
+
+    Raises UsageError where none does.
+    """
+    binds = binds_of(mounts, workspace_folder)
+    if not binds:
+        raise _need_target(f"the service has no bind mount that holds {workspace_folder}")
+    return Location(binds[0], "docker compose config")

@@ -1,0 +1,90 @@
+"""A complete configuration for `devcontainer up --override-config`: the base, with the shadows added."""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+
+from paude_venv_hook.engines.choice import engine_called_docker
+from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.launchers import compose
+from paude_venv_hook.overlay import default_path
+from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
+from paude_venv_hook.workspace.jsonfile import read_object
+from paude_venv_hook.workspace.location import check_workspace_folder
+from paude_venv_hook.workspace.variables import substitution
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from paude_venv_hook.pipeline import Prepared
+
+
+class Override(namedtuple("Override", ("prepared", "data", "files"))):
+    """The plan, the configuration as bytes of JSON, and the files that it names: their host paths and contents."""
+
+    __slots__ = ()
+    prepared: Prepared
+    data: bytes
+    files: dict[str, bytes]
+
+
+def make_override(
+    workspace_folder: str,
+    environ: Mapping[str, str],
+    *,
+    container_workspace_folder: str | None = None,
+    config: str | None = None,
+    engine: str = "auto",
+    venv: str | None = None,
+) -> Override:
+    """Return the configuration of a workspace folder (a host path), from the values of the flags.
+
+    Where neither a flag nor the environment names the engine, it is what `docker` on PATH is: the devcontainer CLI
+    starts that, whatever else is there. Raises a HookError for whatever is wrong; nothing is written here.
+    """
+    folder = check_workspace_folder(workspace_folder)
+    path = config or find_devcontainer(folder)
+    if path is None:
+        raise DevcontainerError(f"{shown(folder)}: there is no devcontainer.json; name one with --config")
+    base = read_object(path, unique_keys=False)
+    if engine == "auto" and environ.get("PAUDE_VENV_ENGINE", "") in ("", "auto"):
+        engine = engine_called_docker(environ)
+    if "dockerComposeFile" in base:
+        prepared, project = compose.prepare_compose(
+            folder, environ, target=container_workspace_folder, config=path, engine=engine, venv=venv
+        )
+        compose_file = default_path(folder).removesuffix(".json") + ".compose.json"
+        document = compose.add_compose_file(path, base, compose_file, folder, environ)
+        return Override(prepared, _dump(path, document), {compose_file: compose.dump(project)})
+    prepared = prepare(
+        folder,
+        environ,
+        container_workspace_folder=container_workspace_folder,
+        config=path,
+        engine=engine,
+        venv=venv,
+    )
+    document = _add_run_args(path, base, prepared.document["runArgs"], folder, environ)
+    return Override(prepared, _dump(path, document), {})
+
+
+def _add_run_args(
+    path: str, base: Mapping[str, Any], run_args: Sequence[str], workspace_folder: str, environ: Mapping[str, str]
+) -> dict[str, Any]:
+    substitute = substitution(path, workspace_folder, "/", environ)  # the tools do it once more
+    for argument in run_args:
+        if substitute(argument) != argument:
+            raise DevcontainerError(f"{shown(argument)}: holds what devcontainer.json replaces; rename the folder")
+    return {**base, "runArgs": [*(base.get("runArgs") or []), *run_args]}
+
+
+def _dump(path: str, document: Mapping[str, Any]) -> bytes:
+    try:
+        return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except ValueError:
+        raise DevcontainerError(f"{shown(path)}: holds a number that JSON cannot write; remove it") from None

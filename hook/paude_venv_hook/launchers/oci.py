@@ -1,0 +1,117 @@
+"""Podman's precreate hook: the OCI config of a container, with a tmpfs added over each venv of a bound workspace.
+
+Podman hands the hook the config on stdin and starts the container with what it reads from the hook's stdout, so that
+an unchanged `podman run` is shadowed (oci-hooks(5)). A hook that fails stops the container: whatever goes wrong here,
+the config goes back as it came. Podman gives the hook no environment but the hook file's, and drops its stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.errors import EngineError, HookError
+from paude_venv_hook.files import mount_points
+from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.workspace.location import Location, opted_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from paude_venv_hook.plan import Shadow
+
+# The annotation of a container. `auto`: each directory that it binds is a workspace, whether or not it opted in.
+# `none`: none of them is.
+ANNOTATION = "paude.venv"
+_ANNOTATION_VALUES = ("auto", "none")
+
+_NAMED_VOLUME = re.compile(r"/volumes/[^/]+/_data")
+
+
+def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[str]]:
+    """Return the OCI config with the shadows added, and what a person should know, one line each.
+
+    Makes the mount points that are missing. Never fails: on any trouble, and where there is nothing to add, the
+    config comes back byte for byte.
+    """
+    try:
+        config, shadows, warnings = add_shadows(_parse(data), environ)
+        with mount_points(shadow.host_path for shadow in shadows):
+            return json.dumps(config).encode() if shadows else data, warnings
+    except HookError as error:
+        return data, [f"nothing shadowed: {error}"]
+    except Exception as error:  # noqa: BLE001 - our bug must not stop every container of the user
+        return data, [f"nothing shadowed: bug: {type(error).__name__}: {shown(str(error))}; please report it"]
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        config = json.loads(data)
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise EngineError("stdin holds no OCI config; let Podman start this, see install-podman-hook --help")
+    return config
+
+
+def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Shadow], list[str]]:
+    """Return the OCI config with a tmpfs over each directory to shadow, the shadows, and warnings. Writes nothing.
+
+    Each tmpfs follows the bind that carries its workspace, so that what is mounted further down comes on top of it.
+    Raises HookError for a workspace whose settings are wrong.
+    """
+    annotation, warnings = _read_annotation(config)
+    mounts: list[dict[str, Any]] = config.get("mounts") or []
+    result: list[dict[str, Any]] = []
+    shadows: list[Shadow] = []
+    for mount in mounts:
+        result.append(mount)
+        if annotation == "none" or not _binds_directory(mount):
+            continue
+        source = os.path.realpath(mount["source"])
+        if opted_in(source):
+            venv = None  # what its settings say
+        elif annotation == "auto":
+            venv = annotation  # the user's own list of directories is for workspaces, not for every folder
+        else:
+            continue
+        if not _options(mount).isdisjoint(("shared", "rshared")):
+            # The tmpfs would cover the host's venv as well, and stay there when the container is gone.
+            warnings.append(f"{shown(source)}: nothing shadowed: it is mounted shared, so that the host would be too")
+            continue
+        mounted = frozenset(container_path(other["destination"]) for other in mounts if other is not mount)
+        location = Location(Mount("bind", source, container_path(mount["destination"])), "the OCI config", mounted)
+        prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
+        result += [_tmpfs(shadow.destination, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
+        shadows += prepared.plan.shadows
+        warnings += prepared.messages()
+    return {**config, "mounts": result}, shadows, warnings
+
+
+def _read_annotation(config: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    value = (config.get("annotations") or {}).get(ANNOTATION)
+    if value is None or value in _ANNOTATION_VALUES:
+        return value, []
+    hint = did_you_mean(value, _ANNOTATION_VALUES)
+    return None, [f'annotation {ANNOTATION}: "{shown(value)}" is not known{hint}; use auto or none']
+
+
+def _binds_directory(mount: Mapping[str, Any]) -> bool:
+    """Tell whether the mount is a bind of a host directory. Podman binds its named volumes too, which are none."""
+    is_bind = mount.get("type") == "bind" or not _options(mount).isdisjoint(("bind", "rbind"))
+    return is_bind and os.path.isdir(mount["source"]) and not _NAMED_VOLUME.search(mount["source"])
+
+
+def _options(mount: Mapping[str, Any]) -> set[str]:
+    return set(mount.get("options") or ())
+
+
+def _tmpfs(destination: str, size: str | None) -> dict[str, Any]:
+    # noexec and copy-up are defaults of the engines above, not of a runtime.
+    options = ["rw", "nosuid", "nodev", "mode=1777", *([f"size={size}"] if size else [])]
+    return {"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": options}

@@ -1,0 +1,238 @@
+"""Install Podman's precreate hook (oci.py): a hook file, and what Podman's configuration needs to find it.
+
+Where Podman looks for hook files follows from up to a dozen containers.conf files and two variables, by rules that
+differ between versions. So Podman is asked: `podman --help` shows the outcome, as the default of `--hooks-dir`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import namedtuple
+from contextlib import suppress
+
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import is_inside, read_file, write_if_changed
+from paude_venv_hook.names import can_be_mounted
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PROGRAM = "paude-venv-hook"
+HOOK_FILE = "paude-venv-hook.json"
+OWN_FOLDER = "paude-venv-hook.d"
+DROP_IN = os.path.join("containers.conf.d", "99-paude-venv-hook.conf")
+
+# Podman starts no container when a hook fails, be it only that an upgrade took the program's interpreter away. So the
+# hook is a line of shell, which gives the config back as it came unless the program ($0) makes something of it.
+_SCRIPT = (
+    'config=$(cat); result=$(printf "%s\\n" "$config" | "$0" oci-precreate) && [ "$result" ] || result=$config; '
+    'printf "%s\\n" "$result"'
+)
+_HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)
+
+
+class Change(namedtuple("Change", ("path", "data"))):
+    """A file to write at a host path or, where `data` is None, to remove."""
+
+    __slots__ = ()
+    path: str
+    data: bytes | None
+
+
+def config_folder(environ: Mapping[str, str]) -> str:
+    """Return the host path of the folder of containers.conf: the user's, or the machine's for root."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/etc/containers"
+    return os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "containers")
+
+
+def own_program(environ: Mapping[str, str]) -> str:
+    """Return the host path of the program that runs; symlinks are kept, since they outlive an upgrade.
+
+    Raises EngineError where it is not installed as a program, or only for the moment.
+    """
+    beside_python = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+    for path in (sys.argv[0], beside_python, find_program(PROGRAM, environ) or ""):
+        if os.path.basename(path) == PROGRAM and os.access(path, os.X_OK):
+            if ".cache" in os.path.realpath(path).split(os.sep):
+                raise EngineError(f"{shown(path)}: lies in a cache, which is cleared some day; install it to stay")
+            return os.path.abspath(path)
+    raise EngineError(f"{PROGRAM} is not installed as a program; install it, with pipx or uv say")
+
+
+def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
+    """Make Podman call the program (a host path) at each start of a container; return what changed.
+
+    `folder` is that of containers.conf. Raises HookError, with nothing changed, where Podman would not find the hook.
+    """
+    podman = find_program("podman", environ)
+    if podman is None:
+        raise EngineError("podman is not on PATH; install it")
+    planned = plan_install(hooks_folders(podman, environ), program, folder, environ)
+    changes = [change for change in planned if _differs(change)]
+    if dry_run:
+        return changes
+    for path, data in changes:
+        _write(path, data or b"")
+    hook_file = planned[0].path
+    if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
+        _remove(folder, changes)
+        raise EngineError(
+            f"{podman} does not read {shown(os.path.join(folder, DROP_IN))}; "
+            f"add {shown(os.path.dirname(hook_file))} to hooks_dir in its containers.conf, and run this again"
+        )
+    return changes
+
+
+def uninstall(folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
+    """Remove what install made; return it. Raises EngineError for what cannot be removed."""
+    podman = find_program("podman", environ)
+    folders = [os.path.join(folder, OWN_FOLDER)]
+    with suppress(EngineError):  # a Podman that is gone or broken calls no hook
+        folders += hooks_folders(podman, environ) if podman else []
+    paths = [os.path.join(folder, DROP_IN), *(os.path.join(name, HOOK_FILE) for name in dict.fromkeys(folders))]
+    changes = [Change(path, None) for path in paths if os.path.lexists(path)]
+    if not dry_run:
+        _remove(folder, changes)
+    return changes
+
+
+def summary(changes: Sequence[Change], *, uninstall: bool, dry_run: bool) -> str:
+    """Return what came of install or uninstall, in a line."""
+    if not changes:
+        return "not installed" if uninstall else "already installed"
+    if dry_run:
+        return "nothing is changed yet: --dry-run"
+    if uninstall:
+        return "uninstalled"
+    return "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
+
+
+def render(changes: Iterable[Change]) -> str:
+    """Return the changes for people to read: each file with what it then holds."""
+    return "".join(
+        f"{shown(path)}: removed\n" if data is None else f"{shown(path)}:\n{_indent(data.decode())}\n"
+        for path, data in changes
+    )
+
+
+def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the folders in which Podman looks for hook files; what a later one holds goes before.
+
+    Raises EngineError where Podman does not say.
+    """
+    import csv  # noqa: PLC0415 - neither is wanted by the commands that a launch waits for
+    import subprocess  # noqa: PLC0415
+
+    try:
+        done = subprocess.run(
+            [podman, "--help"], env=dict(environ), capture_output=True, encoding="utf-8", errors="surrogateescape",
+            check=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise EngineError(f"{shown(podman)}: cannot be started: {error.strerror}; mend it") from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise EngineError(f"{shown(podman)} --help failed: {shown(said)}; mend it") from None
+    found = _HOOKS_DIR.search(done.stdout)
+    if found is None:
+        raise EngineError(
+            f"{shown(podman)} has no --hooks-dir, so its containers are not started by this machine; "
+            "run this where they are (podman machine ssh)"
+        )
+    return [path for path in next(csv.reader([found[1] or ""]), []) if path]
+
+
+def plan_install(folders: Sequence[str], program: str, folder: str, environ: Mapping[str, str]) -> tuple[Change, ...]:
+    """Return the files to write, the hook file first, given the folders in which Podman looks for those.
+
+    A folder that Podman knows is used as it is. Where none can be written, and none of those below /usr should, a
+    file beside containers.conf names one more. Raises EngineError where Podman would not read that.
+    """
+    own_folder, drop_in = os.path.join(folder, OWN_FOLDER), os.path.join(folder, DROP_IN)
+    for path in (program, own_folder, *folders):
+        if not can_be_mounted(path):
+            raise EngineError(f"{shown(path)}: Podman's configuration cannot name such a path; rename it")
+    usable = [path for path in folders if not is_inside(path, "/usr") and _can_write(path)]
+    if usable:
+        best = max(usable, key=lambda path: (os.path.exists(os.path.join(path, HOOK_FILE)), folders.index(path)))
+        return (Change(os.path.join(best, HOOK_FILE), _hook_file(program, environ)),)
+    if environ.get("CONTAINERS_CONF"):
+        raise EngineError(
+            f"CONTAINERS_CONF is set, so that Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
+            "and run this again"
+        )
+    for path in (own_folder, os.path.dirname(drop_in)):
+        if not _can_write(path):
+            raise EngineError(f"{shown(path)}: cannot be written; make it yours")
+    return (
+        Change(os.path.join(own_folder, HOOK_FILE), _hook_file(program, environ)),
+        Change(drop_in, _drop_in([*folders, own_folder])),
+    )
+
+
+def _hook_file(program: str, environ: Mapping[str, str]) -> bytes:
+    # Podman clears the environment; for a rootless one, moreover, the user is root here. HOME tells where the user's
+    # settings are, and Python's packages of the user.
+    kept = [f"{name}={environ[name]}" for name in ("HOME", "XDG_CONFIG_HOME") if environ.get(name)]
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", _SCRIPT, program], "env": kept}
+    # `hasBindMounts` would miss the binds of --volumes-from and of `podman kube play`.
+    document = {"version": "1.0.0", "hook": hook, "when": {"always": True}, "stages": ["precreate"]}
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _drop_in(folders: Iterable[str]) -> bytes:
+    # A JSON string without escapes for letters is a TOML string.
+    lines = [f"  {json.dumps(path, ensure_ascii=False)},\n" for path in folders]
+    return (
+        f"# Made by `{PROGRAM} install-podman-hook`; `--uninstall` removes it.\n"
+        "# This list takes the place of earlier ones. What they held when it was made is in it.\n"
+        f"[engine]\nhooks_dir = [\n{''.join(lines)}]\n"
+    ).encode()
+
+
+def _indent(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def _can_write(folder: str) -> bool:
+    """Tell whether files can be put into the folder, which may have to be made."""
+    while os.path.isabs(folder) and not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _differs(change: Change) -> bool:
+    try:
+        return read_file(change.path) != change.data
+    except OSError as error:
+        raise EngineError(f"{shown(change.path)}: cannot be read: {error.strerror}; mend it") from None
+
+
+def _write(path: str, data: bytes) -> None:
+    # Root's is for every user of the machine, whose Podman starts no container when it cannot read a hook file.
+    made = []
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        made.append(folder)
+        folder = os.path.dirname(folder)
+    write_if_changed(path, data)
+    os.chmod(path, 0o644)
+    for folder in made:
+        os.chmod(folder, 0o755)  # noqa: S103 - for those users
+
+
+def _remove(folder: str, changes: Iterable[Change]) -> None:
+    for path, _ in changes:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            raise EngineError(f"{shown(path)}: cannot be removed: {error.strerror}; remove it as its owner") from None
+    with suppress(OSError):
+        os.rmdir(os.path.join(folder, OWN_FOLDER))

@@ -1,0 +1,97 @@
+"""What a command declares; the arguments that several share, and their values: what a class holds is the default.
+
+An argument is the pair of its names and its argparse keywords. argparse itself is not needed here: the call of every
+launch does without.
+"""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.engines.arguments import ENGINES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol
+
+    from paude_venv_hook.pipeline import Prepared
+
+    Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+    class Command(Protocol):
+        """What the module of a command declares."""
+
+        SUMMARY: str
+        EXAMPLES: str
+        POSITION: int
+        ARGUMENTS: Sequence[Argument]
+        Options: type
+
+        def execute(self, options: Any) -> int:
+            """Do it, and return the exit code."""
+
+
+def argument(*names: str, **keywords: Any) -> Argument:
+    """Return an argument of a command, from what argparse's `add_argument` takes."""
+    return names, keywords
+
+
+WORKSPACE_FOLDER = argument("--workspace-folder", metavar="DIR", help="the project's folder (default: the current one)")
+ENGINE = argument(
+    "--engine",
+    choices=("auto", *ENGINES),
+    help="default: PAUDE_VENV_ENGINE, else what is on PATH; podman first, but docker for devcontainer-config "
+    "and compose",
+)
+VENV = argument(
+    "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"
+)
+OUTPUT = argument("--output", metavar="FILE", help="another file than the default; run takes - for stdout")
+QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
+DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")
+
+
+def container_workspace_folder(*aliases: str) -> Argument:
+    """Return the argument of that name, with further names."""
+    return argument(
+        "--container-workspace-folder",
+        *aliases,
+        metavar="PATH",
+        help="where the workspace folder is in the container (default: as devcontainer.json says, else the same path)",
+    )
+
+
+CONTAINER_WORKSPACE_FOLDER = container_workspace_folder()
+WORKSPACE = (WORKSPACE_FOLDER, CONTAINER_WORKSPACE_FOLDER, CONFIG, ENGINE, VENV)
+
+
+class WorkspaceOptions:
+    """What is asked about one workspace."""
+
+    workspace_folder = "."
+    container_workspace_folder: str | None = None
+    config: str | None = None
+    engine = "auto"
+    venv: str | None = None
+
+    def prepare(self) -> Prepared:
+        """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
+        from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
+
+        return prepare(
+            self.workspace_folder,
+            os.environ,
+            container_workspace_folder=self.container_workspace_folder,
+            config=self.config,
+            engine=self.engine,
+            venv=self.venv,
+        )
+
+
+def overlay_path(output: str | None, workspace_folder: str) -> str:
+    """Return the host path of the overlay: the value of `--output`, else the workspace folder's own."""
+    from paude_venv_hook.overlay import default_path  # noqa: PLC0415 - not for --help
+
+    return default_path(workspace_folder) if output is None else os.path.abspath(output)

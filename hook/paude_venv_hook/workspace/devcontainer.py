@@ -1,0 +1,150 @@
+"""devcontainer.json: where the workspace is mounted, and which container paths have a mount already.
+
+The rules are those of the reference implementation, @devcontainers/cli 0.89.0 (`read-configuration`); a test compares
+both. The file is only ever read.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import namedtuple
+
+from paude_venv_hook.engines.commandline import options
+from paude_venv_hook.engines.mounts import Mount, container_path, mounts_in, parse_mount
+from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.names import has_control_characters, is_utf8
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.git_root import git_root
+from paude_venv_hook.workspace.jsonfile import read_object
+from paude_venv_hook.workspace.variables import substitution, substitution_at_reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+# A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
+# Text, since few files need it compiled.
+_CONTAINERS_OWN = (
+    "/|/(home|root|usr|usr/local|usr/share|var|var/lib)"
+    "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
+)
+
+
+class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspace_folder", "targets"))):
+    """What a devcontainer.json says about mounts.
+
+    `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
+    `workspace_folder` is the container path in which the tools work, `targets` are the container paths that the
+    file's `mounts` and `runArgs` mount.
+    """
+
+    __slots__ = ()
+    path: str
+    mount: Mount | None
+    why: str
+    workspace_folder: str
+    targets: frozenset[str]
+
+
+def find_devcontainer(workspace_folder: str) -> str | None:
+    """Return the host path of the workspace's devcontainer.json, or None: just the two places, no parents."""
+    for name in (os.path.join(".devcontainer", "devcontainer.json"), ".devcontainer.json"):
+        path = os.path.join(workspace_folder, name)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Devcontainer:
+    """Return what the file says for the workspace folder (an absolute host path, symlinks not resolved).
+
+    Raises JsonFileError, or DevcontainerError for a value of the wrong type.
+    """
+    config = read_object(path, unique_keys=False)
+    _check_types(path, config)
+    folder = config.get("workspaceFolder")
+    default = None
+    if not ("dockerComposeFile" in config or (folder and "workspaceMount" in config)):
+        default = default_mount(workspace_folder, environ)
+    container_folder = folder or (_folder_in(default, workspace_folder) if default else "/")
+    at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
+    mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
+    return Devcontainer(
+        path,
+        mount,
+        why,
+        container_folder if folder is None else at_reading(folder),
+        _targets(config, substitution(path, workspace_folder, container_folder, environ)),
+    )
+
+
+def _folder_in(mount: Mount, folder: str) -> str:
+    """Return the container path of a host folder that the mount carries."""
+    relative = os.path.relpath(folder, mount.source).replace(os.sep, "/")
+    return posixpath.normpath(posixpath.join(mount.target, relative))
+
+
+def _workspace_mount(
+    path: str,
+    config: Mapping[str, Any],
+    default: Mount | None,
+    workspace_folder: str,
+    substitute: Callable[[str], str],
+) -> tuple[Mount | None, str]:
+    if "dockerComposeFile" in config:
+        return None, "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
+    if "workspaceMount" not in config:
+        return default, "default of devcontainer.json"
+    text = substitute(config["workspaceMount"] or "")
+    if not text:
+        return None, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"
+    mount = parse_mount(text)
+    if mount.type != "bind":
+        return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
+    if not mount.source or not mount.target.startswith("/") or has_control_characters(text) or not is_utf8(text):
+        raise DevcontainerError(
+            f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
+            "in UTF-8 and without control characters; mend it"
+        )
+    if re.fullmatch(_CONTAINERS_OWN, mount.target):
+        return None, f"workspaceMount in devcontainer.json is on {shown(mount.target)}, a folder of the container's own"
+    source = os.path.normpath(os.path.join(workspace_folder, mount.source))
+    return mount._replace(source=source), "workspaceMount in devcontainer.json"
+
+
+def _targets(config: Mapping[str, Any], substitute: Callable[[str], str]) -> frozenset[str]:
+    """Return the container paths that the file's `mounts` and `runArgs` mount."""
+    entries = [e if isinstance(e, str) else f"target={e.get('target')}" for e in config.get("mounts") or ()]
+    mounts = [parse_mount(substitute(entry)) for entry in entries]
+    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
+    return frozenset(mount.target for mount in mounts if mount.target.startswith("/"))
+
+
+def _check_types(path: str, raw: Mapping[str, Any]) -> None:
+    def text_list(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+    def mount_list(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(item, (str, dict)) for item in value)
+
+    def text(value: Any) -> bool:
+        return isinstance(value, str)
+
+    checks: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+        ("workspaceFolder", text, "text"),
+        ("workspaceMount", text, "text"),
+        ("runArgs", text_list, "a list of text"),
+        ("mounts", mount_list, "a list of text and objects"),
+    )
+    for key, fits, what in checks:
+        if raw.get(key) is not None and not fits(raw[key]):
+            raise DevcontainerError(f"{shown(path)}: {key}: must be {what}; mend it")
+
+
+def default_mount(workspace_folder: str, environ: Mapping[str, str]) -> Mount:
+    """Return the workspace mount that the tools make by themselves: the git root at /workspaces/<its name>."""
+    source = git_root(workspace_folder, environ) or workspace_folder
+    return Mount("bind", source, container_path(f"/workspaces/{os.path.basename(source)}"))

@@ -1,0 +1,176 @@
+"""The settings: what flags, environment, the project's paude.json and the user's own paude.json say together."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import namedtuple
+
+from paude_venv_hook.errors import SettingsError
+from paude_venv_hook.folders import user_folder
+from paude_venv_hook.names import has_control_characters, is_utf8
+from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.workspace.jsonfile import read_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+FILE_NAME = "paude.json"
+KEYS = ("venv", "venv-tmpfs")
+MODES = ("auto", "none")
+_TMPFS_KEYS = ("size", "uid", "gid")
+
+# The kernel's memparse() and the percent sign of tmpfs(5). 0 would mean "no limit", a leading 0 octal: 010g is 8g.
+_SIZE = re.compile(r"([1-9][0-9]*)([kmgtpeKMGTPE%]?)")
+_SIZE_SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
+_MAX_SIZE = 2**63 - 1
+_MAX_PERCENT = 100
+_MAX_ID = 2**32 - 2  # (uid_t) -1 means "no change" to chown(2)
+
+
+# namedtuple and not typing.NamedTuple: `typing` alone would take a tenth of the time of a whole run.
+class Tmpfs(namedtuple("Tmpfs", ("size", "uid", "gid"), defaults=(None, None, None))):
+    """What `venv-tmpfs` says; None is "not said"."""
+
+    __slots__ = ()
+    size: str | None
+    uid: int | None
+    gid: int | None
+
+
+class Settings(namedtuple("Settings", ("venv", "venv_source", "tmpfs", "warnings"))):
+    """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood."""
+
+    __slots__ = ()
+    venv: str | tuple[str, ...]
+    venv_source: str
+    tmpfs: Tmpfs
+    warnings: tuple[str, ...]
+
+
+def read_settings(workspace_folder: str, flag: str | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of the workspace folder (a host path).
+
+    `flag` is the value of `--venv`. It beats the environment's PAUDE_VENV, that the project's paude.json, that the
+    user's own, that the default. The keys of `venv-tmpfs` are looked up one by one in the same order.
+    Raises JsonFileError and SettingsError, which name the file and the key.
+    """
+    venv: str | tuple[str, ...] | None = None
+    source, tmpfs = "default", Tmpfs()
+    warnings: list[str] = []
+    if flag is not None:
+        venv, source = parse_venv_text(flag, "--venv"), "--venv"
+    elif text := environ.get("PAUDE_VENV"):
+        venv, source = parse_venv_text(text, "PAUDE_VENV"), "PAUDE_VENV"
+    for path in (os.path.join(workspace_folder, FILE_NAME), user_file()):
+        if not os.path.lexists(path):
+            continue
+        document = read_object(path)
+        warnings += _misspelled(path, document)
+        if "venv" in document:
+            said = _check_venv(document["venv"], f"{shown(path)}: venv")
+            if venv is None:
+                venv, source = said, path
+        said_tmpfs = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
+        tmpfs = Tmpfs(*(theirs if ours is None else ours for ours, theirs in zip(tmpfs, said_tmpfs, strict=True)))
+    return Settings("auto" if venv is None else venv, source, tmpfs, tuple(warnings))
+
+
+def user_file() -> str:
+    """Return the host path of the user's own paude.json, in platformdirs' config folder of paude."""
+    return os.path.join(user_folder("config"), FILE_NAME)
+
+
+def parse_venv_text(text: str, where: str) -> str | tuple[str, ...]:
+    """Return what `auto`, `none` or `NAME[,NAME…]` means; `where` names the flag or variable in errors."""
+    names = [name.strip() for name in text.split(",")]
+    return _check_venv(names[0] if len(names) == 1 and names[0].lower() in MODES else names, where)
+
+
+def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        if value in MODES:
+            return value
+        hint = did_you_mean(value, MODES) or (f' (did you mean ["{shown(value)}"]?)' if value else "")
+        raise SettingsError(
+            f'{where}: "{shown(value)}" is not known{hint}; use "auto", "none" or a list of directories'
+        )
+    if not isinstance(value, list):
+        raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
+    return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
+
+
+def check_name(name: Any, where: str) -> str:
+    """Return the listed directory as a normalised path relative to the workspace folder, separated by `/`.
+
+    Raises SettingsError for what cannot be a directory inside of the workspace folder, whatever is on the disk.
+    """
+    if not isinstance(name, str):
+        raise SettingsError(f"{where}: must be text, not {_kind(name)}; write a directory's name")
+    text = f'{where}: "{shown(name)}"'
+    if not name:
+        raise SettingsError(f"{where}: is empty; write a directory's name, or remove the entry")
+    portable = name.replace(os.sep, "/")
+    if any(part != part.strip() for part in portable.split("/")):
+        raise SettingsError(f"{text} begins or ends a name with a blank; remove it")
+    if has_control_characters(name):
+        raise SettingsError(f"{text} holds a control character; rename the directory")
+    if not is_utf8(name):
+        raise SettingsError(f"{text} is not UTF-8, which no engine can mount; rename the directory")
+    if os.path.isabs(name) or portable.startswith("/"):
+        raise SettingsError(f"{text} is absolute; write it relative to the workspace folder")
+    parts = [part for part in portable.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise SettingsError(f'{text} may leave the workspace folder; write it without ".."')
+    if not parts:
+        raise SettingsError(f"{text} is the workspace folder itself, which holds the source; name a directory in it")
+    return "/".join(parts)
+
+
+def _check_tmpfs(value: Any, where: str) -> Tmpfs:
+    if not isinstance(value, dict):
+        raise SettingsError(f'{where}: must be an object such as {{"size": "2g"}}, not {_kind(value)}')
+    for key in value:
+        if key not in _TMPFS_KEYS:
+            hint = did_you_mean(key, _TMPFS_KEYS)
+            raise SettingsError(f'{where}: key "{shown(key)}" is not known{hint}; use size, uid, gid')
+    size = value.get("size")
+    if size is not None or "size" in value:
+        check_size(size, f"{where}.size")
+    for key in ("uid", "gid"):
+        if key in value and not (type(value[key]) is int and 0 <= value[key] <= _MAX_ID):
+            raise SettingsError(f"{where}.{key}: must be a whole number from 0 to {_MAX_ID}")
+    return Tmpfs(size, value.get("uid"), value.get("gid"))
+
+
+def check_size(size: Any, where: str) -> None:
+    """Raise SettingsError unless the kernel would take `size` as a tmpfs size (tmpfs(5), memparse in the kernel)."""
+    if not isinstance(size, str):
+        raise SettingsError(f'{where}: must be text such as "2g" or "50%", not {_kind(size)}')
+    match = _SIZE.fullmatch(size)
+    if match:
+        number, unit = int(match[1][:20]), match[2].lower()
+        if number <= _MAX_PERCENT if unit == "%" else number << _SIZE_SHIFT[unit] <= _MAX_SIZE:
+            return
+    raise SettingsError(f'{where}: "{shown(size)}" is no size; write a number and k, m, g or %, such as "2g"')
+
+
+def _misspelled(path: str, document: Mapping[str, Any]) -> list[str]:
+    # Other keys are paude's. Ours begin with a v, perhaps after a dot: difflib is not loaded for the rest.
+    unknown = (key for key in document if key not in KEYS and key.lstrip(".")[:1] in ("v", "V"))
+    hints = ((key, did_you_mean(key.replace("_", "-"), KEYS)) for key in unknown)
+    return [f'{shown(path)}: key "{shown(key)}" is not known here{hint}' for key, hint in hints if hint]
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return kinds.get(type(value), "null")

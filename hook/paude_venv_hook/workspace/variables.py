@@ -1,0 +1,74 @@
+"""The `${…}` variables of devcontainer.json."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+
+from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_VARIABLE = re.compile("\\$\\{([^\n\r\u2028\u2029]*?)\\}")  # what a dot is in JavaScript
+
+
+def substitution(
+    path: str, workspace_folder: str, container_folder: str, environ: Mapping[str, str]
+) -> Callable[[str], str]:
+    """Return the function that replaces the `${…}` variables in a text of `mounts` or `runArgs`.
+
+    `container_folder` is the workspaceFolder as it was written. `${containerEnv:…}` is known only to a running
+    container, and stays as it is, as unknown variables do.
+    The function raises DevcontainerError for `${localEnv}` without a name.
+    """
+    at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
+
+    def replace(match: re.Match[str]) -> str:
+        return devcontainer_id(workspace_folder, path) if match[1].split(":")[0] == "devcontainerId" else match[0]
+
+    return lambda text: _VARIABLE.sub(replace, at_reading(text))
+
+
+def substitution_at_reading(
+    path: str, workspace_folder: str, container_folder: str, environ: Mapping[str, str]
+) -> Callable[[str], str]:
+    """Return the function that replaces all but `${devcontainerId}`: workspaceFolder and workspaceMount keep that."""
+
+    def replace(match: re.Match[str]) -> str:
+        name, *arguments = match[1].split(":")
+        if name in ("env", "localEnv"):
+            if not arguments:
+                raise DevcontainerError(f"{shown(path)}: {shown(match[0])} names no variable; write ${{localEnv:NAME}}")
+            return environ.get(arguments[0], arguments[1] if len(arguments) > 1 else "")
+        return variables.get(name, match[0])
+
+    def set_container_folder(folder: str) -> None:
+        variables["containerWorkspaceFolder"] = folder
+        variables["containerWorkspaceFolderBasename"] = posixpath.basename(folder.rstrip("/"))
+
+    variables = {
+        "localWorkspaceFolder": workspace_folder,
+        "localWorkspaceFolderBasename": os.path.basename(workspace_folder),
+    }
+    set_container_folder(container_folder)
+    set_container_folder(_VARIABLE.sub(replace, container_folder))  # it may name the others, and itself as written
+    return lambda text: _VARIABLE.sub(replace, text)
+
+
+def devcontainer_id(workspace_folder: str, config_file: str) -> str:
+    """Return `${devcontainerId}`: the hash of the container's two labels, in base 32 (devcontainer-id-variable.md)."""
+    import hashlib  # noqa: PLC0415 - 4 ms, and few files use this variable
+    import json  # noqa: PLC0415
+
+    labels = {"devcontainer.config_file": config_file, "devcontainer.local_folder": workspace_folder}
+    text = json.dumps(labels, separators=(",", ":"), ensure_ascii=False)
+    number = int(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), 16)
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits = "0123456789abcdefghijklmnopqrstuv"[digit] + digits
+    return digits.rjust(52, "0")

@@ -1,0 +1,651 @@
+"""The templates: what each says, what `init` does with them, and what is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+import pytest
+
+from lab import missing
+from layout import fill
+from paude_venv_hook.cli import main
+from paude_venv_hook.commands import init as templates
+from paude_venv_hook.workspace.jsonfile import read_object
+from registry import Registry, running_registry
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "templates"
+SCHEMAS = Path(__file__).parent / "schemas"
+CONFIG, METADATA = ".devcontainer/devcontainer.json", "devcontainer-template.json"
+
+IDS = ["hatch", "monorepo", "pdm", "pip", "pipenv", "poetry", "uv"]
+VENVS = {"hatch": [".hatch"], "monorepo": [".venv", "legacy/.venv"]}
+INTERPRETERS = {"hatch": ".hatch/default/bin/python"}
+VARIABLES = {
+    "monorepo": {"UV_LINK_MODE": "copy"},
+    "pipenv": {"PIPENV_VENV_IN_PROJECT": "1"},
+    "uv": {"UV_LINK_MODE": "copy"},
+}
+LOCKS = {"monorepo": "uv.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock", "poetry": "poetry.lock", "uv": "uv.lock"}
+LOCK_FILES = re.compile(r"(.*[.-])?lock(\.\w+)?|pylock\..*", re.IGNORECASE)
+# Keys that each engine, each tool of the specification, and a machine without the hook understand.
+PORTABLE_KEYS = {
+    "containerEnv",
+    "customizations",
+    "image",
+    "initializeCommand",
+    "name",
+    "onCreateCommand",
+    "postCreateCommand",
+    "postStartCommand",
+    "waitFor",
+}
+
+each_template = pytest.mark.parametrize("template", IDS)
+# And this repository, which is its own user.
+each_project = pytest.mark.parametrize("project", [*(TEMPLATES / name for name in IDS), ROOT], ids=[*IDS, "ours"])
+
+
+def config_of(project: Path) -> dict[str, Any]:
+    """Return what its devcontainer.json says."""
+    return read_object(str(project / CONFIG))
+
+
+def metadata_of(template: str) -> dict[str, Any]:
+    return read_object(str(TEMPLATES / template / METADATA))
+
+
+def files_of(template: str) -> list[str]:
+    """Return the files of a template, as the repository has them."""
+    return sorted(templates._files(str(TEMPLATES / template)))  # noqa: SLF001 - a trial in there may have left more
+
+
+def texts_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file in the folder, by its relative path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# ---- what each says
+
+
+def test_there_is_a_template_for_each_tool() -> None:
+    assert templates.template_ids() == IDS
+
+
+@each_template
+def test_the_metadata_is_as_the_specification_wants_it(template: str) -> None:
+    metadata = metadata_of(template)
+    schema = json.loads((SCHEMAS / "devContainerTemplate.schema.json").read_text())
+
+    jsonschema.Draft7Validator(schema).validate(metadata)
+    assert metadata["id"] == template
+    assert re.fullmatch(r"\d+\.\d+\.\d+", metadata["version"])
+    assert metadata["name"] == config_of(TEMPLATES / template)["name"]
+    assert metadata["description"]
+
+
+@each_template
+def test_the_option_of_the_metadata_is_the_tag_of_the_image(template: str) -> None:
+    (name,) = metadata_of(template)["options"]
+    option = metadata_of(template)["options"][name]
+    image, tag = config_of(TEMPLATES / template)["image"].rsplit(":", 1)
+
+    assert name == "imageVariant"
+    assert image == "mcr.microsoft.com/devcontainers/python"
+    assert option["default"] == tag
+    assert tag in option["proposals"]
+    assert read_object(str(TEMPLATES / template / "paude.json"))["base"] == f"{image}:{tag}"
+
+
+def devcontainer_schema() -> jsonschema.Draft201909Validator:
+    return jsonschema.Draft201909Validator(json.loads((SCHEMAS / "devContainer.base.schema.json").read_text()))
+
+
+@each_project
+def test_devcontainer_json_is_as_the_specification_wants_it(project: Path) -> None:
+    devcontainer_schema().validate(config_of(project))
+
+
+@pytest.mark.parametrize("change", [{"waitfor": "postStartCommand"}, {"waitFor": "postAttachCommand"}, {"image": 3}])
+def test_the_schema_of_the_specification_tells_a_wrong_devcontainer_json(change: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        devcontainer_schema().validate({**config_of(ROOT), **change})
+
+
+@each_project
+def test_devcontainer_json_is_portable(project: Path) -> None:
+    config = config_of(project)
+    hook = config.pop("initializeCommand")
+
+    assert config.keys() | {"initializeCommand"} <= PORTABLE_KEYS
+    assert "paude" not in json.dumps({**config, "name": ""})
+    assert "paude" in hook
+
+
+@each_project
+def test_one_command_makes_the_venv_and_makes_it_right_again(project: Path) -> None:
+    config = config_of(project)
+
+    assert config["postCreateCommand"] == config["postStartCommand"]
+    for guard in ("[ -d", "[[ -d", "test -d", "[ -e", "test -e"):
+        assert guard not in config["postStartCommand"] + config.get("onCreateCommand", "")
+
+
+@each_project
+def test_an_editor_waits_for_the_venv_and_finds_it(project: Path) -> None:
+    config = config_of(project)
+    interpreter = INTERPRETERS.get(project.name, ".venv/bin/python")
+
+    assert config["waitFor"] == "postStartCommand"
+    settings = config["customizations"]["vscode"]["settings"]
+    assert settings["python.defaultInterpreterPath"] == f"${{containerWorkspaceFolder}}/{interpreter}"
+
+
+@each_project
+def test_each_tool_has_the_variables_that_it_needs(project: Path) -> None:
+    assert config_of(project).get("containerEnv", {}) == VARIABLES.get(project.name, {})
+
+
+def test_poetry_and_hatch_have_their_settings_in_files_that_count_on_the_host_too() -> None:
+    assert (TEMPLATES / "poetry/poetry.toml").read_text().splitlines()[1:] == ["[virtualenvs]", "in-project = true"]
+    assert 'path = ".hatch/default"' in (TEMPLATES / "hatch/hatch.toml").read_text().splitlines()
+
+
+@each_template
+def test_paude_json_is_as_our_schema_wants_it(template: str) -> None:
+    schema = json.loads((ROOT / "hook/paude_venv_hook/schemas/paude.json").read_text())
+
+    settings = json.loads((TEMPLATES / template / "paude.json").read_text())
+
+    jsonschema.Draft202012Validator(schema).validate(settings)
+    assert settings["venv"] == VENVS.get(template, "auto")
+
+
+@each_template
+def test_paude_json_has_a_comment_before_each_key(template: str) -> None:
+    keys = list(read_object(str(TEMPLATES / template / "paude.json")))
+
+    assert keys == ["// base", "base", "// setup", "setup", "// venv", "venv"]
+
+
+@each_template
+def test_paude_does_the_same_setup(template: str) -> None:
+    config = config_of(TEMPLATES / template)
+    tool = f"({config['onCreateCommand']}) && " if "onCreateCommand" in config else ""
+
+    settings = read_object(str(TEMPLATES / template / "paude.json"))
+
+    assert settings["setup"] == tool + config["postStartCommand"]
+
+
+@each_template
+def test_the_hook_shadows_what_the_template_makes(
+    template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / "app"), "--template", template]) == 0
+    capsys.readouterr()
+
+    code = main(["print", "--format=json", "--engine=docker", "--workspace-folder", str(tmp_path / "app")])
+
+    printed = capsys.readouterr()
+    assert (code, printed.err) == (0, "")
+    shadows = [shadow["path"] for shadow in json.loads(printed.out)["shadows"]]
+    assert shadows == VENVS.get(template, [".venv"])
+    ignored = (TEMPLATES / template / ".gitignore").read_text().splitlines()
+    assert {f"{Path(path).name}/" for path in shadows} <= set(ignored)
+
+
+@each_template
+def test_the_readme_says_in_ten_lines_what_to_know(template: str) -> None:
+    lines = (TEMPLATES / template / "README.md").read_text().splitlines()
+    host, container, tests = (next(line for line in lines if f"- {word}" in line) for word in ("Host", "Con", "Tests"))
+    venv = VENVS.get(template, [".venv"])[0]
+
+    assert 9 <= len(lines) <= 12
+    assert f"`{config_of(TEMPLATES / template)['postStartCommand']}`" in host
+    assert f"`{LOCKS[template]}`" in host if template in LOCKS else "makes no lock file" in host
+    assert ("commit" in host) == (template in LOCKS)
+    assert "`devcontainer up --workspace-folder . --docker-path paude-venv-docker`" in container
+    assert "pytest" in tests
+    assert any("`postStartCommand` runs the setup again" in line for line in lines)
+    assert any(f"`[ -d {venv} ]` is always true" in line for line in lines)
+
+
+@each_template
+def test_no_lock_file_and_no_index_is_shipped(template: str) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "--", TEMPLATES / template], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+
+    names = [os.path.basename(path) for path in (*tracked, *files_of(template))]
+    assert [name for name in names if LOCK_FILES.fullmatch(name)] == []
+    for path in files_of(template):
+        text = (TEMPLATES / template / path).read_text()
+        assert not re.search(r"://|pypi|\[\[.*source|index-url", text), path
+
+
+@each_template
+def test_the_example_is_a_package_with_a_compiled_dependency_and_tests(template: str) -> None:
+    package = Path("packages/wordcount" if template == "monorepo" else ".")
+    own, pip = TEMPLATES / template / package, TEMPLATES / "pip"
+
+    assert 'dependencies = ["regex>=' in (own / "pyproject.toml").read_text()
+    for path in ("src/wordcount/__init__.py", "tests/test_wordcount.py"):
+        assert (own / path).read_bytes() == (pip / path).read_bytes()
+
+
+# ---- the command on the host
+
+
+@each_project
+def test_without_the_hook_one_line_says_so(project: Path, programs: Callable[[str, str], Path]) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", config_of(project)["initializeCommand"]], capture_output=True, text=True, check=False
+    )
+
+    what = {"hatch": ".hatch", "monorepo": "both .venv"}.get(project.name, ".venv")
+    assert done.stderr == f"paude-venv-hook is not installed: host and container share {what}\n"
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@each_project
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_result_of_the_hook_is_that_of_the_launch(
+    project: Path, code: int, programs: Callable[[str, str], Path]
+) -> None:
+    programs("paude-venv-hook", f'echo "called with $#"; echo said >&2; exit {code}')
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", config_of(project)["initializeCommand"]], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (code, "called with 0\n", "said\n")
+
+
+# ---- init
+
+
+class Done(NamedTuple):
+    """What `init` did."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+Init = Callable[..., Done]
+
+
+@pytest.fixture
+def init(capsys: pytest.CaptureFixture[str]) -> Init:
+    """Return a function that runs `paude-venv-hook init`."""
+
+    def run(*arguments: str | Path) -> Done:
+        code = main(["init", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return Done(code, out.splitlines(), err.splitlines())
+
+    return run
+
+
+def left_alone(*paths: str) -> list[str]:
+    return [f"{path} is there already and was left alone" for path in paths]
+
+
+LEFT_OUT = "the folder holds a Python project already, so the example is left out"
+
+
+@each_template
+@pytest.mark.parametrize("folder", ["new", "deep/below/new"])
+def test_a_new_folder_gets_the_whole_template(init: Init, workspace: Path, template: str, folder: str) -> None:
+    done = init(folder, "--template", template)
+
+    assert done == (0, files_of(template), [])
+    copied = texts_of(workspace / folder)
+    assert copied == {path: (TEMPLATES / template / path).read_bytes() for path in files_of(template)}
+    assert METADATA not in copied
+
+
+def test_the_current_folder_is_the_default(init: Init, workspace: Path) -> None:
+    assert init("--template=uv") == (0, files_of("uv"), [])
+    assert sorted(texts_of(workspace)) == files_of("uv")
+
+
+def test_a_folder_without_a_python_project_gets_the_whole_template(init: Init, workspace: Path) -> None:
+    fill(workspace, "LICENSE = mine", "src/other.c = mine", "README.md = mine")
+
+    done = init("--template=pip")
+
+    assert done == (0, [path for path in files_of("pip") if path != "README.md"], left_alone("README.md"))
+    assert (workspace / "README.md").read_text() == "mine"
+
+
+@each_template
+def test_a_second_time_changes_nothing(init: Init, workspace: Path, template: str) -> None:
+    init("--template", template)
+    before = {path: path.stat().st_mtime_ns for path in workspace.rglob("*")}
+
+    done = init("--template", template)
+
+    assert done == (0, [], left_alone(*files_of(template)))
+    assert {path: path.stat().st_mtime_ns for path in workspace.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"])
+def test_a_python_project_gets_the_settings_without_the_example(init: Init, workspace: Path, name: str) -> None:
+    (workspace / name).write_text("mine\n")
+
+    done = init("--template=hatch")
+
+    kept = left_alone(name) if name in files_of("hatch") else []
+    assert done == (0, [CONFIG, ".gitignore", "hatch.toml", "paude.json"], [*kept, LEFT_OUT])
+    assert (workspace / name).read_text() == "mine\n"
+
+
+def test_what_a_kept_file_lacks_is_shown(init: Init, workspace: Path) -> None:
+    fill(
+        workspace,
+        "pyproject.toml = mine",
+        ".gitignore = __pycache__/\n.venv/\n*.o\n",
+        "paude.json = {base: 'debian:13', venv: 'none', /* mine */}",
+        ".devcontainer/devcontainer.json = // mine\n"
+        '{"name": "mine", "image": "debian:13", "waitFor": "postStartCommand", "postStartCommand": "make"}',
+    )
+    before = texts_of(workspace)
+
+    done = init("--template=uv")
+
+    settings = read_object(str(TEMPLATES / "uv/paude.json"))
+    config = config_of(TEMPLATES / "uv")
+    wanted = ["initializeCommand", "onCreateCommand", "postCreateCommand", "postStartCommand"]
+    assert done.err == [
+        *left_alone(CONFIG, ".gitignore", "paude.json", "pyproject.toml"),
+        LEFT_OUT,
+        f"merge into {CONFIG}:",
+        *(f"    {json.dumps(key)}: {json.dumps(config[key])}," for key in wanted),
+        '    "containerEnv": {',
+        '      "UV_LINK_MODE": "copy"',
+        "    },",
+        '    "customizations": {',
+        '      "vscode": {',
+        '        "extensions": [',
+        '          "ms-python.python"',
+        "        ],",
+        '        "settings": {',
+        '          "python.defaultInterpreterPath": "${containerWorkspaceFolder}/.venv/bin/python"',
+        "        }",
+        "      }",
+        "    }",
+        "merge into .gitignore:",
+        "  *.egg-info/",
+        "  /build/",
+        "  /dist/",
+        "  .pytest_cache/",
+        "merge into paude.json:",
+        f'    "setup": {json.dumps(settings["setup"])},',
+        '    "venv": "auto"',
+    ]
+    assert (done.code, done.out) == (0, [])
+    assert texts_of(workspace) == before
+
+
+def test_a_table_is_shown_whole(init: Init, workspace: Path) -> None:
+    fill(workspace, "pyproject.toml = mine", "poetry.toml = [virtualenvs]\nin-project = false\n")
+
+    done = init("--template=poetry")
+
+    assert done.out == [CONFIG, ".gitignore", "paude.json"]
+    assert done.err == [
+        *left_alone("poetry.toml", "pyproject.toml"),
+        LEFT_OUT,
+        "merge into poetry.toml:",
+        "  [virtualenvs]",
+        "  in-project = true",
+    ]
+
+
+def test_a_devcontainer_json_elsewhere_stays_the_one_that_counts(init: Init, workspace: Path) -> None:
+    config = (TEMPLATES / "pip" / CONFIG).read_text().replace('"waitFor": "postStartCommand"', '"waitFor": "x"')
+    (workspace / ".devcontainer.json").write_text(config)
+
+    done = init("--template=pip")
+
+    assert done.out == [path for path in files_of("pip") if path != CONFIG]
+    assert done.err == [
+        *left_alone(".devcontainer.json"),
+        "merge into .devcontainer.json:",
+        '    "waitFor": "postStartCommand"',
+    ]
+    assert (workspace / ".devcontainer.json").read_text() == config
+    assert not (workspace / ".devcontainer").exists()
+
+
+def test_symlinks_are_not_written_through(init: Init, workspace: Path, tmp_path: Path) -> None:
+    fill(workspace, "README.md -> ../nowhere", "paude.json -> ../settings")
+    (tmp_path / "settings").write_text('{"venv": "auto"}')
+
+    done = init("--template=pip")
+
+    kept = ["README.md", "paude.json"]
+    settings = read_object(str(TEMPLATES / "pip/paude.json"))
+    assert done == (
+        0,
+        [path for path in files_of("pip") if path not in kept],
+        [*left_alone(*kept), "merge into paude.json:", f'    "setup": {json.dumps(settings["setup"])}'],
+    )
+    assert sorted(os.listdir(tmp_path)) == ["app", "settings"]
+    assert (tmp_path / "settings").read_text() == '{"venv": "auto"}'
+
+
+def test_a_name_that_is_taken_by_a_file_stops_it_before_anything_is_written(init: Init, workspace: Path) -> None:
+    (workspace / "src").write_text("mine")
+
+    done = init("--template=pip")
+
+    message = f"{workspace}/src: is in the way of a folder; rename it, or name another folder"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+    assert os.listdir(workspace) == ["src"]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_file_is_no_folder(init: Init, workspace: Path, folder: str) -> None:
+    (workspace / "file").write_text("mine")
+
+    done = init(folder, "--template=pip")
+
+    message = f"{workspace}/{folder}: is not a directory; name another folder"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+
+
+def test_a_folder_that_cannot_be_read(init: Init, workspace: Path) -> None:
+    (workspace / "loop").symlink_to("loop")
+
+    done = init("loop", "--template=pip")
+
+    message = f"{workspace}/loop: cannot be read: Too many levels of symbolic links; name another folder"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only /proc keeps everybody from making a folder")
+def test_a_folder_that_cannot_be_made(init: Init) -> None:
+    done = init("/proc/new", "--template=pip")
+
+    message = f"/proc/new/{CONFIG}: cannot be written: No such file or directory; mend it"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_the_right_to_write(init: Init, workspace: Path) -> None:
+    workspace.chmod(0o555)
+
+    done = init("--template=pip")
+
+    message = f"{workspace}/{CONFIG}: cannot be written: Permission denied; mend it"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+
+
+def test_a_kept_file_that_is_no_file(init: Init, workspace: Path) -> None:
+    fill(workspace, ".gitignore/")
+
+    done = init("--template=pip")
+
+    message = f"{workspace}/.gitignore: cannot be read: Is a directory; mend or remove it"
+    assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
+    assert os.listdir(workspace) == [".gitignore"]
+
+
+def test_a_kept_file_that_is_not_json(init: Init, workspace: Path) -> None:
+    fill(workspace, 'paude.json = {"venv": }')
+
+    done = init("--template=pip")
+
+    message = f'{workspace}/paude.json:1:10: Unexpected "}}"; JSON is expected, with comments and trailing commas'
+    assert done == (1, [], [f"paude-venv-hook: error[json-file]: {message} if you like"])
+    assert os.listdir(workspace) == ["paude.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("poety", ' (did you mean "poetry"?)'),
+        ("UV", ' (did you mean "uv"?)'),
+        ("conda", "; use hatch, monorepo, pdm, pip, pipenv, poetry, uv"),
+        ("publish", "; use hatch, monorepo, pdm, pip, pipenv, poetry, uv"),
+        ("../templates/uv", "; use hatch, monorepo, pdm, pip, pipenv, poetry, uv"),
+    ],
+)
+def test_an_unknown_template(init: Init, workspace: Path, name: str, hint: str) -> None:
+    assert init("--template", name) == (2, [], [f'paude-venv-hook: error[usage]: "{name}" is no template{hint}'])
+    assert os.listdir(workspace) == []
+
+
+def test_a_name_with_control_characters_is_printed_as_one_line(init: Init) -> None:
+    done = init("--template", "a\nb")
+
+    assert done.err == [
+        r'paude-venv-hook: error[usage]: "a\nb" is no template; use hatch, monorepo, pdm, pip, pipenv, poetry, uv'
+    ]
+
+
+TRIAL = (".venv/bin/python = x", "uv.lock = x", "src/wordcount/__pycache__/x.pyc = x", "src/x.egg-info/PKG-INFO = x")
+
+
+def test_an_installed_package_has_its_own_and_a_trial_in_them_is_not_copied(
+    init: Init, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages/paude_venv_hook"
+    shutil.copytree(TEMPLATES / "uv", package / "templates/uv", ignore=shutil.ignore_patterns(".venv", "*.lock"))
+    fill(package / "templates/uv", *TRIAL)
+    fill(package / "templates", "no-template/file")
+    monkeypatch.setattr(templates, "__file__", str(package / "commands" / "init.py"))
+
+    assert templates.template_ids() == ["uv"]
+    assert init("--template=uv") == (0, files_of("uv"), [])
+    assert sorted(texts_of(workspace)) == files_of("uv")
+
+
+# ---- publish
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a repository with the templates, in which each was tried."""
+    folder = tmp_path / "repository"
+    (folder / "templates").mkdir(parents=True)
+    shutil.copy(TEMPLATES / "publish", folder / "templates")
+    for template in IDS:
+        for path in (*files_of(template), METADATA):
+            target = folder / "templates" / template / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TEMPLATES / template / path, target)
+        fill(folder / "templates" / template, *TRIAL)
+    (folder / ".gitignore").write_text(".venv/\n.hatch/\n")
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    return folder
+
+
+def publish(repository: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PATH": path or os.environ["PATH"]}
+    command: list[str | Path] = [repository / "templates/publish", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def published(template: str, path: str, tag: str) -> bytes:
+    """Return what a published file of the template is, with this tag of the image."""
+    data = (TEMPLATES / template / path).read_bytes()
+    default: str = metadata_of(template)["options"]["imageVariant"]["default"]
+    if path in (CONFIG, "paude.json"):
+        image = "mcr.microsoft.com/devcontainers/python:"
+        assert data.count(f"{image}{default}".encode()) == 1
+        return data.replace(f"{image}{default}".encode(), f"{image}{tag}".encode())
+    return data
+
+
+def test_what_is_published_has_the_option_in_place_of_the_tag(repository: Path, tmp_path: Path) -> None:
+    program = fill(tmp_path, "programs/").joinpath("programs/devcontainer")
+    program.write_text(f'#!/bin/sh\nfor last; do :; done\ncp -R "$last" {tmp_path}/seen\necho "$@"\necho "$last"\n')
+    program.chmod(0o755)
+
+    done = publish(repository, "ghcr.io", "me/templates", path=f"{program.parent}:{os.environ['PATH']}")
+
+    words, folder = done.stdout.splitlines()
+    assert words == f"templates publish --registry ghcr.io --namespace me/templates {folder}"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not os.path.exists(folder)
+    assert texts_of(tmp_path / "seen") == {
+        f"{template}/{path}": published(template, path, "${templateOption:imageVariant}")
+        for template in IDS
+        for path in (*files_of(template), METADATA)
+    }
+
+
+@pytest.mark.parametrize("arguments", [(), ("ghcr.io",), ("ghcr.io", "me/templates", "more")])
+def test_publish_says_what_it_needs(repository: Path, arguments: tuple[str, ...]) -> None:
+    done = publish(repository, *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "usage: templates/publish REGISTRY NAMESPACE\n"
+
+
+def test_the_result_of_the_tools_is_that_of_publish(repository: Path, tmp_path: Path) -> None:
+    program = fill(tmp_path, "programs/").joinpath("programs/devcontainer")
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+
+    assert publish(repository, "a", "b", path=f"{program.parent}:{os.environ['PATH']}").returncode == 3
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """Return a registry of this machine."""
+    if not shutil.which("devcontainer"):
+        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    with running_registry() as registry:
+        yield registry
+
+
+def test_the_real_tools_publish_and_apply_each_template(repository: Path, registry: Registry, tmp_path: Path) -> None:
+    """With a registry of this machine; `apply` itself leaves out the README."""
+    done = publish(repository, registry.name, "me/templates")
+    assert done.returncode == 0, done.stderr
+    assert {name: about["version"] for name, about in json.loads(done.stdout).items()} == dict.fromkeys(IDS, "1.0.0")
+
+    for template in IDS:
+        folder = tmp_path / template
+        folder.mkdir()
+        tag = "3.12" if template == "uv" else "3.13"
+        options = ["--template-args", '{"imageVariant": "3.12"}'] if template == "uv" else []
+        options += ["--template-id", f"{registry.name}/me/templates/{template}"]
+        command = ["devcontainer", "templates", "apply", "--workspace-folder", str(folder), *options]
+        applied = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert applied.returncode == 0, applied.stderr
+        paths = [path for path in files_of(template) if path != "README.md"]
+        assert texts_of(folder) == {path: published(template, path, tag) for path in paths}

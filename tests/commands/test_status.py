@@ -1,0 +1,304 @@
+"""What `status` says of a workspace, as text for a person and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import MakeVenv
+from layout import fill
+from paude_venv_hook.commands.status import make_report, render
+from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.workspace.venv import read_pyvenv_cfg
+
+
+def report(folder: Path, **flags: Any) -> dict[str, Any]:
+    """Return the report of a workspace, with `/home/me` in place of the folder above it."""
+    prepared = prepare(str(folder), os.environ, **{"engine": "docker", **flags})
+    made = make_report(prepared, "/home/me/.cache/app.json", "not written yet")
+    short: dict[str, Any] = json.loads(json.dumps(made).replace(str(folder.parent), "/home/me"))
+    return short
+
+
+@pytest.fixture
+def rich(workspace: Path) -> Path:
+    """Return a workspace with something of everything."""
+    return fill(
+        workspace,
+        ".venv/pyvenv.cfg = home = /usr/bin\nuv = 0.9.6\nversion_info = 3.11.2\n",
+        "a directory with quite a long name/pyvenv.cfg = virtualenv = 20.24.0\nversion_info = 3.13.0.final.0\n",
+        "data/pyvenv.cfg",
+        "env/pyvenv.cfg = home = /usr\nversion = 3.12.1\n",
+        "old/bin/activate",
+        "old/lib/python2.7/orig-prefix.txt",
+        ".tox/py/",
+        "conda/conda-meta/",
+        'paude.json = {"vnev": []}',
+        '.devcontainer.json = {"mounts": ["type=volume,source=x,target=/workspaces/app/data"]}',
+    )
+
+
+RICH = """\
+workspace  /home/me/app
+mount      /home/me/app → /workspaces/app (default of devcontainer.json)
+venv       auto (default)
+engine     docker (--engine)
+overlay    not written yet: /home/me/.cache/app.json
+
+.venv  shadowed      venv, Python 3.11.2, made by uv 0.9.6
+a directory with quite a long name
+       shadowed      venv, Python 3.13.0, made by virtualenv 20.24.0
+env    shadowed      venv, Python 3.12.1, made by venv
+old    shadowed      virtualenv without pyvenv.cfg
+data   skipped       the configuration mounts something on /workspaces/app/data
+                     already
+.tox   not shadowed  holds environments one level down; to shadow it: "venv":
+                     [".venv", "a directory with quite a long name", "env",
+                     "old", ".tox"]
+conda  not shadowed  a conda environment; to shadow it: "venv": [".venv", "a
+                     directory with quite a long name", "env", "old", "conda"]
+
+warning: /home/me/app/paude.json: key "vnev" is not known here (did you mean
+         "venv"?)
+"""
+
+
+def test_the_text_of_a_workspace_with_everything(rich: Path) -> None:
+    text = render(report(rich), colour=False)
+
+    assert text == RICH
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
+    made = report(rich)
+    rows = made.pop("directories")
+
+    assert made == {
+        "workspaceFolder": "/home/me/app",
+        "workspaceMount": {"source": "/home/me/app", "target": "/workspaces/app"},
+        "workspaceMountWhy": "default of devcontainer.json",
+        "venv": "auto",
+        "venvSource": "default",
+        "engine": "docker",
+        "engineWhy": "--engine",
+        "overlay": "/home/me/.cache/app.json",
+        "overlayState": "not written yet",
+        "warnings": ['/home/me/app/paude.json: key "vnev" is not known here (did you mean "venv"?)'],
+    }
+    assert rows[0] == {
+        "path": ".venv",
+        "state": "shadowed",
+        "why": "venv",
+        "destination": "/workspaces/app/.venv",
+        "python": "3.11.2",
+        "maker": "uv 0.9.6",
+    }
+    assert [(row["path"], row["state"], row.get("python"), row.get("maker")) for row in rows[1:]] == [
+        ("a directory with quite a long name", "shadowed", "3.13.0", "virtualenv 20.24.0"),
+        ("env", "shadowed", "3.12.1", "venv"),
+        ("old", "shadowed", None, None),
+        ("data", "skipped", None, None),
+        (".tox", "not shadowed", None, None),
+        ("conda", "not shadowed", None, None),
+    ]
+
+
+def test_colour_is_only_on_the_states_and_changes_nothing_else(rich: Path) -> None:
+    text = render(report(rich), colour=True)
+
+    assert re.sub(r"\x1b\[[0-9]*m", "", text) == RICH
+    assert re.findall(r"\x1b\[([0-9]+)m([a-z ]+)\x1b\[0m", text) == [
+        *[("32", "shadowed")] * 4,
+        ("33", "skipped"),
+        *[("2", "not shadowed")] * 2,
+    ]
+
+
+def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / "x  shadowed")
+
+    lines = render(report(workspace), colour=True).splitlines()
+
+    assert lines[-1] == "x  shadowed  \x1b[32mshadowed\x1b[0m  venv, Python 3.11.2, made by venv"
+
+
+@pytest.mark.parametrize(
+    ("entries", "flags", "text"),
+    [
+        pytest.param(
+            [],
+            {},
+            """\
+            workspace  /home/me/app
+            mount      /home/me/app → /home/me/app (no devcontainer.json: the same path as
+                       here)
+            venv       auto (default)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+            """,
+            id="nothing to shadow",
+        ),
+        pytest.param(
+            ["pyproject.toml", ".tox/"],
+            {"container_workspace_folder": "/src"},
+            """\
+            workspace  /home/me/app
+            mount      /home/me/app → /src (--container-workspace-folder)
+            venv       auto (default)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+
+            .venv  reserved      for the first venv made here
+            .tox   not shadowed  holds environments one level down; to shadow it: "venv":
+                                 [".venv", ".tox"]
+            """,
+            id="reserved",
+        ),
+        pytest.param(
+            [".venv/pyvenv.cfg", ".tox/"],
+            {"venv": "none"},
+            """\
+            workspace  /home/me/app
+            mount      none (not looked up, since venv is none)
+            venv       none (--venv)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+            """,
+            id="none",
+        ),
+        pytest.param(
+            [".venv/pyvenv.cfg", 'paude.json = {"venv": []}'],
+            {"container_workspace_folder": "/src"},
+            """\
+            workspace  /home/me/app
+            mount      /home/me/app → /src (--container-workspace-folder)
+            venv       nothing (empty list) (/home/me/app/paude.json)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+            """,
+            id="an empty list",
+        ),
+        pytest.param(
+            ["api/"],
+            {"venv": "api/.venv,.tox,no/env", "container_workspace_folder": "/src"},
+            """\
+            workspace  /home/me/app
+            mount      /home/me/app → /src (--container-workspace-folder)
+            venv       api/.venv, .tox, no/env (--venv)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+
+            api/.venv  shadowed  listed
+            .tox       shadowed  listed
+            no/env     skipped   no does not exist, so there is no place for a mount point
+            """,
+            id="a list",
+        ),
+        pytest.param(
+            [".venv/pyvenv.cfg", '.devcontainer.json = {"dockerComposeFile": "c.yaml"}'],
+            {},
+            """\
+            workspace  /home/me/app
+            mount      none (the compose files decide what is mounted; use
+                       devcontainer-config, or print --format compose)
+            venv       auto (default)
+            engine     docker (--engine)
+            overlay    not written yet: /home/me/.cache/app.json
+
+            .  skipped  the compose files decide what is mounted; use devcontainer-config,
+                        or print --format compose
+            """,
+            id="compose",
+        ),
+    ],
+)
+def test_the_text_of_a_simple_workspace(workspace: Path, entries: list[str], flags: dict[str, str], text: str) -> None:
+    assert render(report(fill(workspace, *entries), **flags), colour=False) == textwrap.dedent(text)
+
+
+def test_a_name_is_shown_on_one_line_without_what_a_terminal_would_obey(workspace: Path) -> None:
+    fill(workspace, "x\n\x1b[2J/pyvenv.cfg = version = 3\x1b[0m\n", "y\x1b[2J/conda-meta/")
+
+    made = report(workspace)
+
+    assert [row["path"] for row in made["directories"]] == [r"x\n\x1b[2J", r"y\x1b[2J"]
+    assert "\x1b" not in render(made, colour=False)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system of macOS takes only UTF-8")
+def test_names_that_are_not_utf8_can_be_written(workspace: Path) -> None:
+    for name in (b"c\xff/conda-meta", b"v\xff"):
+        os.makedirs(os.path.join(os.fsencode(workspace), name))
+    (Path(os.fsdecode(os.fsencode(workspace) + b"/v\xff")) / "pyvenv.cfg").touch()
+
+    made = report(workspace)
+
+    assert [row["path"] for row in made["directories"]] == [r"v\udcff", r"c\udcff"]
+    json.dumps(made, ensure_ascii=False).encode()
+    render(made, colour=False).encode()
+
+
+def test_the_list_that_would_shadow_more_names_only_what_a_list_may(workspace: Path, make_venv: MakeVenv) -> None:
+    subprocess.run(["git", "init", "-q", str(workspace)], check=True)
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "api" / "env")
+    fill(workspace / "api", ".devcontainer.json = {}", ".tox/")
+
+    rows = report(workspace / "api")["directories"]
+
+    assert [row["path"] for row in rows] == ["env", "../.venv", ".tox"]
+    assert rows[2]["why"] == 'holds environments one level down; to shadow it: "venv": ["env", ".tox"]'
+
+
+def test_a_venv_file_that_names_no_venv_gets_no_advice(workspace: Path) -> None:
+    assert report(fill(workspace, ".venv = app-Xy12"))["directories"] == [
+        {"path": ".venv", "state": "not shadowed", "why": "a file that names no venv of the workspace"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("", {}),
+        ("home = /usr/bin\n", {"maker": "venv"}),
+        ("home = /usr/bin\nversion = 3.11.2\n", {"python": "3.11.2", "maker": "venv"}),
+        ("VERSION=3.11.2\r\nhome=/usr\r\n", {"python": "3.11.2", "maker": "venv"}),
+        ("uv = 0.9.6\nversion_info = 3.11.2\n", {"python": "3.11.2", "maker": "uv 0.9.6"}),
+        ("virtualenv = 20.0\nversion_info = 3.9.1.final.0", {"python": "3.9.1", "maker": "virtualenv 20.0"}),
+        (
+            "virtualenv = 21.0\nversion_info = 3.9.1.final.0\nversion = 3.9.1",
+            {"python": "3.9.1", "maker": "virtualenv 21.0"},
+        ),
+        ("version_info = 3.15.0.alpha.1\n", {"python": "3.15.0.alpha.1", "maker": "venv"}),
+        ("prompt = version = 1\n", {"maker": "venv"}),
+        ("version = \udcff\n", {"python": "\ufffd", "maker": "venv"}),
+    ],
+)
+def test_python_and_maker_are_read_from_pyvenv_cfg(tmp_path: Path, text: str, facts: dict[str, str]) -> None:
+    (tmp_path / "pyvenv.cfg").write_bytes(text.encode(errors="surrogateescape"))
+
+    assert read_pyvenv_cfg(str(tmp_path)) == facts
+
+
+def test_python_and_maker_of_a_real_venv(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "v")], check=True)
+
+    assert read_pyvenv_cfg(f"{tmp_path}/v") == {"python": ".".join(map(str, sys.version_info[:3])), "maker": "venv"}
+
+
+def test_a_listed_directory_with_a_fifo_for_a_pyvenv_cfg_does_not_block(workspace: Path) -> None:
+    fill(workspace, ".tox/")
+    os.mkfifo(workspace / ".tox" / "pyvenv.cfg")
+
+    assert report(workspace, venv=".tox")["directories"] == [
+        {"path": ".tox", "state": "shadowed", "why": "listed", "destination": "/home/me/app/.tox"}
+    ]

@@ -1,0 +1,180 @@
+"""What verify reads from a container, without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeVenv
+from paude_venv_hook.cli import main
+from paude_venv_hook.commands.verify import asked_for_tmpfs, find_problem, locate_in, parse_mountinfo
+from paude_venv_hook.engines.mounts import Mount
+
+MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
+30 22 8:1 /home/me/app /app rw,relatime shared:1 - ext4 /dev/sda1 rw
+31 30 0:40 / /app/my\040venv rw,nosuid,nodev - tmpfs tmpfs rw,mode=1777
+32 30 0:41 / /app/.venv rw,nosuid,nodev,noexec - tmpfs tmpfs rw
+33 32 0:42 / /app/.venv rw,nosuid,nodev shared:2 master:3 - tmpfs tmpfs rw,mode=1777
+"""
+
+
+def test_the_topmost_mount_on_each_path_is_read() -> None:
+    assert parse_mountinfo(MOUNTINFO) == {
+        "/": ("overlay", frozenset(("rw", "relatime"))),
+        "/app": ("ext4", frozenset(("rw", "relatime"))),
+        "/app/my venv": ("tmpfs", frozenset(("rw", "nosuid", "nodev"))),
+        "/app/.venv": ("tmpfs", frozenset(("rw", "nosuid", "nodev"))),
+    }
+
+
+RECREATE = "recreate the container with the arguments of the overlay"
+
+
+@pytest.mark.parametrize(
+    ("mount", "asked_for", "problem"),
+    [
+        (("tmpfs", {"rw", "nosuid"}), {"rw", "exec"}, ""),
+        (("tmpfs", {"rw"}), None, ""),
+        (None, set(), "the mount was lost, since the directory was removed on the host; restart the container"),
+        (None, None, f"not shadowed: the container was made without it; {RECREATE}"),
+        (("ext4", {"rw"}), None, f"not shadowed: a mount of type ext4 is there; {RECREATE}"),
+        (("tmpfs", {"rw", "noexec"}), {"tmpcopyup"}, f"mounted noexec, so that no program in it starts; {RECREATE}"),
+        (("tmpfs", {"ro"}), set(), f"mounted read-only; {RECREATE}"),
+        (("tmpfs", {"rw"}), {"tmpcopyup"}, f"filled with what the host's has; {RECREATE}"),
+    ],
+)
+def test_each_problem_says_what_to_do(
+    mount: tuple[str, set[str]] | None, asked_for: set[str] | None, problem: str
+) -> None:
+    assert find_problem(mount and (mount[0], frozenset(mount[1])), asked_for) == problem
+
+
+def test_what_was_asked_for_stands_in_the_arguments_and_in_the_oci_config_of_podman(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    tmpfs = {"type": "tmpfs", "options": ["rw", "mode=1777"]}
+    mounts = [{**tmpfs, "destination": "/app/.venv"}, {"type": "tmpfs", "destination": "/run"}]
+    config.write_text(json.dumps({"mounts": [*mounts, {"type": "bind", "destination": "/app", "source": "/src"}]}))
+    arguments = {"HostConfig": {"Tmpfs": {"/app/env/": "rw,tmpcopyup"}}}
+
+    by_argument, by_hook = {"/app/env": {"rw", "tmpcopyup"}}, {"/app/.venv": {"rw", "mode=1777"}, "/run": set()}
+    assert asked_for_tmpfs({**arguments, "OCIConfigPath": str(config)}) == {**by_hook, **by_argument}
+    assert asked_for_tmpfs({"HostConfig": {"Tmpfs": None}, "OCIConfigPath": str(config)}) == by_hook
+    assert asked_for_tmpfs({**arguments, "OCIConfigPath": str(tmp_path / "elsewhere")}) == by_argument
+    assert asked_for_tmpfs(arguments) == by_argument
+    config.write_text("{}")
+    assert asked_for_tmpfs({"OCIConfigPath": str(config)}) == {}
+
+
+def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) -> None:
+    bind = {"Type": "bind", "Source": str(workspace.parent), "Destination": "/top/"}
+    nearer = {"Type": "bind", "Source": str(workspace), "Destination": "/app"}
+    volume = {"Type": "volume", "Source": "/var/lib/x", "Destination": "/app/cache"}
+    tmpfs = {"Type": "tmpfs", "Source": "", "Destination": "/app/.venv"}
+
+    location = locate_in({"Mounts": [bind, volume, nearer, tmpfs]}, str(workspace))
+
+    assert location.mount == Mount("bind", str(workspace), "/app")
+    assert location.mounted == {"/top", "/app/cache"}
+
+
+def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> None:
+    assert locate_in({"Mounts": None}, str(workspace)).mount is None
+
+
+@pytest.fixture
+def container(workspace: Path, make_venv: MakeVenv, programs: Callable[[str, str], Path]) -> Path:
+    """Return a workspace with two venvs, in a fake container of a fake engine that has one of them."""
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "env")
+    mounts = [{"Type": "bind", "Source": str(workspace), "Destination": "/app"}]
+    inspected = [{"Id": "abc", "State": {"Running": True}, "Mounts": mounts, "HostConfig": {"Tmpfs": {"/app/env": ""}}}]
+    cat = "/bin/cat"
+    (workspace.parent / "inspect.json").write_text(json.dumps(inspected))
+    (workspace.parent / "mountinfo").write_text(MOUNTINFO)
+    programs(
+        "podman",
+        f"""case "$1 $3" in
+            "container c") {cat} ../inspect.json ;;
+            "exec cat") {cat} ../mountinfo ;;
+            "exec test") [ ! -e ../read-only ] ;;
+            *) echo "no such container" >&2; exit 125 ;;
+        esac""",
+    )
+    return workspace
+
+
+def test_verify_tells_each_shadow_and_fails_where_one_is_missing(
+    container: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "c"]) == 1
+
+    assert capfd.readouterr().out.splitlines() == [
+        ".venv: shadowed (/app/.venv)",
+        "env: the mount was lost, since the directory was removed on the host; restart the container (/app/env)",
+    ]
+
+
+def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--venv", ".venv", "c"]) == 0
+
+    assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", "")
+
+
+def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
+    container: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (container.parent / "read-only").touch()
+
+    assert main(["verify", "--venv", ".venv", "c"]) == 1
+
+    assert capfd.readouterr() == (
+        f".venv: not writable for the container's user; name it in venv-tmpfs, and {RECREATE} (/app/.venv)\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("inspected", "error"),
+    [
+        ('[{"State": {"Running": false}}]', "c: does not run; start it first"),
+        ("[]", "c: podman does not describe it; check its name"),
+        ("nonsense", "c: podman does not describe it; check its name"),
+    ],
+)
+def test_a_container_that_cannot_be_asked(
+    container: Path, capfd: pytest.CaptureFixture[str], inspected: str, error: str
+) -> None:
+    (container.parent / "inspect.json").write_text(inspected)
+
+    assert main(["verify", "c"]) == 1
+
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["other"], "podman container failed: no such container; check the container's name"),
+        (["--engine", "docker", "c"], "docker: is not on PATH; install it or use --engine"),
+    ],
+)
+def test_an_engine_that_cannot_be_asked(
+    container: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], error: str
+) -> None:
+    assert main(["verify", *arguments]) == 1
+
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+def test_an_engine_that_cannot_be_started_is_named(
+    container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs("podman", "").write_bytes(b"\x7fELF, but no more")
+
+    assert main(["verify", "c"]) == 1
+
+    error = "podman: cannot be started: Exec format error; mend it"
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")

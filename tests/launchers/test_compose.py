@@ -1,0 +1,615 @@
+"""Compose files that shadow, and what is read of a project to make them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import MakeVenv
+from layout import fill
+from paude_venv_hook.cli import main
+from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
+from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
+from paude_venv_hook.launchers.compose import (
+    Project,
+    add_compose_file,
+    choose_compose_engine,
+    dump,
+    find_workspace,
+    make_compose_file,
+    mounts_of,
+    prepare_compose,
+    read_config,
+    read_project,
+)
+from paude_venv_hook.overlay import default_path
+
+Programs = Callable[[str, str], Path]
+
+DOCKER = "rw,exec,nosuid,nodev,uid=1000,gid=1001,mode=1777"
+PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
+NEEDED = (
+    "--target: needed, since docker compose config does not tell it ({}); "
+    "say where the workspace folder is in the service's container"
+)
+INSTALLED = 'case "$*" in *version) exit 0;; esac; '
+
+
+@pytest.fixture
+def compose(programs: Programs) -> Callable[..., Path]:
+    """Return a function that makes a `docker compose config` which tells these volumes and tmpfs of a service app."""
+
+    def make(*volumes: dict[str, str], tmpfs: tuple[str, ...] = ()) -> Path:
+        config = {"services": {"app": {"volumes": volumes, "tmpfs": tmpfs}, "db": {"image": "postgres"}}}
+        return programs("docker", f"printf '%s' '{json.dumps(config)}'")
+
+    return make
+
+
+def _bind(source: Path | str, target: str) -> dict[str, str]:
+    return {"type": "bind", "source": str(source), "target": target}
+
+
+def _prepare(workspace: Path, **flags: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the compose file of the workspace, for Docker, and the messages."""
+    prepared, document = prepare_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
+    return document, prepared.messages()
+
+
+def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
+    return [entry.partition(":")[0] for entry in document["services"][service].get("tmpfs", [])]
+
+
+# ---- the compose file
+
+
+@pytest.mark.parametrize(
+    ("run_args", "service"),
+    [
+        (
+            docker_run_args(["/a/.venv", "/a/my env"], (1000, 1001), None),
+            {"tmpfs": [f"/a/.venv:{DOCKER}", f"/a/my env:{DOCKER}"]},
+        ),
+        (podman_run_args(["/a/.venv"], "2g"), {"tmpfs": [f"/a/.venv:{PODMAN},size=2g"]}),
+        (podman_run_args(["/$a/${b}/$$"], None), {"tmpfs": [f"/$$a/$${{b}}/$$$$:{PODMAN}"]}),
+        ([], {}),
+    ],
+    ids=["docker", "podman", "dollars are doubled", "nothing to shadow"],
+)
+def test_a_service_gets_what_tmpfs_gives_a_container(run_args: list[str], service: dict[str, Any]) -> None:
+    assert make_compose_file("app", run_args) == {"services": {"app": service}}
+
+
+def test_the_file_is_json_that_yaml_reads_the_same() -> None:
+    written = dump({"services": {"é": {"tmpfs": ['/\u2028"\ufeff\x85:rw', "/😀"]}}}).decode()
+
+    assert written == (
+        '{\n  "services": {\n    "\\u00e9": {\n      "tmpfs": [\n'
+        '        "/\\u2028\\"\\ufeff\\u0085:rw",\n        "/😀"\n      ]\n    }\n  }\n}\n'
+    )
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_text_is_changed_on_the_way(text: str) -> None:
+    assert json.loads(dump({"services": {text: text}})) == {"services": {text: text}}
+
+
+# ---- what docker compose config tells
+
+CONFIG = {
+    "name": "app",
+    "services": {
+        "app": {
+            "image": "x",
+            "tmpfs": ["/run:mode=755", "/r/", "/w$$x", f"/shadow:{DOCKER}", "/mine:rw,exec"],
+            "volumes": [
+                {"type": "bind", "source": "/home/me/a$$$$b", "target": "/w/", "bind": {"create_host_path": True}},
+                {"type": "volume", "source": "cache", "target": "/$${x}", "volume": {}},
+                {"type": "volume", "target": "/data", "volume": {}},
+                {"type": "tmpfs", "target": "/t"},
+            ],
+        },
+        "db": {"image": "y"},
+        "none": {"image": "y", "volumes": None, "tmpfs": None},
+    },
+}
+
+
+def test_volumes_and_tmpfs_are_read_but_not_what_shadows_already() -> None:
+    assert mounts_of(CONFIG, "app") == [
+        Mount("bind", "/home/me/a$$b", "/w"),
+        Mount("volume", "cache", "/${x}"),
+        Mount("volume", "", "/data"),
+        Mount("tmpfs", "", "/t"),
+        Mount("tmpfs", "", "/run"),
+        Mount("tmpfs", "", "/r"),
+        Mount("tmpfs", "", "/w$x"),
+        Mount("tmpfs", "", "/mine"),
+    ]
+    assert mounts_of(CONFIG, "db") == mounts_of(CONFIG, "none") == []
+
+
+_IDS = st.integers(0, 2**32 - 2)
+
+
+@given(st.tuples(_IDS, _IDS), st.none() | st.from_regex(r"[1-9][0-9]{0,9}[kmgtpeKMGTPE%]?", fullmatch=True))
+def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) -> None:
+    tmpfs = [f"/w/.venv:{docker_options(owner, size)}", f"/w/.venv:{podman_options(size)}"]
+
+    assert mounts_of({"services": {"app": {"tmpfs": tmpfs}}}, "app") == []
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (CONFIG, '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none'),
+        ({"name": "x"}, '--service: "ap" is no service of the compose files; they have none'),
+    ],
+)
+def test_a_service_that_is_not_there_is_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        mounts_of(config, "ap")
+
+    assert str(error.value) == message
+
+
+def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, tmp_path: Path) -> None:
+    fill(tmp_path, "link -> app", "app/src/", "application/")
+    nearest = Mount("bind", str(tmp_path / "link"), "/nearest")
+    others = [
+        Mount("bind", str(tmp_path), "/top"),
+        Mount("volume", str(workspace), "/volume"),
+        Mount("bind", str(workspace / "src"), "/src"),
+        Mount("bind", str(tmp_path / "application"), "/application"),
+    ]
+
+    for mounts in ([*others, nearest], [nearest, *others]):
+        assert find_workspace(mounts, str(workspace)).mount == nearest
+    assert find_workspace(others, str(workspace)).mount == Mount("bind", str(tmp_path), "/top")
+
+
+def test_without_such_a_bind_the_target_has_to_be_given(workspace: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace))
+
+    assert str(error.value) == NEEDED.format(f"the service has no bind mount that holds {workspace}")
+
+
+def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: Path, programs: Programs) -> None:
+    programs("docker", f"printf '%s\\n' \"$@\" >'{workspace}/asked'; pwd >>'{workspace}/asked'; echo '{{\"name\": 1}}'")
+
+    assert read_config(["/a b.yml", "/c.yml"], str(workspace), os.environ) == {"name": 1}
+
+    asked = (workspace / "asked").read_text().splitlines()
+    words = ["-f", "/a b.yml", "-f", "/c.yml", "--profile", "*", "config", "--format", "json"]
+    assert asked == ["compose", *words, os.path.realpath(workspace)]
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (
+            INSTALLED + 'exec >&2; echo \'time="now" level=warning\'; echo; echo "Y is missing"; echo more; exit 15',
+            "it says: Y is missing",
+        ),
+        (INSTALLED + "printf '\\033[31mred\\377' >&2; exit 1", "it says: \\x1b[31mred\ufffd"),
+        (INSTALLED + "exit 1", "it gives no reason"),
+        ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
+        ("echo 'services: {}'", "it prints no JSON"),
+        ("printf '\\377'", "it prints no JSON"),
+        (None, "docker is not on PATH"),
+    ],
+)
+def test_where_compose_does_not_tell_the_target_has_to_be_given(
+    workspace: Path, programs: Programs, script: str | None, why: str
+) -> None:
+    if script:
+        programs("docker", script)
+
+    with pytest.raises(UsageError) as error:
+        read_config([], str(workspace), os.environ)
+
+    assert str(error.value) == NEEDED.format(why)
+
+
+# ---- a devcontainer.json that is based on compose
+
+
+def _devcontainer(workspace: Path, text: str) -> str:
+    fill(workspace, f".devcontainer/devcontainer.json = {text}")
+    return str(workspace / ".devcontainer/devcontainer.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "service"),
+    [
+        ('{"dockerComposeFile": "../compose.yaml", "service": "app"}', ["compose.yaml"], "app"),
+        (
+            '{"dockerComposeFile": ["a.yml", "${localWorkspaceFolder}/${localEnv:X}.yml"], "service": "${localEnv:X}"}',
+            [".devcontainer/a.yml", "x.yml"],
+            "x",
+        ),
+        ('{"dockerComposeFile": "a.yml", "image": "it-is-compose-all-the-same"}', [".devcontainer/a.yml"], None),
+        ('{"dockerComposeFile": []}', ["docker-compose.yml"], None),
+        ('{"dockerComposeFile": null, "service": null}', ["docker-compose.yml"], None),
+    ],
+)
+def test_files_and_service_are_read_from_devcontainer_json(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, text: str, files: list[str], service: str | None
+) -> None:
+    monkeypatch.setenv("X", "x")
+
+    project = read_project(_devcontainer(workspace, text), str(workspace), os.environ)
+
+    assert project == Project(tuple(str(workspace / file) for file in files), service, frozenset())
+
+
+def test_what_devcontainer_json_mounts_in_the_service_is_known(workspace: Path) -> None:
+    text = '{"dockerComposeFile": "a.yml", "service": "app", "mounts": ["source=v,target=/app/.venv,type=volume"]}'
+
+    project = read_project(_devcontainer(workspace, text), str(workspace), os.environ)
+
+    assert project
+    assert project.targets == {"/app/.venv"}
+
+
+def test_another_devcontainer_json_has_no_compose_project(workspace: Path) -> None:
+    assert read_project(_devcontainer(workspace, '{"image": "x", "service": 3}'), str(workspace), os.environ) is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "environ", "files"),
+    [
+        (["docker-compose.override.yml"], {}, ["docker-compose.yml", "docker-compose.override.yml"]),
+        (["compose.yaml"], {}, ["docker-compose.yml"]),
+        ([".env = A=1\nCOMPOSE_FILE=a.yml:/b.yml \nCOMPOSE_FILE=c\n"], {}, ["a.yml", "/b.yml"]),
+        ([".env = COMPOSE_FILE=a.yml"], {"COMPOSE_FILE": "sub/../x.yml"}, ["x.yml"]),
+        ([".env = #COMPOSE_FILE=a.yml"], {"COMPOSE_FILE": ""}, ["docker-compose.yml"]),
+        ([".env/"], {}, ["docker-compose.yml"]),
+    ],
+)  # fmt: skip
+def test_an_empty_list_names_the_files_that_the_dev_container_tools_take_then(
+    workspace: Path, entries: list[str], environ: dict[str, str], files: list[str]
+) -> None:
+    fill(workspace, *entries)
+    path = _devcontainer(workspace, '{"dockerComposeFile": []}')
+
+    project = read_project(path, str(workspace), environ)
+
+    assert project
+    assert project.files == tuple(str(workspace / file) for file in files)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"dockerComposeFile": 3}', "dockerComposeFile: must be text or a list of text; mend it"),
+        ('{"dockerComposeFile": {"a": "b"}}', "dockerComposeFile: must be text or a list of text; mend it"),
+        ('{"dockerComposeFile": ["a", null]}', "dockerComposeFile: must be text or a list of text; mend it"),
+        ('{"dockerComposeFile": "a", "service": ["app"]}', "service: must be text; mend it"),
+        ('{"dockerComposeFile": "a", "workspaceFolder": 1}', "workspaceFolder: must be text; mend it"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(workspace: Path, text: str, message: str) -> None:
+    path = _devcontainer(workspace, text)
+
+    with pytest.raises(DevcontainerError) as error:
+        read_project(path, str(workspace), os.environ)
+
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_a_compose_file_is_appended_to_those_of_devcontainer_json(workspace: Path) -> None:
+    base = {"name": "n", "dockerComposeFile": "../compose.yaml", "service": "app", "mounts": ["${localEnv:X}"]}
+    path = _devcontainer(workspace, json.dumps(base))
+
+    document = add_compose_file(path, base, "/cache/app.json", str(workspace), os.environ)
+
+    assert document == {**base, "dockerComposeFile": [str(workspace / "compose.yaml"), "/cache/app.json"]}
+    assert base["dockerComposeFile"] == "../compose.yaml"
+
+
+def test_the_default_files_are_spelt_out_where_one_is_appended(workspace: Path) -> None:
+    document = add_compose_file(str(workspace / "d.json"), {"dockerComposeFile": []}, "/a.json", str(workspace), {})
+
+    assert document == {"dockerComposeFile": [str(workspace / "docker-compose.yml"), "/a.json"]}
+
+
+def test_a_compose_file_whose_path_would_be_replaced_is_refused(workspace: Path) -> None:
+    with pytest.raises(DevcontainerError) as error:
+        add_compose_file("/d.json", {"dockerComposeFile": "a"}, "/${localEnv:X}/a.json", str(workspace), {})
+
+    assert str(error.value) == "/${localEnv:X}/a.json: holds what devcontainer.json replaces; rename the folder"
+
+
+# ---- all of it
+
+
+def test_a_service_of_compose_is_shadowed_where_compose_has_the_workspace(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose(_bind(workspace, "/code"))
+    owner = workspace.stat()
+
+    prepared, document = prepare_compose(str(workspace), os.environ, service="app", engine="docker")
+
+    options = f"rw,exec,nosuid,nodev,uid={owner.st_uid},gid={owner.st_gid},mode=1777"
+    assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{options}"]}}}
+    assert prepared.location.why == "docker compose config"
+    assert prepared.engine == "docker"
+    assert prepared.messages() == []
+
+
+def test_a_devcontainer_json_says_the_files_and_the_service(
+    workspace: Path, make_venv: MakeVenv, programs: Programs
+) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "dev"}')
+    config = json.dumps({"services": {"dev": {"volumes": [_bind(workspace.parent, "/workspaces")]}}})
+    programs("docker", f"[ \"$3\" = '{workspace}/c.yml' ] && printf '%s' '{config}'")
+
+    document, messages = _prepare(workspace)
+
+    assert _destinations(document, "dev") == ["/workspaces/app/.venv"]
+    assert messages == []
+
+
+def test_flags_beat_devcontainer_json(workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "a.yml", "service": "db"}')
+    fill(workspace, 'other.json = {"dockerComposeFile": "a.yml", "service": "app"}')
+    compose(_bind(workspace, "/code"))
+
+    assert _destinations(_prepare(workspace, service="app")[0]) == ["/code/.venv"]
+    assert _destinations(_prepare(workspace, config="other.json")[0]) == ["/code/.venv"]
+    assert _destinations(_prepare(workspace, service="app", target="/given")[0]) == ["/given/.venv"]
+
+
+def test_a_devcontainer_json_without_compose_does_not_count(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"image": "x", "service": "db", "mounts": ["type=volume,target=/code/.venv"]}')
+    compose(_bind(workspace, "/code"))
+
+    for flags in ({}, {"target": "/code"}):
+        document, messages = _prepare(workspace, service="app", **flags)
+        assert (_destinations(document), messages) == (["/code/.venv"], [])
+
+
+@pytest.mark.parametrize("text", [None, '{"image": "x"}', '{"dockerComposeFile": "a.yml"}'])
+def test_a_service_that_nothing_names_has_to_be_given(workspace: Path, text: str | None) -> None:
+    if text:
+        _devcontainer(workspace, text)
+
+    with pytest.raises(UsageError) as error:
+        _prepare(workspace, target="/code")
+
+    assert str(error.value) == (
+        "--service: needed, since no devcontainer.json names it; say which service has the workspace"
+    )
+
+
+def test_without_a_target_docker_is_needed(workspace: Path, programs: Programs) -> None:
+    with pytest.raises(UsageError) as error:
+        _prepare(workspace, service="app")
+
+    assert str(error.value) == NEEDED.format("docker is not on PATH")
+
+
+def test_with_a_target_no_docker_is_needed(workspace: Path, make_venv: MakeVenv, programs: Programs) -> None:
+    make_venv(workspace / ".venv")
+
+    prepared, document = prepare_compose(str(workspace), os.environ, service="app", target="/code", engine="podman")
+
+    assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
+    assert prepared.messages() == []
+
+
+def test_a_target_that_cannot_be_is_refused(workspace: Path, programs: Programs) -> None:
+    with pytest.raises(UsageError) as error:
+        _prepare(workspace, service="app", target="code")
+
+    assert str(error.value) == (
+        '--container-workspace-folder: "code" cannot hold the workspace; '
+        "write an absolute path below / in the container"
+    )
+
+
+@pytest.mark.parametrize("target", [None, "/code"])
+@pytest.mark.parametrize(
+    "mounted", [{"tmpfs": ("/code/.venv:rw",)}, {"volume": "/code/.venv"}, {"volume": "/code/.venv/"}]
+)
+def test_what_the_service_has_on_the_venv_itself_is_left_there(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], target: str | None, mounted: dict[str, Any]
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "env")
+    volumes = [{"type": "volume", "source": "v", "target": mounted["volume"]}] if "volume" in mounted else []
+    compose(_bind(workspace, "/code"), *volumes, tmpfs=mounted.get("tmpfs", ()))
+
+    document, messages = _prepare(workspace, service="app", **({"target": target} if target else {}))
+
+    assert _destinations(document) == ["/code/env"]
+    assert messages == [".venv not shadowed: the configuration mounts something on /code/.venv already"]
+
+
+def test_what_devcontainer_json_mounts_on_the_venv_is_left_there(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(
+        workspace,
+        '{"dockerComposeFile": "a.yml", "service": "app", "mounts": [{"type": "volume", "target": "/code/.venv"}]}',
+    )
+    compose(_bind(workspace, "/code"))
+
+    document, messages = _prepare(workspace)
+
+    assert document == {"services": {"app": {}}}
+    assert messages == [".venv not shadowed: the configuration mounts something on /code/.venv already"]
+
+
+def test_a_file_of_ours_among_the_projects_own_changes_nothing(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "$env")
+    compose(_bind(workspace, "/code"))
+    first, _ = _prepare(workspace, service="app")
+
+    compose(_bind(workspace, "/code"), tmpfs=tuple(first["services"]["app"]["tmpfs"]))
+
+    assert _prepare(workspace, service="app") == (first, [])
+    assert _destinations(first) == ["/code/$$env", "/code/.venv"]
+
+
+def test_a_second_place_of_the_workspace_is_warned_of(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    compose(_bind(workspace, "/code"), _bind(workspace.parent, "/all"), _bind(workspace, "/again"))
+
+    assert _prepare(workspace, service="app") == ({"services": {"app": {}}}, [])
+
+    make_venv(workspace / ".venv")
+    document, messages = _prepare(workspace, service="app")
+    assert _destinations(document) == ["/code/.venv"]
+    assert messages == [
+        "/again is the workspace too, where nothing is shadowed",
+        "/all/app is the workspace too, where nothing is shadowed",
+    ]
+
+
+def test_a_bind_of_the_workspace_over_its_own_place_is_no_second_one(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose(_bind(workspace.parent, "/all"), _bind(workspace, "/all/app/"))
+
+    for flags in ({}, {"target": "/all/app"}):
+        document, messages = _prepare(workspace, service="app", **flags)
+        assert (_destinations(document), messages) == (["/all/app/.venv"], [])
+
+
+def test_nobody_is_asked_where_nothing_is_to_be_shadowed(
+    workspace: Path, make_venv: MakeVenv, programs: Programs
+) -> None:
+    make_venv(workspace / ".venv")
+
+    assert _prepare(workspace, service="app", venv="none") == ({"services": {"app": {}}}, [])
+    fill(workspace, 'paude.json = {"venv": "none"}')
+    assert _prepare(workspace, service="app") == ({"services": {"app": {}}}, [])
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+@pytest.mark.parametrize(("name", "target"), [("my:env", "/code"), ("env", "/co:de")])
+def test_a_colon_cannot_be_said_with_either_engine(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, engine: str, name: str, target: str
+) -> None:
+    make_venv(workspace / name)
+
+    with pytest.raises(EngineError) as error:
+        _prepare(workspace, service="app", target=target, engine=engine)
+
+    assert str(error.value) == (
+        f"{target}/{name}: compose has no way to mount a tmpfs on a path with a colon; "
+        "rename the folder, or shadow nothing with --venv none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "scripts", "engine"),
+    [
+        ("docker", "podman", ["podman"], "docker"),
+        ("podman", "docker", ["docker"], "podman"),
+        ("auto", "podman", ["docker"], "podman"),
+        ("auto", "docker", [], "docker"),
+        ("auto", "", ["docker", "podman"], "docker"),
+        ("auto", "auto", ["docker"], "docker"),
+        ("auto", None, ["podman"], "podman"),
+        ("auto", None, ["podman called docker"], "podman"),
+        ("auto", None, [], "podman"),
+    ],
+)
+def test_the_engine_is_what_docker_is_unless_there_is_none(
+    programs: Programs,
+    monkeypatch: pytest.MonkeyPatch,
+    flag: str,
+    variable: str | None,
+    scripts: list[str],
+    engine: str,
+) -> None:
+    for script in scripts:
+        name = script.split()[-1]
+        programs(name, f"echo {'Docker' if script == 'docker' else 'podman'} version 5")
+    if variable is not None:
+        monkeypatch.setenv("PAUDE_VENV_ENGINE", variable)
+
+    assert choose_compose_engine(flag, os.environ) == engine
+
+
+def test_a_variable_that_names_no_engine_is_refused(programs: Programs) -> None:
+    programs("docker", "echo Docker version 5")
+
+    with pytest.raises(HookError) as error:
+        choose_compose_engine("auto", {**os.environ, "PAUDE_VENV_ENGINE": "dokcer"})
+
+    assert str(error.value) == (
+        'PAUDE_VENV_ENGINE: "dokcer" is no engine (did you mean "docker"?); use auto, docker or podman'
+    )
+
+
+# ---- as commands
+
+
+def test_print_shows_the_compose_file(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose(_bind(workspace, "/code"), _bind(workspace, "/too"))
+    flags = ["--format", "compose", "--service", "app", "--target", "/given", "--engine", "podman"]
+
+    assert main(["print", *flags]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out) == {"services": {"app": {"tmpfs": [f"/given/.venv:{PODMAN}"]}}}
+    assert err == (
+        "paude-venv-hook: warning: /code is the workspace too, where nothing is shadowed\n"
+        "paude-venv-hook: warning: /too is the workspace too, where nothing is shadowed\n"
+    )
+
+
+def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["print", "--format", "compose", "--target", "/code"]) == 2
+
+    assert capfd.readouterr() == (
+        "",
+        "paude-venv-hook: error[usage]: --service: needed, since no devcontainer.json names it; "
+        "say which service has the workspace\n",
+    )
+
+
+def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
+    workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code", "name": "x"}
+    fill(workspace, "pyproject.toml", f".devcontainer/devcontainer.json = {json.dumps(base)}")
+    compose(_bind(workspace, "/code"))
+
+    assert main(["devcontainer-config", "--engine", "podman"]) == 0
+
+    out, err = capfd.readouterr()
+    added = default_path(str(workspace)).replace(".json", ".compose.json")
+    assert json.loads(out) == {**base, "dockerComposeFile": [str(workspace / "c.yml"), added]}
+    assert json.loads(Path(added).read_bytes()) == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
+    assert os.listdir(workspace / ".venv") == []  # the mount point is the user's, and made before the engine makes it
+    assert err == ""

@@ -1,0 +1,736 @@
+"""Podman's hook is installed where Podman itself says that it looks, and goes away without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from conftest import Done, Hook, MakeVenv
+from layout import fill
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers.podman_hook import (
+    config_folder,
+    hooks_folders,
+    install,
+    own_program,
+    plan_install,
+    render,
+    uninstall,
+)
+
+# Stands for /usr/share/containers/oci/hooks.d, which Podman knows where nothing is configured: below a file, since
+# the tests may run as root, and not even a bug may write to the machine's, or remove its hook.
+PACKAGED = "/usr/bin/env/hooks.d"
+OPTION = "--hooks-dir strings           Set the OCI hooks directory path (may be set multiple times)"
+INSTALLED = "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
+
+Programs = Callable[[str, str], Path]
+FakePodman = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return what stands for the folder of containers.conf: root's own would be the machine's."""
+    folder = tmp_path / "containers"
+    monkeypatch.setattr(podman_hook, "config_folder", lambda _: str(folder))
+    monkeypatch.delenv("CONTAINERS_CONF", raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the program that runs, as far as its first word tells."""
+    path = tmp_path / "bin" / "paude-venv-hook"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    return path
+
+
+@pytest.fixture
+def podman(programs: Programs, folder: Path) -> FakePodman:
+    """Return a function that makes a podman, which looks for hooks in these folders, or in those of the drop-in."""
+
+    def make(*folders: str | Path, reads_drop_in: bool = True) -> None:
+        drop_in = folder / "containers.conf.d" / "99-paude-venv-hook.conf" if reads_drop_in else "/no/file"
+        programs(
+            "podman",
+            f"""[ "$*" = --help ] || exit 64
+            folders='{",".join(map(str, folders))}'
+            if [ -e '{drop_in}' ]; then
+                folders=
+                while read -r line; do
+                    case $line in '"'*'",') line=${{line%??}}; folders=$folders,${{line#?}} ;; esac
+                done <'{drop_in}'
+            fi
+            folders=${{folders#,}}
+            echo 'Options:'
+            echo '      --help                        Help for podman'
+            echo "      {OPTION}${{folders:+ (default [$folders])}}"
+            echo '      --identity string             path to SSH identity file, (CONTAINER_SSHKEY)'""",
+        )
+
+    return make
+
+
+@pytest.fixture
+def hook(hook: Hook) -> Hook:
+    """Return a function that runs `install-podman-hook` in this process."""
+    return partial(hook, "install-podman-hook")
+
+
+def hook_text(program: Path, home: Path, *more: str) -> str:
+    """Return the hook file as it has to be, letter by letter."""
+    kept = "".join(f',\n      "{value}"' for value in more)
+    return f"""{{
+  "version": "1.0.0",
+  "hook": {{
+    "path": "/bin/sh",
+    "args": [
+      "sh",
+      "-c",
+      "config=$(cat); result=$(printf \\"%s\\\\n\\" \\"$config\\" | \\"$0\\" oci-precreate) && [ \\"$result\\" ] || \
+result=$config; printf \\"%s\\\\n\\" \\"$result\\"",
+      "{program}"
+    ],
+    "env": [
+      "HOME={home}"{kept}
+    ]
+  }},
+  "when": {{
+    "always": true
+  }},
+  "stages": [
+    "precreate"
+  ]
+}}
+"""
+
+
+def drop_in_text(*folders: Path | str) -> str:
+    lines = "".join(f'  "{path}",\n' for path in folders)
+    return (
+        "# Made by `paude-venv-hook install-podman-hook`; `--uninstall` removes it.\n"
+        "# This list takes the place of earlier ones. What they held when it was made is in it.\n"
+        f"[engine]\nhooks_dir = [\n{lines}]\n"
+    )
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Return the text of each file below the folder, by its path from there."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+# ---- what is written
+
+
+def test_a_folder_in_which_podman_looks_is_used_as_it_is(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, program: Path, home: Path
+) -> None:
+    hooks = fill(tmp_path / "hooks", "other.json = {}")
+    podman(PACKAGED, hooks)
+
+    done = hook()
+
+    text = hook_text(program, home)
+    assert done == (0, f"{hooks}/paude-venv-hook.json:\n{indented(text)}\n", f"paude-venv-hook: {INSTALLED}\n")
+    assert files(hooks) == {"other.json": "{}", "paude-venv-hook.json": text}
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("spelling", ["{}/", "{}//", "{}/../hooks", "{}/."])
+def test_the_folder_may_be_spelled_in_any_way(podman: FakePodman, hook: Hook, tmp_path: Path, spelling: str) -> None:
+    hooks = fill(tmp_path / "hooks", "other.json = {}")
+    podman(spelling.format(hooks))
+
+    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+    assert hook().err == "paude-venv-hook: already installed\n"
+    assert hook("--uninstall").err == "paude-venv-hook: uninstalled\n"
+    assert os.listdir(hooks) == ["other.json"]
+
+
+def test_of_several_folders_the_last_is_used_also_where_it_has_to_be_made(
+    podman: FakePodman, hook: Hook, tmp_path: Path
+) -> None:
+    fill(tmp_path, "first/", "last/")
+    podman(tmp_path / "first", tmp_path / "last" / "to" / "make", PACKAGED)
+
+    assert hook().code == 0
+
+    assert os.listdir(tmp_path / "last" / "to" / "make") == ["paude-venv-hook.json"]
+    assert os.listdir(tmp_path / "first") == []
+
+
+def test_the_folder_that_has_the_hook_already_is_used_again(
+    podman: FakePodman, hook: Hook, tmp_path: Path, program: Path, home: Path
+) -> None:
+    fill(tmp_path, "first/paude-venv-hook.json = {}", "last/")
+    podman(tmp_path / "first", tmp_path / "last")
+
+    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+
+    assert files(tmp_path / "first") == {"paude-venv-hook.json": hook_text(program, home)}
+    assert os.listdir(tmp_path / "last") == []
+
+
+@pytest.mark.parametrize("folders", [[], [PACKAGED], [PACKAGED, "relative", "/proc/version/hooks.d"]])
+def test_where_no_folder_can_be_used_a_drop_in_names_one_more(
+    podman: FakePodman, hook: Hook, folder: Path, program: Path, home: Path, folders: list[str]
+) -> None:
+    podman(*folders)
+
+    done = hook()
+
+    text, drop_in = hook_text(program, home), drop_in_text(*folders, folder / "paude-venv-hook.d")
+    assert files(folder) == {
+        "paude-venv-hook.d/paude-venv-hook.json": text,
+        "containers.conf.d/99-paude-venv-hook.conf": drop_in,
+    }
+    assert done == (
+        0,
+        f"{folder}/paude-venv-hook.d/paude-venv-hook.json:\n{indented(text)}\n"
+        f"{folder}/containers.conf.d/99-paude-venv-hook.conf:\n{indented(drop_in)}\n",
+        f"paude-venv-hook: {INSTALLED}\n",
+    )
+
+
+@pytest.mark.parametrize("packaged", ["/usr", "/usr/share/containers/oci/hooks.d", "/usr/local/hooks.d"])
+def test_below_usr_nothing_would_be_written_even_by_root(folder: Path, packaged: str) -> None:
+    planned = plan_install([packaged], "/p", str(folder), {})
+
+    assert [change.path for change in planned] == [
+        f"{folder}/paude-venv-hook.d/paude-venv-hook.json",
+        f"{folder}/containers.conf.d/99-paude-venv-hook.conf",
+    ]
+    assert planned[1].data == drop_in_text(packaged, folder / "paude-venv-hook.d").encode()
+
+
+def test_the_hook_gets_the_folders_of_the_user_that_installs_it(
+    podman: FakePodman, hook: Hook, tmp_path: Path, program: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"{tmp_path}/ä ö")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/not/kept")
+    podman(tmp_path / "hooks")
+
+    hook()
+
+    text = hook_text(program, home, f"XDG_CONFIG_HOME={tmp_path}/ä ö")
+    assert files(tmp_path / "hooks") == {"paude-venv-hook.json": text}
+    assert json.loads(text)["hook"]["env"] == [f"HOME={home}", f"XDG_CONFIG_HOME={tmp_path}/ä ö"]
+
+
+def test_every_user_can_read_what_is_made_and_what_was_there_keeps_its_mode(
+    podman: FakePodman, hook: Hook, folder: Path
+) -> None:
+    folder.mkdir(mode=0o711)
+    podman(PACKAGED)
+
+    before = os.umask(0o077)
+    try:
+        hook()
+    finally:
+        os.umask(before)
+
+    modes = {str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.rglob("*")}
+    assert modes == {
+        "containers.conf.d": "0o755",
+        "containers.conf.d/99-paude-venv-hook.conf": "0o644",
+        "paude-venv-hook.d": "0o755",
+        "paude-venv-hook.d/paude-venv-hook.json": "0o644",
+    }
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o711
+
+
+# ---- again, and what would be
+
+
+@pytest.mark.parametrize("with_drop_in", [False, True])
+def test_a_second_time_nothing_is_written(podman: FakePodman, hook: Hook, tmp_path: Path, with_drop_in: bool) -> None:
+    podman(PACKAGED if with_drop_in else tmp_path / "hooks")
+    assert hook().code == 0
+    before = {path: path.lstat() for path in tmp_path.rglob("*")}
+
+    assert hook() == (0, "", "paude-venv-hook: already installed\n")
+
+    # The time of a change tells of a file that was replaced, or whose mode was set anew.
+    after = {path: path.lstat() for path in tmp_path.rglob("*")}
+    assert {path: (s.st_ino, s.st_ctime_ns) for path, s in after.items()} == {
+        path: (s.st_ino, s.st_ctime_ns) for path, s in before.items()
+    }
+
+
+def test_a_program_that_moved_is_installed_anew(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman(PACKAGED)
+    hook()
+    drop_in = folder / "containers.conf.d" / "99-paude-venv-hook.conf"
+    before = drop_in.stat().st_ctime_ns
+    moved = (tmp_path / "bin").rename(tmp_path / "elsewhere") / "paude-venv-hook"
+    monkeypatch.setattr(sys, "argv", [str(moved)])
+
+    done = hook()
+
+    path, text = folder / "paude-venv-hook.d" / "paude-venv-hook.json", hook_text(moved, home)
+    assert done == (0, f"{path}:\n{indented(text)}\n", f"paude-venv-hook: {INSTALLED}\n")
+    assert (path.read_text(), drop_in.stat().st_ctime_ns) == (text, before)
+
+
+def test_dry_run_shows_the_whole_of_each_file_and_writes_nothing(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path
+) -> None:
+    podman(PACKAGED)
+    before = sorted(tmp_path.rglob("*"))
+
+    would = hook("--dry-run")
+
+    assert (would.code, would.err) == (0, "paude-venv-hook: nothing is changed yet: --dry-run\n")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert hook().out == would.out
+    assert hook("--dry-run") == (0, "", "paude-venv-hook: already installed\n")
+    installed = files(folder)
+    assert hook("--uninstall", "--dry-run") == (
+        0,
+        f"{folder}/containers.conf.d/99-paude-venv-hook.conf: removed\n"
+        f"{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n",
+        "paude-venv-hook: nothing is changed yet: --dry-run\n",
+    )
+    assert files(folder) == installed
+
+
+# ---- uninstall
+
+
+def test_uninstall_removes_what_install_made_and_nothing_else(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path
+) -> None:
+    fill(folder, "containers.conf.d/50-own.conf = [engine]", "paude-venv-hook.d/other.json = {}")
+    hooks = fill(tmp_path / "hooks", "other.json = {}")
+    before = files(tmp_path)
+    podman(PACKAGED)
+    hook()
+    podman(PACKAGED, hooks, reads_drop_in=False)
+    hook()
+
+    done = hook("--uninstall")
+
+    assert done == (
+        0,
+        f"{folder}/containers.conf.d/99-paude-venv-hook.conf: removed\n"
+        f"{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n"
+        f"{hooks}/paude-venv-hook.json: removed\n",
+        "paude-venv-hook: uninstalled\n",
+    )
+    after = files(tmp_path)
+    assert after.pop("programs/podman")
+    assert after == before
+    assert hook("--uninstall") == (0, "", "paude-venv-hook: not installed\n")
+
+
+def test_uninstall_leaves_no_folder_of_its_own(podman: FakePodman, hook: Hook, folder: Path) -> None:
+    podman(PACKAGED)
+    hook()
+
+    hook("--uninstall")
+
+    assert os.listdir(folder) == ["containers.conf.d"]
+
+
+@pytest.mark.parametrize("script", [None, "exit 1"])
+def test_uninstall_needs_no_podman_that_works(
+    podman: FakePodman, programs: Programs, hook: Hook, folder: Path, script: str | None
+) -> None:
+    podman(PACKAGED)
+    hook()
+    broken = programs("podman", script or "")
+    if script is None:
+        broken.unlink()
+
+    assert (hook("--uninstall").err, files(folder)) == ("paude-venv-hook: uninstalled\n", {})
+
+
+def test_what_cannot_be_removed_is_named(podman: FakePodman, hook: Hook, folder: Path) -> None:
+    podman(PACKAGED)
+    path = folder / "paude-venv-hook.d" / "paude-venv-hook.json"
+    path.mkdir(parents=True)
+
+    assert hook("--uninstall") == (
+        1,
+        "",
+        f"paude-venv-hook: error[engine]: {path}: cannot be removed: Is a directory; remove it as its owner\n",
+    )
+
+
+# ---- what stops it
+
+
+def fails(done: Done, error: str, folder: Path) -> None:
+    """Check that there is this one error, and that no file was written."""
+    assert done == (1, "", f"paude-venv-hook: error[engine]: {error}\n")
+    assert not folder.exists() or files(folder) == {}
+
+
+def test_a_podman_that_does_not_read_the_drop_in_has_everything_taken_back(
+    podman: FakePodman, programs: Programs, hook: Hook, folder: Path, tmp_path: Path
+) -> None:
+    podman(PACKAGED, reads_drop_in=False)
+
+    fails(
+        hook(),
+        f"{tmp_path}/programs/podman does not read {folder}/containers.conf.d/99-paude-venv-hook.conf; "
+        f"add {folder}/paude-venv-hook.d to hooks_dir in its containers.conf, and run this again",
+        folder,
+    )
+    assert os.listdir(folder) == ["containers.conf.d"]
+
+    podman(PACKAGED, folder / "paude-venv-hook.d", reads_drop_in=False)  # the advice was followed
+    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+    assert [*files(folder)] == ["paude-venv-hook.d/paude-venv-hook.json"]
+
+
+def test_with_containers_conf_only_what_that_file_names_can_be_used(
+    podman: FakePodman, hook: Hook, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTAINERS_CONF", "/some/containers.conf")
+    podman(PACKAGED)
+
+    fails(
+        hook(),
+        f"CONTAINERS_CONF is set, so that Podman reads no other file; add {folder}/paude-venv-hook.d to hooks_dir "
+        "there, and run this again",
+        folder,
+    )
+
+    podman(PACKAGED, folder / "paude-venv-hook.d", reads_drop_in=False)  # the advice was followed
+    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ("containers", ""),
+        ("containers/paude-venv-hook.d", "/paude-venv-hook.d"),
+        ("containers/containers.conf.d", "/containers.conf.d"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, entry: str, path: str
+) -> None:
+    fill(tmp_path, entry)  # a file where a folder has to be
+    podman(PACKAGED)
+
+    done = hook()
+
+    named = f"{folder}{path or '/paude-venv-hook.d'}"
+    assert done == (1, "", f"paude-venv-hook: error[engine]: {named}: cannot be written; make it yours\n")
+    assert sorted(files(tmp_path)) == sorted(["bin/paude-venv-hook", "programs/podman", entry])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write to each folder")
+def test_a_folder_of_somebody_else_is_passed_over(podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "hooks").mkdir(mode=0o555)
+    podman(tmp_path / "hooks")
+
+    assert hook().code == 0
+
+    assert os.listdir(tmp_path / "hooks") == []
+    assert (folder / "paude-venv-hook.d" / "paude-venv-hook.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_without_podman_there_is_nothing_to_install_for(
+    programs: Programs, hook: Hook, folder: Path, arguments: list[str]
+) -> None:
+    fails(hook(*arguments), "podman is not on PATH; install it", folder)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo first >&2; echo 'the reason\x1b' >&2; exit 125", "{} --help failed: the reason\\x1b; mend it"),
+        ("exit 3", "{} --help failed: no reason given; mend it"),
+        (
+            "echo '      --url string   URL to access Podman service'; echo '      --hooks-dirs strings'",
+            "{} has no --hooks-dir, so its containers are not started by this machine; "
+            "run this where they are (podman machine ssh)",
+        ),
+    ],
+    ids=["fails", "fails in silence", "remote"],
+)
+def test_a_podman_that_does_not_say_where_it_looks(
+    programs: Programs, hook: Hook, folder: Path, script: str, error: str
+) -> None:
+    podman = programs("podman", script)
+
+    fails(hook(), error.format(podman), folder)
+
+
+def test_a_podman_that_cannot_be_started_is_named(programs: Programs, hook: Hook, folder: Path) -> None:
+    program = programs("podman", "")
+    program.write_text("#!/no/such/shell\n")
+
+    fails(hook(), f"{program}: cannot be started: No such file or directory; mend it", folder)
+
+
+def test_a_path_that_a_configuration_cannot_name_is_refused(
+    podman: FakePodman, hook: Hook, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = (tmp_path / "bin").rename(tmp_path / "a\tb") / "paude-venv-hook"
+    monkeypatch.setattr(sys, "argv", [str(odd)])
+    podman(PACKAGED)
+
+    error = f"{tmp_path}/a\\tb/paude-venv-hook: Podman's configuration cannot name such a path; rename it"
+    fails(hook(), error, folder)
+
+
+def test_a_hook_file_that_is_no_file_is_named(podman: FakePodman, hook: Hook, tmp_path: Path) -> None:
+    path = tmp_path / "hooks" / "paude-venv-hook.json"
+    path.mkdir(parents=True)
+    podman(tmp_path / "hooks")
+
+    assert hook() == (
+        1,
+        "",
+        f"paude-venv-hook: error[overlay]: {path}: exists and is not a regular file; name another one\n",
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named_before_anything_is_written(
+    podman: FakePodman, hook: Hook, folder: Path
+) -> None:
+    fill(folder, "containers.conf.d/99-paude-venv-hook.conf -> 99-paude-venv-hook.conf")
+    podman(PACKAGED)
+
+    drop_in = folder / "containers.conf.d" / "99-paude-venv-hook.conf"
+    fails(hook(), f"{drop_in}: cannot be read: Too many levels of symbolic links; mend it", folder)
+    assert hook("--uninstall").out == f"{drop_in}: removed\n"
+
+
+def test_a_wrong_flag_is_a_usage_error(hook: Hook) -> None:
+    assert hook("--dry") == (
+        2,
+        "",
+        "paude-venv-hook: error[usage]: unrecognized arguments: --dry; see paude-venv-hook --help\n",
+    )
+
+
+# ---- where Podman looks, and where we are
+
+
+@pytest.mark.parametrize(
+    ("line", "folders"),
+    [  # as Podman 4.3.1 prints them
+        (f"      {OPTION} (default [/usr/share/containers/oci/hooks.d])", ["/usr/share/containers/oci/hooks.d"]),
+        (f'      {OPTION} (default ["/a,b",/c d,"/q""x",/ü])', ["/a,b", "/c d", '/q"x', "/ü"]),
+        (f"      {OPTION} (default [/a)]b,/c])", ["/a)]b", "/c"]),
+        (f"      {OPTION}", []),
+        ("      --hooks-dir stringArray   Set (default [/x])", ["/x"]),
+    ],
+)
+def test_podmans_help_says_where_it_looks(programs: Programs, line: str, folders: list[str]) -> None:
+    podman = programs("podman", f"/bin/cat <<'END'\n  -c, --connection string\n{line}\n  -r, --remote\nEND")
+
+    assert hooks_folders(str(podman), os.environ) == folders
+
+
+def test_podman_is_asked_with_the_environment_that_it_will_have(programs: Programs) -> None:
+    podman = programs("podman", f'echo "      {OPTION} (default [$WHERE])"')
+
+    assert hooks_folders(str(podman), {"WHERE": "/there"}) == ["/there"]
+
+
+@pytest.mark.parametrize(
+    ("user", "environ", "expected"),
+    [
+        (0, {"XDG_CONFIG_HOME": "/xdg"}, "/etc/containers"),
+        (1000, {"XDG_CONFIG_HOME": "/xdg"}, "/xdg/containers"),
+        (1000, {"XDG_CONFIG_HOME": ""}, "HOME/.config/containers"),
+        (1000, {}, "HOME/.config/containers"),
+    ],
+)
+def test_the_folder_is_the_users_or_for_root_the_machines(
+    home: Path, monkeypatch: pytest.MonkeyPatch, user: int, environ: dict[str, str], expected: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+
+    assert config_folder(environ) == expected.replace("HOME", str(home))
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the programs of the environment that runs, in which ours is missing."""
+    folder = tmp_path / "environment" / "bin"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.setattr(sys, "argv", ["/somewhere/paude_venv_hook/__main__.py"])
+    return folder
+
+
+def test_the_program_is_the_one_that_runs_by_its_own_name(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").mkdir()
+    link = tmp_path / "link" / "paude-venv-hook"
+    link.symlink_to(program)
+
+    assert own_program({"PATH": ""}) == str(program)
+    sys.argv[0] = str(link)
+    assert own_program({"PATH": ""}) == str(link)  # as pipx makes them: what it leads to changes with an upgrade
+    sys.argv[0] = os.path.relpath(link)
+    assert own_program({"PATH": ""}) == str(link)
+
+
+def test_else_the_program_beside_python_counts_and_then_the_one_on_path(program: Path, environment: Path) -> None:
+    environ = {"PATH": str(program.parent)}
+
+    assert own_program(environ) == str(program)
+    beside = environment / "paude-venv-hook"
+    beside.write_text("#!/bin/sh\n")
+    assert own_program(environ) == str(program)  # it may not be executed
+    beside.chmod(0o755)
+    assert own_program(environ) == str(beside)
+
+
+def test_a_program_that_is_not_installed_is_refused(
+    environment: Path, podman: FakePodman, hook: Hook, folder: Path
+) -> None:
+    podman(PACKAGED)
+
+    fails(hook(), "paude-venv-hook is not installed as a program; install it, with pipx or uv say", folder)
+    assert hook("--uninstall").err == "paude-venv-hook: not installed\n"
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_program_in_a_cache_is_refused(
+    podman: FakePodman, hook: Hook, folder: Path, program: Path, home: Path, linked: bool
+) -> None:
+    cached = home / ".cache" / "uv" / "archive" / "bin" / "paude-venv-hook"
+    cached.parent.mkdir(parents=True)
+    program.rename(cached)
+    if linked:
+        program.symlink_to(cached)
+    else:
+        sys.argv[0] = str(cached)
+    podman(PACKAGED)
+
+    error = f"{sys.argv[0]}: lies in a cache, which is cleared some day; install it to stay"
+    fails(hook(), error, folder)
+
+
+def test_what_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
+    changes = [podman_hook.Change("/a\nb", None), podman_hook.Change("/c", b"one\n\ntwo\n")]
+
+    assert render(changes) == "/a\\nb: removed\n/c:\n    one\n    \n    two\n\n"
+
+
+def test_the_functions_say_what_changed(podman: FakePodman, folder: Path, tmp_path: Path) -> None:
+    podman(tmp_path / "hooks")
+    path = str(tmp_path / "hooks" / "paude-venv-hook.json")
+
+    would = install("/p", str(folder), os.environ, dry_run=True)
+    assert [change.path for change in would] == [path]
+    assert not os.path.lexists(path)
+    assert install("/p", str(folder), os.environ, dry_run=False) == would
+    assert Path(path).read_bytes() == would[0].data
+    assert install("/p", str(folder), os.environ, dry_run=False) == []
+    assert uninstall(str(folder), os.environ, dry_run=False) == [(path, None)]
+    assert uninstall(str(folder), os.environ, dry_run=False) == []
+    with pytest.raises(EngineError, match=r"^podman is not on PATH; install it$"):
+        install("/p", str(folder), {"PATH": ""}, dry_run=False)
+
+
+# ---- the line of shell that Podman starts
+
+
+CONFIG = b'{"a": "\\n \\u00fc %s \\\\ $HOME `id` \' \xc3\xbc",\n\n "mounts": [MOUNT]}'
+
+
+@pytest.fixture
+def start(podman: FakePodman, hook: Hook, tmp_path: Path) -> Callable[[bytes], bytes]:
+    """Install the program, and return a function that starts the hook as Podman does and returns what it prints."""
+    podman(tmp_path / "hooks")
+    hook()
+    written = json.loads((tmp_path / "hooks" / "paude-venv-hook.json").read_text())["hook"]
+    environ = dict(value.split("=", 1) for value in written["env"])
+
+    def start(config: bytes) -> bytes:
+        done = subprocess.run(
+            written["args"], executable=written["path"], env=environ, input=config, stdout=subprocess.PIPE, check=True
+        )
+        return done.stdout
+
+    return start
+
+
+def test_the_line_gives_podman_what_the_program_makes_of_the_config(
+    start: Callable[[bytes], bytes], program: Path, workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, "paude.json = {}")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m paude_venv_hook "$@"\n')
+    mount = {"destination": "/app", "type": "bind", "source": str(workspace), "options": ["rbind"]}
+    config = CONFIG.replace(b"MOUNT", json.dumps(mount).encode())
+
+    printed = start(config)
+
+    options = ["rw", "nosuid", "nodev", "mode=1777"]
+    tmpfs = {"destination": "/app/.venv", "type": "tmpfs", "source": "tmpfs", "options": options}
+    assert json.loads(printed) == {**json.loads(config), "mounts": [mount, tmpfs]}
+
+
+def test_the_program_gets_the_very_config_as_one_word_and_nothing_else(
+    start: Callable[[bytes], bytes], program: Path, tmp_path: Path
+) -> None:
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/words\ncat >{tmp_path}/stdin\necho "{{}}"\n')
+
+    assert start(CONFIG) == b"{}\n"
+
+    assert (tmp_path / "words").read_text() == "oci-precreate\n"
+    assert (tmp_path / "stdin").read_bytes() == CONFIG + b"\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        None,
+        "#!/no/such/python\n",
+        "#!/bin/sh\nexit 1\n",
+        "#!/bin/sh\ncat; exit 1\n",
+        "#!/bin/sh\necho '{\"half\": '; kill -KILL $$\n",
+        "#!/bin/sh\ncat >/dev/null\n",
+        "#!/bin/sh\necho\n",
+        "no program at all",
+    ],
+    ids=["gone", "interpreter gone", "fails", "fails late", "killed", "prints nothing", "a blank line", "no program"],
+)
+@pytest.mark.parametrize("size", [0, 300_000], ids=["small", "large"])
+def test_whatever_the_program_does_wrong_the_config_comes_back(
+    start: Callable[[bytes], bytes], program: Path, script: str | None, size: int
+) -> None:
+    program.unlink()
+    if script is not None:
+        program.write_text(script)
+        program.chmod(0o755)
+    config = CONFIG + b" " * size + b"x"
+
+    assert start(config) == config + b"\n"
+
+
+def test_a_program_that_may_not_be_executed_gives_the_config_back(
+    start: Callable[[bytes], bytes], program: Path
+) -> None:
+    program.chmod(0o644)
+
+    assert start(CONFIG) == CONFIG + b"\n"

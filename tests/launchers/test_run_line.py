@@ -1,0 +1,312 @@
+"""Command lines of the engines: what is read from them, and what is added."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import MakeVenv
+from paude_venv_hook.engines.commandline import (
+    FLAGS,
+    GLOBAL_FLAGS,
+    GLOBAL_VALUES,
+    VALUES,
+    UnknownOptionError,
+    parse_run,
+)
+from paude_venv_hook.launchers.run_line import prepare_command_line
+
+PAUDE_LINE = (
+    "run --rm -it --userns=keep-id -v /home/me/app:/home/me/app -w /home/me/app "
+    "-v /home/me/.gitconfig:/home/paude/.gitconfig:ro -e TERM=xterm IMG claude --resume"
+)
+DEVCONTAINER_LINE = (
+    "run --sig-proxy=false -a STDOUT -a STDERR --mount type=bind,source=/src,target=/workspaces/app "
+    "-l devcontainer.local_folder=/src -l devcontainer.config_file=/src/.devcontainer/devcontainer.json "
+    "--entrypoint /bin/sh -l 'devcontainer.metadata=[{\"id\":\"-v\"}]' IMG -c 'echo Container started' -"
+)
+VSCODE_LINE = (
+    "run --sig-proxy=false -a STDOUT -a STDERR -p 127.0.0.1:3000:3000 "
+    "--mount 'type=bind,source=/src,target=/workspaces/app,consistency=cached' "
+    "--mount type=volume,src=vscode,dst=/vscode -l a=b -e A=B -u vscode --cap-add=SYS_PTRACE --gpus all --init "
+    "--entrypoint /bin/sh IMG -c 'trap \"exit 0\" 15' -"
+)
+# What people, paude, the devcontainer CLI and VS Code write, and the image that the engine sees. None: no container is
+# run or created by this line.
+LINES: list[tuple[str, str | None]] = [
+    # people
+    ("run IMG", "IMG"),
+    ("run IMG run IMG2", "IMG"),
+    ("run --rm IMG", "IMG"),
+    ("run --rm -it IMG bash", "IMG"),
+    ("run -it --rm IMG bash -c 'echo -v /a:/b'", "IMG"),
+    ("run -ti -v /src:/app IMG", "IMG"),
+    ("run -itv /src:/app IMG", "IMG"),
+    ("run -itv=/src:/app IMG", "IMG"),
+    ("run -itv/src:/app IMG", "IMG"),
+    ("run -v /src:/app:ro,z IMG", "IMG"),
+    ("run --volume /src:/app IMG", "IMG"),
+    ("run --volume=/src:/app IMG", "IMG"),
+    ("run -v /a:/b -v /c:/d IMG", "IMG"),
+    ("run --mount type=bind,source=/src,target=/app IMG", "IMG"),
+    ("run --mount=type=bind,src=/src,dst=/app,readonly IMG", "IMG"),
+    ("run --tmpfs /tmp IMG", "IMG"),
+    ("run --tmpfs=/tmp:rw,exec IMG", "IMG"),
+    ("run -d --name web -p 8080:80 IMG", "IMG"),
+    ("run -dp 8080:80 IMG", "IMG"),
+    ("run -dp8080:80 IMG", "IMG"),
+    ("run -d -P IMG", "IMG"),
+    ("run --name=x --hostname h -h h2 IMG", "IMG"),
+    ("run -e A=1 -eB=2 --env C --env=D= --env-file .env IMG", "IMG"),
+    ("run -e -v IMG", "IMG"),
+    ("run -u 1000:1000 -w /app IMG", "IMG"),
+    ("run --workdir=/app --entrypoint '' IMG", "IMG"),
+    ("run --entrypoint sh IMG -c 'run it'", "IMG"),
+    ("run -m 512m -c 512 --cpus 2 --memory-swap=-1 IMG", "IMG"),
+    ("run --cpu-shares 10 --cpuset-cpus 0-1 --pids-limit -1 IMG", "IMG"),
+    ("run -a stdin -a stdout -i IMG", "IMG"),
+    ("run --attach STDOUT --sig-proxy=false IMG", "IMG"),
+    ("run --sig-proxy IMG", "IMG"),
+    ("run --rm=true --init=false -t=false IMG", "IMG"),
+    ("run --detach=false --detach-keys ctrl-p IMG", "IMG"),
+    ("run -l a=b --label c --label-file f IMG", "IMG"),
+    ("run --cap-add SYS_PTRACE --cap-drop=ALL --security-opt seccomp=unconfined IMG", "IMG"),
+    ("run --privileged --read-only --no-healthcheck --oom-kill-disable IMG", "IMG"),
+    ("run --network host --net=none --network-alias a --ip 10.0.0.2 IMG", "IMG"),
+    ("run --dns 1.1.1.1 --dns-opt ndots:1 --dns-search x --add-host a:1.2.3.4 IMG", "IMG"),
+    ("run --gpus all --device /dev/fuse --shm-size 1g --ulimit nofile=1024 IMG", "IMG"),
+    ("run --restart unless-stopped --stop-signal TERM --stop-timeout 5 IMG", "IMG"),
+    ("run --platform linux/amd64 --pull always --quiet IMG", "IMG"),
+    ("run -q IMG", "IMG"),
+    ("run --volumes-from other --volume-driver local IMG", "IMG"),
+    ("run --log-driver none --log-opt a=b --cidfile f --cgroup-parent p IMG", "IMG"),
+    ("run --health-cmd 'curl x' --health-interval=5s --health-retries 3 IMG", "IMG"),
+    ("run --link db --expose 80 --mac-address 02:42:ac:11:00:02 IMG", "IMG"),
+    ("run --userns host --uts host --pid host --ipc=host --cgroupns private IMG", "IMG"),
+    ("run --isolation default --runtime runc --storage-opt size=1G --sysctl a=1 IMG", "IMG"),
+    ("run -- IMG -x", "--"),
+    ("run --rm -- IMG", "--"),
+    ("run -", "-"),
+    ("create -v /src:/app IMG", "IMG"),
+    ("create --name x --init IMG cmd", "IMG"),
+    ("container run --rm IMG", "IMG"),
+    ("container create IMG run", "IMG"),
+    # before the subcommand
+    ("--context remote run IMG", "IMG"),
+    ("-c remote run IMG", "IMG"),
+    ("-H unix:///x.sock run --rm IMG", "IMG"),
+    ("--host=unix:///x.sock --tls run IMG", "IMG"),
+    ("-D --log-level debug container run IMG", "IMG"),
+    ("--config /cfg create IMG", "IMG"),
+    ("--remote run IMG", "IMG"),
+    ("-r --url ssh://x run IMG", "IMG"),
+    ("--root /r --runroot /rr --storage-driver vfs run IMG", "IMG"),
+    ("--hooks-dir /h --runtime crun --runtime-flag debug --log-level=debug run IMG", "IMG"),
+    # podman's own
+    ("run --userns=keep-id --security-opt label=disable IMG", "IMG"),
+    ("run --replace --name x --rmi IMG", "IMG"),
+    ("run --pod new:p --infra-name", None),
+    ("run --rootfs /rootfs sh", "/rootfs"),
+    ("run --env-host --http-proxy=false --no-hosts --tls-verify IMG", "IMG"),
+    ("run --uidmap 0:1:10 --gidmap 0:1:10 --subuidname me --group-add keep-groups IMG", "IMG"),
+    ("run --systemd always --sdnotify=conmon --timeout 5 --tz local --umask 022 IMG", "IMG"),
+    ("run --secret s,type=env --annotation a=b --authfile f --arch arm64 --os linux IMG", "IMG"),
+    ("run --passwd --passwd-entry x --read-only-tmpfs --unsetenv A --unsetenv-all IMG", "IMG"),
+    ("run --healthcheck-command x --health-on-failure kill --image-volume tmpfs IMG", "IMG"),
+    # paude
+    (PAUDE_LINE, "IMG"),
+    # the devcontainer CLI and VS Code
+    (DEVCONTAINER_LINE, "IMG"),
+    (VSCODE_LINE, "IMG"),
+    ("run --rm -h example.com --mount type=volume,src=v,dst=/v --volume=/var/run:/host IMG sh -c 'run'", "IMG"),
+    # no run, no create
+    ("ps -q -a --filter label=run", None),
+    ("-v", None),
+    ("--version", None),
+    ("version --format '{{.Server}}'", None),
+    ("inspect --type container run", None),
+    ("exec -i -u root c sh -c run", None),
+    ("exec c run", None),
+    ("build -t run -f Dockerfile .", None),
+    ("buildx version", None),
+    ("pull create", None),
+    ("events --format '{{json .}}' --filter event=create", None),
+    ("compose -f a.yaml run web", None),
+    ("volume create run", None),
+    ("network create n", None),
+    ("container ls", None),
+    ("container", None),
+    ("pod create --name run", None),
+    ("", None),
+]
+
+
+def test_the_table_is_as_large_as_promised() -> None:
+    assert len({line for line, _ in LINES}) >= 80
+
+
+@pytest.mark.parametrize(("line", "image"), LINES)
+def test_the_image_is_found(line: str, image: str | None) -> None:
+    words = shlex.split(line)
+
+    if "--infra-name" in words:  # an option that neither engine has
+        with pytest.raises(UnknownOptionError, match=r"^--infra-name$"):
+            parse_run(words)
+        return
+    parsed = parse_run(words)
+
+    assert (words[parsed.image_at] if parsed else None) == image
+    assert parsed is None or words[parsed.insert_at - 1] in ("run", "create")
+
+
+WORDS = st.one_of(
+    st.sampled_from(["run", "create", "-", "--", "-v", "--mount", "x=y", "", "/a:/b", "container", "-it"]), st.text()
+)
+
+
+@st.composite
+def run_lines(draw: st.DrawFn) -> tuple[list[str], list[tuple[str, str | None]], list[str]]:
+    """Return global words and the subcommand, the options of run in one of their spellings, image and command."""
+
+    def spelled(flags: frozenset[str], values: frozenset[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
+        words, said = [], []
+        for name in draw(st.lists(st.sampled_from(sorted(flags | values)), max_size=4)):
+            value = None if name in flags else draw(WORDS)
+            said.append((name, value))
+            if value is None:
+                words += [name]
+            elif name.startswith("--") and draw(st.booleans()):
+                words += [f"{name}={value}"]
+            elif not name.startswith("--") and value and not value.startswith("=") and draw(st.booleans()):
+                words += [name + value]
+            else:
+                words += [name, value]
+        return words, said
+
+    before, _ = spelled(GLOBAL_FLAGS, GLOBAL_VALUES)
+    subcommand = draw(st.sampled_from([["run"], ["create"], ["container", "run"], ["container", "create"]]))
+    words, said = spelled(FLAGS, VALUES)
+    image = draw(st.text(min_size=1).filter(lambda word: not word.startswith("-")))
+    return [*before, *subcommand], said, [*words, image, *draw(st.lists(WORDS, max_size=3))]
+
+
+@given(run_lines())
+def test_what_is_added_changes_nothing_else_that_the_engine_reads(
+    line: tuple[list[str], list[tuple[str, str | None]], list[str]],
+) -> None:
+    head, said, tail = line
+    added = ["--tmpfs", "/app/.venv:rw,exec"]
+
+    before = parse_run([*head, *tail])
+    assert before is not None
+    after = parse_run([*head, *tail][: before.insert_at] + added + [*head, *tail][before.insert_at :])
+    assert after is not None
+
+    assert [option[:2] for option in before.options] == said
+    assert [option[:2] for option in after.options] == [("--tmpfs", "/app/.venv:rw,exec"), *said]
+    assert [*head, *added, *tail][after.image_at :] == [*head, *tail][before.image_at :]
+
+
+PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
+
+
+@pytest.mark.parametrize(
+    ("line", "added"),
+    [
+        ("run -v {app}:/app IMG", ["/app/.venv"]),
+        ("run -v .:/app IMG", ["/app/.venv"]),
+        ("run -v {app}/:/app/ IMG", ["/app/.venv"]),
+        ("run -v {link}:/app IMG", ["/app/.venv"]),
+        ("create --mount type=bind,source={app},target=/app IMG", ["/app/.venv"]),
+        ("container run --mount type=bind,src={app},dst=/app,ro IMG", ["/app/.venv"]),
+        ("run -v {app}:/a -v {app}:/b IMG", ["/a/.venv", "/b/.venv"]),
+        ("run -v {top}:/top IMG", ["/top/app/.venv"]),
+        ("run -v {other}:/other IMG", []),
+        ("run -v {app}/src:/src IMG", []),
+        ("run -v named:/app IMG", []),
+        ("run -v /app IMG", []),
+        ("run --mount type=volume,source={app},target=/app IMG", []),
+        ("run -v {app}/missing:/app IMG", []),
+        ("run -v {app}:/app -v cache:/app/.venv IMG", []),
+        ("run -v {app}:/app --tmpfs /app/.venv/:exec IMG", []),
+        ("run -v {app}:/app --mount type=tmpfs,destination=/app/.venv IMG", []),
+        ("run IMG -v {app}:/app", []),
+        ("ps -a", []),
+    ],
+)
+def test_the_workspace_that_the_line_mounts_is_shadowed_there(
+    workspace: Path, make_venv: MakeVenv, line: str, added: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace.parent / "other" / ".venv")
+    (workspace / "src").mkdir()
+    (workspace.parent / "link").symlink_to(workspace)
+    top = workspace.parent
+    words = shlex.split(line.format(app=workspace, top=top, other=top / "other", link=top / "link"))
+
+    _, found, _ = prepare_command_line(words, "podman", {}, str(workspace))
+
+    at = 2 if words[0] == "container" else 1
+    expected = [word for path in added for word in ("--tmpfs", f"{path}:{PODMAN}")]
+    assert found == [*words[:at], *expected, *words[at:]]
+
+
+@pytest.mark.parametrize("marker", ["paude.json", ".devcontainer.json", ".devcontainer/devcontainer.json"])
+def test_a_bind_from_elsewhere_counts_when_its_source_has_opted_in(
+    workspace: Path, make_venv: MakeVenv, marker: str
+) -> None:
+    other = make_venv(workspace.parent / "other" / ".venv").parent
+    (other / marker).parent.mkdir(exist_ok=True)
+    (other / marker).write_text("{}")
+
+    _, found, _ = prepare_command_line(["run", "-v", f"{other}:/o", "IMG"], "podman", {}, str(workspace))
+
+    assert found == ["run", "--tmpfs", f"/o/.venv:{PODMAN}", "-v", f"{other}:/o", "IMG"]
+
+
+def test_the_label_of_the_dev_container_tools_names_the_workspace_in_a_git_root(
+    workspace: Path, make_venv: MakeVenv, tmp_path: Path
+) -> None:
+    make_venv(workspace / "sub" / ".venv")
+    label = f"devcontainer.local_folder={workspace / 'sub'}"
+    line = ["run", "--mount", f"type=bind,source={workspace},target=/workspaces/app", "-l", label, "IMG"]
+
+    _, found, _ = prepare_command_line(line, "podman", {}, str(tmp_path))
+
+    assert found[:3] == ["run", "--tmpfs", f"/workspaces/app/sub/.venv:{PODMAN}"]
+
+
+def test_below_an_opted_in_folder_that_folder_is_the_workspace(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    (workspace / "paude.json").write_text('{"venv": [".venv", "cache"]}')
+    (workspace / "src").mkdir()
+
+    _, found, _ = prepare_command_line(["run", "-v", "..:/app", "IMG"], "podman", {}, str(workspace / "src"))
+
+    assert [word.partition(":")[0] for word in found] == [
+        "run", "--tmpfs", "/app/.venv", "--tmpfs", "/app/cache", "-v", "..", "IMG",
+    ]  # fmt: skip
+
+
+def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", "--future-option", "x", "-v", f"{workspace}:/app", "IMG"]
+
+    prepared, found, warnings = prepare_command_line(line, "docker", {}, str(workspace))
+
+    assert (prepared, found) == ([], line)
+    assert warnings == ["nothing shadowed: --future-option is no option of docker that is known here"]
+
+
+def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+
+    _, _, warnings = prepare_command_line(
+        ["run", "-v", ".:/app", "-v", "v:/app/.venv", "IMG"], "docker", {}, str(workspace)
+    )
+
+    assert warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]

@@ -1,0 +1,500 @@
+"""What is found in real folders: venvs, symlinks, `.venv` files, and where `.venv` is reserved."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from layout import fill
+from paude_venv_hook.errors import SettingsError, WorkspaceError
+from paude_venv_hook.files import is_inside, read_start
+from paude_venv_hook.workspace.detection import Found, detect, find_listed, unshadowed
+
+VENV = "venv"
+OLD = "virtualenv without pyvenv.cfg"
+LINK = "symlink to a directory"
+FILE = "named by the file .venv"
+RESERVED = "reserved"
+
+
+def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) -> list[tuple[str, str]]:
+    """Return the path and the reason, or the problem, of all that `auto` finds without a warning."""
+    found, warnings = detect(str(folder), str(mounted or folder), same_path=same_path)
+    assert warnings == []
+    return [(item.path, item.problem or item.why) for item in found]
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        pytest.param([], [], id="an empty folder"),
+        pytest.param(
+            [f"{name}/pyvenv.cfg" for name in (".env", ".venv", ".virtualenv", "a b", "a,b", "env", "myenv", "vénv")],
+            [(name, VENV) for name in (".env", ".venv", ".virtualenv", "a b", "a,b", "env", "myenv", "vénv")],
+            id="a directory with a pyvenv.cfg, whatever its name",
+        ),
+        pytest.param(["v/real.cfg", "v/pyvenv.cfg -> real.cfg"], [("v", VENV)], id="a pyvenv.cfg behind a symlink"),
+        pytest.param(["v/pyvenv.cfg/"], [], id="a directory called pyvenv.cfg"),
+        pytest.param(["v/pyvenv.cfg -> /dev/null"], [], id="a device called pyvenv.cfg"),
+        pytest.param(["v/pyvenv.cfg -> gone"], [], id="a dangling pyvenv.cfg"),
+        pytest.param(["packages/api/.venv/pyvenv.cfg"], [], id="a venv further down"),
+        pytest.param(
+            ["old/bin/activate", "old/lib/python2.7/orig-prefix.txt"], [("old", OLD)], id="virtualenv before 20"
+        ),
+        pytest.param(["v/bin/activate", "v/lib/python3.9/site-packages/"], [], id="no orig-prefix.txt in lib"),
+        pytest.param(["v/bin/activate"], [], id="only an activate script"),
+        pytest.param(["v/lib/python2.7/orig-prefix.txt"], [], id="no activate script"),
+        pytest.param(["v/bin/activate", "v/lib"], [], id="lib is a file"),
+        pytest.param(["conda/conda-meta/history", "conda/bin/python"], [], id="a conda environment"),
+        pytest.param(
+            [
+                ".tox/py/pyvenv.cfg",
+                ".nox/tests/pyvenv.cfg",
+                ".hatch/app/pyvenv.cfg",
+                ".pixi/envs/default/conda-meta/history",
+                ".direnv/python-3.11/pyvenv.cfg",
+                ".venv/app/pyvenv.cfg",
+            ],
+            [],
+            id="environments one level down",
+        ),
+        pytest.param([".env = SECRET=1", "venv = text"], [], id="files called like venvs"),
+    ],
+)
+def test_a_marker_at_the_top_level(workspace: Path, entries: list[str], found: list[tuple[str, str]]) -> None:
+    assert look(fill(workspace, *entries)) == found
+
+
+def test_a_fifo_called_pyvenv_cfg_is_not_opened(workspace: Path) -> None:
+    (workspace / "v").mkdir()
+    os.mkfifo(workspace / "v" / "pyvenv.cfg")
+
+    assert look(workspace) == []
+
+
+def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_reserved_in_it(workspace: Path) -> None:
+    fill(workspace, "pyvenv.cfg", "pyproject.toml", "env/pyvenv.cfg", ".venv = .")
+
+    found, warnings = detect(str(workspace), str(workspace), same_path=False)
+
+    assert found == [Found("env", f"{workspace}/env", VENV)]
+    assert warnings == ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "host_path"),
+    [
+        ([".venv -> envs/main", "envs/main/"], "envs/main"),
+        ([".venv -> ./envs//main/", "envs/main/"], "envs/main"),
+        ([".venv -> envs/../envs/main", "envs/main/"], "envs/main"),
+        ([".venv -> ../app/envs/main", "envs/main/"], "envs/main"),
+        ([".venv -> second", "second -> envs/main", "envs/main/"], "envs/main"),
+        ([".venv -> envs/main", "envs -> real", "real/main/"], "real/main"),
+        (["env -> envs/main", "envs/main/pyvenv.cfg"], "envs/main"),
+    ],
+)
+def test_a_relative_symlink_inside_of_the_workspace_gives_its_target(
+    workspace: Path, entries: list[str], host_path: str
+) -> None:
+    fill(workspace, *entries)
+    name = entries[0].partition(" ")[0]
+
+    found, _ = detect(str(workspace), str(workspace), same_path=False)
+
+    assert found == [Found(name, f"{workspace}/{host_path}", LINK)]
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("/usr", "a symlink to /usr, outside of the workspace"),
+        ("/usr/no/such", "a symlink to /usr/no/such, which does not exist or loops"),
+        ("../outside", "a symlink to ../outside, outside of the workspace"),
+        ("../app2", "a symlink to ../app2, outside of the workspace"),
+        ("src/../../outside", "a symlink to src/../../outside, outside of the workspace"),
+        ("gone", "a symlink to gone, which does not exist or loops"),
+        ("../gone", "a symlink to ../gone, which does not exist or loops"),
+        (".venv", "a symlink to .venv, which does not exist or loops"),
+        ("loop", "a symlink to loop, which does not exist or loops"),
+        ("file", "a symlink to file, which is a file"),
+        ("file/x", "a symlink to file/x, which does not exist or loops"),
+        (".", "a symlink to ., which holds the source"),
+        ("..", "a symlink to .., which holds the source"),
+        ("/", "a symlink to /, which holds the source"),
+        ("go\nne", r"a symlink to go\nne, which does not exist or loops"),
+    ],
+)
+def test_any_other_venv_symlink_is_named_with_the_reason_and_nothing_is_reserved(
+    workspace: Path, target: str, problem: str
+) -> None:
+    fill(workspace.parent, "outside/", "app2/pyvenv.cfg")
+    fill(workspace, "pyproject.toml", "file", "src/", "loop -> .venv", f".venv -> {target}")
+
+    assert look(workspace) == [(".venv", problem)]
+
+
+def test_an_absolute_symlink_holds_only_where_the_container_has_the_same_path(workspace: Path) -> None:
+    fill(workspace, "envs/main/", f".venv -> {workspace}/envs/main")
+
+    assert look(workspace, same_path=True) == [(".venv", LINK)]
+    assert look(workspace) == [
+        (".venv", f"an absolute symlink to {workspace}/envs/main, which is another place in the container")
+    ]
+
+
+def test_a_symlink_of_another_name_counts_only_as_a_venv_of_the_workspace(workspace: Path) -> None:
+    fill(workspace.parent, "outside/pyvenv.cfg")
+    fill(workspace, "env -> ../outside", "docs -> src", "src/", "gone -> nowhere", "self -> self")
+
+    assert look(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "entries", "path"),
+    [
+        pytest.param("envs/main", ["envs/main/pyvenv.cfg"], "envs/main", id="a venv further down"),
+        pytest.param("./envs/main/\n", ["envs/main/pyvenv.cfg"], "envs/main", id="not normalised, with a newline"),
+        pytest.param("envs/main", ["envs/main/"], "envs/main", id="an empty directory"),
+        pytest.param("link", ["link -> envs/main", "envs/main/"], "envs/main", id="a symlink"),
+        pytest.param(
+            "envs/old", ["envs/old/bin/activate", "envs/old/lib/python2/orig-prefix.txt"], "envs/old", id="virtualenv"
+        ),
+        pytest.param("app", ["app/__init__.py"], None, id="a venv elsewhere that is called like a package here"),
+        pytest.param("app-Xy12", [], None, id="a name in the store of pipenv"),
+        pytest.param("../outside", [], None, id="outside"),
+        pytest.param("/usr", [], None, id="absolute and outside"),
+        pytest.param(".", [], None, id="the workspace folder itself"),
+        pytest.param("", [], None, id="empty"),
+        pytest.param(" \n", [], None, id="blank"),
+        pytest.param("a\0b", [], None, id="a NUL"),
+        pytest.param("file", ["file"], None, id="a file"),
+        pytest.param("x" * 10000, [], None, id="too long for a path"),
+    ],
+)
+def test_a_venv_file_gives_the_directory_that_it_names(
+    workspace: Path, text: str, entries: list[str], path: str | None
+) -> None:
+    fill(workspace.parent, "outside/pyvenv.cfg")
+    fill(workspace, "pyproject.toml", f".venv = {text}", *entries)
+
+    found, warnings = detect(str(workspace), str(workspace), same_path=False)
+
+    assert found == ([Found(path, f"{workspace}/{path}", FILE)] if path else [])
+    assert warnings == []
+
+
+def test_a_venv_file_beside_the_venv_that_it_names_gives_one_host_path(workspace: Path) -> None:
+    fill(workspace, ".venv = venv", "venv/pyvenv.cfg")
+
+    found, _ = detect(str(workspace), str(workspace), same_path=False)
+
+    assert {item.host_path for item in found} == {f"{workspace}/venv"}
+
+
+def test_an_absolute_path_into_the_workspace_in_a_venv_file_counts(workspace: Path) -> None:
+    fill(workspace, f".venv = {workspace}/envs/main", "envs/main/pyvenv.cfg")
+
+    assert look(workspace) == [("envs/main", FILE)]
+
+
+def test_a_fifo_called_venv_does_not_block(workspace: Path) -> None:
+    fill(workspace, "pyproject.toml")
+    os.mkfifo(workspace / ".venv")
+
+    assert look(workspace) == []
+    assert list(unshadowed(str(workspace))) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Pipfile",
+        "hatch.toml",
+        "noxfile.py",
+        "pdm.lock",
+        "poetry.lock",
+        "pylock.toml",
+        "pyproject.toml",
+        "requirements-dev.in",
+        "requirements-dev.txt",
+        "requirements.txt",
+        "setup.cfg",
+        "setup.py",
+        "tox.ini",
+        "uv.lock",
+        "uv.toml",
+    ],
+)
+def test_venv_is_reserved_in_a_python_project(workspace: Path, name: str) -> None:
+    assert look(fill(workspace, name)) == [(".venv", RESERVED)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        pytest.param(["pyproject.toml", ".venv/"], [(".venv", RESERVED)], id="an empty .venv"),
+        pytest.param(["real.toml", "pyproject.toml -> real.toml"], [(".venv", RESERVED)], id="a project by symlink"),
+        pytest.param(["pyproject.toml", "env -> nowhere"], [(".venv", RESERVED)], id="another symlink leads nowhere"),
+        pytest.param(["pyproject.toml", ".venv/.gitkeep"], [], id=".venv holds something"),
+        pytest.param(["pyproject.toml", ".venv"], [], id=".venv is a file"),
+        pytest.param(["pyproject.toml", "env/pyvenv.cfg"], [("env", VENV)], id="there is a venv already"),
+        pytest.param(["pyproject.toml", ".venv/", "env/pyvenv.cfg"], [("env", VENV)], id="... beside an empty .venv"),
+        pytest.param(["pyproject.toml/", ".venv/"], [], id="a directory called pyproject.toml"),
+        pytest.param(["requirements/", "requirements.md", "README"], [], id="no Python project"),
+        pytest.param([".venv/"], [], id="an empty .venv alone"),
+    ],
+)
+def test_when_venv_is_reserved(workspace: Path, entries: list[str], found: list[tuple[str, str]]) -> None:
+    assert look(fill(workspace, *entries)) == found
+
+
+def test_below_a_git_root_both_top_levels_count_and_only_the_workspace_folders_own_venv_is_reserved(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, "pyproject.toml", ".venv/pyvenv.cfg", "packages/env/pyvenv.cfg", "packages/api/pyproject.toml")
+
+    found, warnings = detect(str(tmp_path / "packages" / "api"), str(tmp_path), same_path=False)
+
+    assert found == [
+        Found(".venv", f"{tmp_path}/packages/api/.venv", RESERVED),
+        Found("../../.venv", f"{tmp_path}/.venv", VENV),
+    ]
+    assert warnings == []
+
+
+def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(tmp_path: Path) -> None:
+    fill(tmp_path, "pyvenv.cfg", "top/pyvenv.cfg", "top/app/pyvenv.cfg", "top/app/env/pyvenv.cfg")
+
+    assert detect(str(tmp_path / "top" / "app"), str(tmp_path), same_path=False) == (
+        [Found("env", f"{tmp_path}/top/app/env", VENV), Found("../../top", f"{tmp_path}/top", VENV)],
+        ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"],
+    )
+
+
+def test_a_symlink_and_a_file_at_the_git_root_are_read_from_there(tmp_path: Path) -> None:
+    fill(tmp_path, "app/", "env -> envs/main", "envs/main/pyvenv.cfg", "envs/file/pyvenv.cfg", ".venv = envs/file")
+
+    assert look(tmp_path / "app", tmp_path) == [("../env", LINK), ("../envs/file", FILE)]
+
+
+def test_where_a_folder_of_the_workspace_is_mounted_its_top_level_counts_too(workspace: Path) -> None:
+    fill(workspace, "backend/.venv/pyvenv.cfg", "env/pyvenv.cfg")
+
+    assert look(workspace, workspace / "backend") == [("env", VENV), ("backend/.venv", VENV)]
+
+
+def test_ancestors_that_look_like_venvs_do_not_matter(tmp_path: Path) -> None:
+    fill(tmp_path, "pyvenv.cfg", "bin/activate", "app/env/pyvenv.cfg")
+
+    assert look(tmp_path / "app") == [("env", VENV)]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system of macOS takes only UTF-8")
+def test_a_name_that_is_not_utf8_is_found_as_the_system_gives_it(workspace: Path) -> None:
+    folder = os.path.join(os.fsencode(workspace), b"v\xff")
+    os.mkdir(folder)
+    (Path(os.fsdecode(folder)) / "pyvenv.cfg").touch()
+
+    assert look(workspace) == [("v\udcff", VENV)]
+
+
+def test_a_name_with_control_characters_is_found(workspace: Path) -> None:
+    assert look(fill(workspace, "v\n\x1b/pyvenv.cfg")) == [("v\n\x1b", VENV)]
+
+
+def test_a_directory_that_vanishes_during_the_scan_is_not_found(workspace: Path, mocker: MockerFixture) -> None:
+    fill(workspace, "env/pyvenv.cfg", "old/bin/activate", "stays/pyvenv.cfg")
+    real = os.scandir
+
+    @contextmanager
+    def scan(folder: str) -> Iterator[list[os.DirEntry[str]]]:
+        with real(folder) as entries:
+            listed = list(entries)
+        for name in ("env", "old"):
+            (workspace / name).rename(workspace.parent / name)
+        yield listed
+
+    mocker.patch("os.scandir", scan)
+
+    assert look(workspace) == [("stays", VENV)]
+
+
+def test_a_workspace_folder_that_is_gone_is_an_error_and_has_nothing_to_name(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        detect(f"{tmp_path}/gone", str(tmp_path), same_path=False)
+
+    assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory; mend it"
+    assert list(unshadowed(f"{tmp_path}/gone")) == []
+
+
+def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
+    fill(workspace, "env/pyvenv.cfg")
+
+    assert detect(str(workspace), f"{workspace}/gone", same_path=False) == (
+        [Found("env", f"{workspace}/env", VENV)],
+        [f"{workspace}/gone: cannot be searched for venvs: No such file or directory"],
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="permissions are those of POSIX")
+def test_what_an_ordinary_user_may_not_read_is_no_venv_and_an_unreadable_workspace_an_error(workspace: Path) -> None:
+    fill(workspace, "pyproject.toml", "locked/pyvenv.cfg", "old/bin/activate", "old/lib/", ".venv/")
+    fill(workspace.parent, "sealed/")
+    for name in ("locked", "old/lib", ".venv", "../sealed"):
+        (workspace / name).chmod(0)
+    code = """if True:
+        import os
+        from paude_venv_hook.workspace.detection import detect, unshadowed
+        from paude_venv_hook.errors import WorkspaceError
+        os.setuid(os.getuid() or 65534)
+        print(detect(".", ".", same_path=False), list(unshadowed(".")), list(unshadowed("../sealed")))
+        try:
+            detect("../sealed", "../sealed", same_path=False)
+        except WorkspaceError as error:
+            print(error)
+    """
+    # A folder of pytest's is closed to other users, but not when it is the current one.
+    done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == ["([], []) [] []", "../sealed: cannot be read: Permission denied; mend it"]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        pytest.param(["env", ".tox"], [("env", "env", ""), (".tox", ".tox", "")], id="in the order of the list"),
+        pytest.param(["gone", "envs/gone"], [("gone", "gone", ""), ("envs/gone", "envs/gone", "")], id="missing"),
+        pytest.param(
+            ["no/such/.venv"],
+            [("no/such/.venv", "no/such/.venv", "no/such does not exist, so there is no place for a mount point")],
+            id="no parent",
+        ),
+        pytest.param(
+            ["file/.venv"],
+            [("file/.venv", "file/.venv", "file is no directory, so there is no place for a mount point")],
+            id="below a file",
+        ),
+        pytest.param(["link"], [("link", "envs/main", "")], id="a symlink inside of the workspace"),
+        pytest.param(["up/env"], [("up/env", "env", "")], id="below a symlink to the workspace folder"),
+        pytest.param(["folder/main"], [("folder/main", "envs/main", "")], id="below a symlink"),
+        pytest.param(
+            ["dangling/x"],
+            [("dangling/x", "nowhere/x", "dangling does not exist, so there is no place for a mount point")],
+            id="below a dangling symlink",
+        ),
+        pytest.param([], [], id="an empty list"),
+    ],
+)
+def test_listed_directories_are_taken_whether_or_not_they_exist(
+    workspace: Path, names: list[str], found: list[tuple[str, str, str]]
+) -> None:
+    fill(workspace, "env/", ".tox/", "envs/main/", "file", "link -> envs/main", "folder -> envs", "up -> .")
+    fill(workspace, "dangling -> nowhere")
+
+    assert find_listed(str(workspace), names, "paude.json: venv", same_path=False) == [
+        Found(path, f"{workspace}/{host_path}", "listed", problem) for path, host_path, problem in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("file", "is a file; only a directory can be shadowed"),
+        ("outside", "is a symlink to .., which holds the source; name the directory itself, or remove the entry"),
+        ("usr", "is a symlink to /usr, outside of the workspace; name the directory itself, or remove the entry"),
+        ("self", "is a symlink to self, which does not exist or loops; name the directory itself, or remove the entry"),
+        ("link", "is a symlink to file, which is a file; name the directory itself, or remove the entry"),
+        ("outside/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
+        ("usr/local", "leaves the workspace folder through a symlink; name a directory inside of it"),
+        ("sub/out/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
+    ],
+)
+def test_a_listed_file_or_a_symlink_that_leaves_is_refused(workspace: Path, name: str, problem: str) -> None:
+    fill(workspace, "file", "outside -> ..", "usr -> /usr", "self -> self", "link -> file", "sub/out -> ../..")
+
+    with pytest.raises(SettingsError) as caught:
+        find_listed(str(workspace), ["env", name], "paude.json: venv", same_path=False)
+
+    assert str(caught.value) == f'paude.json: venv[1]: "{name}" {problem}'
+
+
+def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_path(workspace: Path) -> None:
+    fill(workspace, "envs/main/", f"env -> {workspace}/envs/main")
+    found = [Found("env", f"{workspace}/envs/main", "listed")]
+
+    assert find_listed(str(workspace), ["env"], "--venv", same_path=True) == found
+    with pytest.raises(SettingsError) as caught:
+        find_listed(str(workspace), ["env"], "--venv", same_path=False)
+    assert str(caught.value) == (
+        f'--venv[0]: "env" is an absolute symlink to {workspace}/envs/main, which is another place in the container; '
+        "name the directory itself, or remove the entry"
+    )
+
+
+def test_what_auto_leaves_alone_is_named_for_people(workspace: Path) -> None:
+    fill(workspace, ".tox/py/", ".nox/", ".hatch/", ".pixi/", ".direnv/", "miniconda/conda-meta/", "src/a", "file")
+    fill(workspace, "env/pyvenv.cfg", "link -> .tox", ".venv/app/pyvenv.cfg")
+    one_level_down = "holds environments one level down"
+
+    assert list(unshadowed(str(workspace))) == [
+        (".direnv", one_level_down),
+        (".hatch", one_level_down),
+        (".nox", one_level_down),
+        (".pixi", one_level_down),
+        (".tox", one_level_down),
+        (".venv", one_level_down),
+        ("miniconda", "a conda environment"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([".venv/README"], "no venv: it has no pyvenv.cfg"),
+        ([".venv = app-Xy12"], "a file that names no venv of the workspace"),
+        ([".venv = envs/main", "envs/main/"], None),
+        ([".venv/"], None),
+        ([".venv -> gone"], None),
+        ([".venv/pyvenv.cfg"], None),
+        ([".venv/conda-meta/"], "a conda environment"),
+        ([".tox"], None),
+        ([".tox/pyvenv.cfg"], None),
+    ],
+)
+def test_a_venv_that_auto_leaves_alone_is_named_with_the_reason(
+    workspace: Path, entries: list[str], why: str | None
+) -> None:
+    assert list(unshadowed(str(fill(workspace, *entries)))) == ([(".venv", why)] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "inside"),
+    [
+        ("/a", "/a", True),
+        ("/a/b", "/a", True),
+        ("/a/b", "/", True),
+        ("/", "/", True),
+        ("/ab", "/a", False),
+        ("/", "/a", False),
+        ("/a", "/a/b", False),
+    ],
+)
+def test_inside_is_a_matter_of_whole_names(path: str, folder: str, *, inside: bool) -> None:
+    assert is_inside(path, folder) is inside
+
+
+def test_only_the_start_of_a_regular_file_is_read(tmp_path: Path) -> None:
+    fill(tmp_path, "file = text", "folder/")
+    (tmp_path / "large").write_bytes(b"x" * 100_000)
+    os.mkfifo(tmp_path / "fifo")
+
+    starts = {name: read_start(f"{tmp_path}/{name}") for name in ("file", "large", "folder", "fifo", "gone")}
+
+    assert starts == {"file": b"text", "large": b"x" * 65536, "folder": b"", "fifo": b"", "gone": b""}
