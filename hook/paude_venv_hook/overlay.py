@@ -14,6 +14,7 @@ import os
 import re
 
 from paude_venv_hook import __version__
+from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.arguments import ENGINES, docker_run_args, podman_run_args
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import read_file
@@ -33,11 +34,9 @@ VERSION = 1
 
 def default_path(workspace_folder: str) -> str:
     """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude."""
-    import hashlib  # noqa: PLC0415 - not needed for --help, --version and schema
-
     real = os.path.realpath(workspace_folder)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
-    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    digest = sha256(os.fsencode(real)).hexdigest()[:16]
     return os.path.join(user_folder("cache"), "venv-overlays", f"{name}-{digest}.json")
 
 

@@ -46,7 +46,15 @@ def main() -> None:
         hook, engine = [str(SCRIPTS / "paude-venv-hook")], [os.environ["PAUDE_VENV_DOCKER"]]
         wrapper = [str(SCRIPTS / "paude-venv-docker"), "ps"]
 
-        row("run / bare interpreter", 3.2, timed(hook, workspace), timed(BARE, workspace))
+        flags = ["--workspace-folder", str(workspace), "--engine", "podman"]
+        row("run / bare interpreter", 2.6, timed(hook, workspace), timed(BARE, workspace))
+        row("run with flags / bare interpreter", 2.9, timed([*hook, *flags], top), timed(BARE, top))
+        row(
+            "print --format nul with flags / bare interpreter",
+            3.0,
+            timed([*hook, "print", "--format", "nul", "--quiet", *flags], top),
+            timed(BARE, top),
+        )
         row(
             "argparse, json and platformdirs / bare interpreter",
             None,

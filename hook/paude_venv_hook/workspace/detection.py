@@ -73,24 +73,23 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if entry.is_symlink():
-                names.add(name)
-                path = entry.path
-                if name == RESERVED or _is_file(path + "/pyvenv.cfg"):
-                    host_path, problem = follow_link(path, folder, same_path=same_path)
-                    if name == RESERVED or not problem:
-                        found.append(Found(prefix + name, host_path, "symlink to a directory", problem))
-            elif entry.is_file():
-                names.add(name)
-                if name == RESERVED and (target := named_by_file(entry.path, folder)):
-                    found.append(Found(os.path.relpath(target, workspace_folder).replace(os.sep, "/"), target,
-                                       "named by the file .venv"))  # fmt: skip
-            elif entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 path = entry.path
                 if access(path + "/pyvenv.cfg", exists) and _is_file(path + "/pyvenv.cfg"):
                     found.append(Found(prefix + name, path, "venv"))
                 elif access(path + "/bin/activate", exists) and _is_old_virtualenv(path):
                     found.append(Found(prefix + name, path, "virtualenv without pyvenv.cfg"))
+                continue
+            names.add(name)
+            if entry.is_symlink():
+                path = entry.path
+                if name == RESERVED or _is_file(path + "/pyvenv.cfg"):
+                    host_path, problem = follow_link(path, folder, same_path=same_path)
+                    if name == RESERVED or not problem:
+                        found.append(Found(prefix + name, host_path, "symlink to a directory", problem))
+            elif name == RESERVED and (target := named_by_file(entry.path, folder)):
+                found.append(Found(os.path.relpath(target, workspace_folder).replace(os.sep, "/"), target,
+                                   "named by the file .venv"))  # fmt: skip
     return sorted(found), names
 
 

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 
+from paude_venv_hook.digest import sha256
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.text import shown
 
@@ -61,12 +62,11 @@ def substitution_at_reading(
 
 def devcontainer_id(workspace_folder: str, config_file: str) -> str:
     """Return `${devcontainerId}`: the hash of the container's two labels, in base 32 (devcontainer-id-variable.md)."""
-    import hashlib  # noqa: PLC0415 - 4 ms, and few files use this variable
-    import json  # noqa: PLC0415
+    import json  # noqa: PLC0415 - few files use this variable
 
     labels = {"devcontainer.config_file": config_file, "devcontainer.local_folder": workspace_folder}
     text = json.dumps(labels, separators=(",", ":"), ensure_ascii=False)
-    number = int(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), 16)
+    number = int(sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), 16)
     digits = ""
     while number:
         number, digit = divmod(number, 32)
