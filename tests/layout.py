@@ -18,3 +18,16 @@ def fill(folder: Path, *entries: str) -> Path:
         else:
             path.write_text(name.partition(" = ")[2])
     return folder
+
+
+def planned(*names: str) -> str:
+    """Return the line in which `run` says what it planned to shadow."""
+    return f"Planned shadow: {', '.join(names)}; the launcher that reads the overlay adds it\n"
+
+
+def reserved(evidence: str) -> str:
+    """Return the line that says that an empty `.venv` was made, and what told that the project keeps its venv there."""
+    return (
+        f"paude-venv-hook: made an empty .venv, so that the container's venv stays out of it ({evidence}); "
+        '"venv": "none" in paude.json turns that off\n'
+    )

@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from conftest import Done, Hook, MakeVenv
-from layout import fill
+from layout import fill, planned, reserved
 from paude_venv_hook import __version__, overlay
 from paude_venv_hook.cli import command_names, main
 from paude_venv_hook.commands import run
@@ -79,12 +79,12 @@ def overlay_of(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("arguments", [(), ("run",), ("run", "--workspace-folder", "."), ("--engine", "podman")])
-def test_run_writes_the_overlay_and_says_on_stderr_what_is_shadowed(
+def test_run_writes_the_overlay_and_says_on_stderr_what_it_planned(
     app: Path, make_venv: MakeVenv, hook: Hook, arguments: tuple[str, ...]
 ) -> None:
     make_venv(app / "env")
 
-    assert hook(*arguments) == (0, "", "Shadowing venv: .venv, env\n")
+    assert hook(*arguments) == (0, "", planned(".venv", "env"))
     assert overlay_of(app)["runArgs"] == ["--tmpfs", f"{app}/.venv:{OPTIONS}", "--tmpfs", f"{app}/env:{OPTIONS}"]
 
 
@@ -119,8 +119,7 @@ def test_warnings_come_before_what_is_shadowed(app: Path, hook: Hook) -> None:
         (
             f'paude-venv-hook: warning: {app}/paude.json: key "Venv" is not known here (did you mean "venv"?)\n'
             "paude-venv-hook: warning: no/env not shadowed: no does not exist, so there is no place for a mount point\n"
-            "paude-venv-hook: warning: .venv/inner not shadowed: lies in .venv, which is shadowed as a whole\n"
-            "Shadowing venv: .venv\n"
+            + planned(".venv")
         ),
     )
 
@@ -140,7 +139,7 @@ def test_a_second_run_does_not_touch_the_overlay(app: Path, home: Path, hook: Ho
     hook()
     before, inode = tree(app, home), os.stat(overlay.default_path(str(app))).st_ino
 
-    assert hook() == (0, "", "Shadowing venv: .venv\n")
+    assert hook() == (0, "", planned(".venv"))
     assert tree(app, home) == before
     assert os.stat(overlay.default_path(str(app))).st_ino == inode
 
@@ -153,17 +152,17 @@ def test_the_overlay_is_private_to_the_user(app: Path, hook: Hook) -> None:
 
 
 def test_only_run_makes_a_mount_point_and_it_is_the_users(workspace: Path, home: Path, hook: Hook) -> None:
-    fill(workspace, "pyproject.toml")
+    fill(workspace, "uv.lock")
     before = tree(workspace, home)
     for arguments in (["print"], ["print", "--format", "json"], ["status"], ["status", "--json"], ["path"]):
         assert hook(*arguments).code == 0
     assert tree(workspace, home) == before
 
-    assert hook() == (0, "", "Shadowing venv: .venv\n")
+    assert hook() == (0, "", reserved("uv.lock") + planned(".venv"))
     made = (workspace / ".venv").stat()
     assert (made.st_uid, made.st_gid) == (os.getuid(), os.getgid())
     assert os.listdir(workspace / ".venv") == []
-    assert sorted(os.listdir(workspace)) == [".venv", "pyproject.toml"]
+    assert sorted(os.listdir(workspace)) == [".venv", "uv.lock"]
 
 
 def test_listed_mount_points_are_made_where_there_is_a_place(workspace: Path, hook: Hook) -> None:
@@ -177,8 +176,8 @@ def test_listed_mount_points_are_made_where_there_is_a_place(workspace: Path, ho
 def test_the_overlay_goes_to_a_file_or_to_stdout(app: Path, home: Path, hook: Hook) -> None:
     expected = hook("print", "--format", "json").out
 
-    assert hook("--output", "-") == (0, expected, "Shadowing venv: .venv\n")
-    assert hook("--output", "sub/o.json") == (0, "", "Shadowing venv: .venv\n")
+    assert hook("--output", "-") == (0, expected, planned(".venv"))
+    assert hook("--output", "sub/o.json") == (0, "", planned(".venv"))
     assert (app / "sub" / "o.json").read_text(encoding="utf-8") == expected
     assert os.listdir(home) == []
     hook()
@@ -700,7 +699,7 @@ def test_what_is_wrong_is_refused_in_one_line_with_nothing_written(
     workspace: Path, home: Path, hook: Hook, case: str, command: str
 ) -> None:
     entries, flags, message = REFUSED[case]
-    fill(workspace, "pyproject.toml", *entries)
+    fill(workspace, "uv.lock", *entries)
     before = tree(workspace, home)
 
     assert hook(command, *flags) == (1, "", f"paude-venv-hook: {message.format(app=workspace)}\n")
@@ -763,7 +762,7 @@ def test_a_mount_point_that_cannot_be_made_is_refused_and_the_overlay_of_before_
 
 
 def test_what_auto_cannot_shadow_is_a_warning(workspace: Path, hook: Hook) -> None:
-    fill(workspace, "pyvenv.cfg", "pyproject.toml", ".venv -> /usr", "env/pyvenv.cfg", "v\n/pyvenv.cfg")
+    fill(workspace, "pyvenv.cfg", "uv.lock", ".venv -> /usr", "env/pyvenv.cfg", "v\n/pyvenv.cfg")
 
     done = hook()
 
@@ -774,7 +773,7 @@ def test_what_auto_cannot_shadow_is_a_warning(workspace: Path, hook: Hook) -> No
             "it holds the source\n"
             "paude-venv-hook: warning: .venv not shadowed: a symlink to /usr, outside of the workspace\n"
             "paude-venv-hook: warning: v\\n not shadowed: no engine can mount on such a name; rename the directory\n"
-            "Shadowing venv: env\n"
+            + planned("env")
         ),
     )
     assert shlex.split(hook("print").out) == ["--tmpfs", f"{workspace}/env:{OPTIONS}"]
@@ -784,10 +783,10 @@ def test_what_auto_cannot_shadow_is_a_warning(workspace: Path, hook: Hook) -> No
 
 
 def test_a_failed_write_leaves_no_mount_point(workspace: Path, hook: Hook) -> None:
-    fill(workspace, "pyproject.toml", "file")
+    fill(workspace, "uv.lock", "file")
 
     assert hook("--output", "file/o.json").code == 1
-    assert sorted(os.listdir(workspace)) == ["file", "pyproject.toml"]
+    assert sorted(os.listdir(workspace)) == ["file", "uv.lock"]
 
 
 def _in_shell(command: list[str], line: str) -> Done:
@@ -807,7 +806,7 @@ def test_a_full_disk_behind_stdout_is_one_line(command: list[str]) -> None:
 
 @pytest.mark.usefixtures("app")
 def test_closed_streams_stop_no_launch(command: list[str]) -> None:
-    assert _in_shell(command, "HOOK >&-") == Done(0, "", "Shadowing venv: .venv\n")
+    assert _in_shell(command, "HOOK >&-") == Done(0, "", planned(".venv"))
     assert _in_shell(command, "HOOK 2>&-") == Done(0, "", "")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from layout import fill
+from layout import fill, planned, reserved
 from paude_venv_hook import overlay
 from paude_venv_hook.cli import main
 from paude_venv_hook.workspace.git_root import git_root
@@ -106,9 +106,9 @@ def test_a_program_of_the_repository_is_not_started_through_a_relative_folder_on
 def test_a_module_of_the_repository_is_not_imported(workspace: Path, pwned: Path) -> None:
     for name in ("json", "re", "contextlib", "json5", "platformdirs", "subprocess", "paude_venv_hook"):
         (workspace / f"{name}.py").write_text(f"open({str(pwned)!r}, 'w')\n")
-    fill(workspace, "paude.json = {venv: 'auto'}", ".devcontainer.json = {}", "requirements.txt")
+    fill(workspace, "paude.json = {venv: 'auto'}", ".devcontainer.json = {}", "uv.lock")
 
-    assert hook() == (0, "", "Shadowing venv: .venv\n")
+    assert hook() == (0, "", reserved("uv.lock") + planned(".venv"))
 
 
 GIT_CONFIG = """
@@ -148,7 +148,7 @@ def test_a_git_configuration_starts_nothing(workspace: Path, pwned: Path, outsid
     assert pwned.exists()  # git does start it for other commands
     pwned.unlink()
 
-    assert hook() == (0, "", "Shadowing venv: .venv\n")
+    assert hook() == (0, "", planned(".venv"))
 
     document = overlay.load(overlay.default_path(str(workspace)))
     assert document["workspaceMount"] == {"source": str(workspace), "target": "/workspaces/app"}
@@ -176,7 +176,7 @@ FIFOS = {
     "env/pyvenv.cfg": "",
     "env/bin/activate": "",
     "pyvenv.cfg": "",
-    "setup.py": "",
+    "uv.lock": "",
     ".git/HEAD": "",
     ".git/config": "",
     ".env": "",
@@ -249,7 +249,7 @@ def test_where_the_overlay_cannot_be_written_nothing_is_left_behind(
     """The cache folder is a file system of its own; a file as large as that is in it already."""
     cache = tmp_path / "cache" / "paude"
     cache.mkdir(parents=True)
-    fill(workspace, "requirements.txt")
+    fill(workspace, "uv.lock")
     mounted = f"mount -t tmpfs -o {options} tmpfs {cache} && (head -c 8192 /dev/zero >{cache}/full; true) 2>/dev/null"
     in_namespace = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c"]
     if subprocess.run([*in_namespace, mounted], capture_output=True, check=False).returncode:
@@ -266,7 +266,7 @@ def test_where_the_overlay_cannot_be_written_nothing_is_left_behind(
         f"paude-venv-hook: error[overlay]: {cache}/venv-overlays{path}: cannot be written: {problem}; "
         "mend it or use --output\n"
     )
-    assert os.listdir(workspace) == ["requirements.txt"]
+    assert os.listdir(workspace) == ["uv.lock"]
 
 
 # ---- Nothing is shown that was not meant for the reader

@@ -144,7 +144,7 @@ def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
     owner: tuple[int, int],
     is_mounted: bool,
 ) -> None:
-    _, workspace_folder, mount, _ = arguments
+    _, workspace_folder, (mount,), _ = arguments
     plan = make_plan(*arguments)
 
     def make() -> dict[str, Any]:

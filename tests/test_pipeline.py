@@ -84,10 +84,10 @@ def test_the_same_workspace_gives_the_same_overlay(workspace: Path, make_venv: M
 
 
 def test_nothing_is_written(workspace: Path, home: Path) -> None:
-    fill(workspace, "pyproject.toml")
+    fill(workspace, "uv.lock")
 
     assert list(destinations(ready(workspace))) == [".venv"]
-    assert os.listdir(workspace) == ["pyproject.toml"]
+    assert os.listdir(workspace) == ["uv.lock"]
     assert os.listdir(home) == []
 
 
@@ -160,7 +160,7 @@ def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line
     prepared = ready(configure(workspace, **keys))
 
     assert prepared.document["runArgs"] == []
-    assert prepared.plan == Plan((), (Skipped(".", why),))
+    assert prepared.plan == Plan((), (Skipped(".", why), Skipped(".venv", f"venv; {why}", is_expected=True)))
     assert prepared.messages() == [f"nothing shadowed: {why}"]
 
 
@@ -202,7 +202,7 @@ def test_another_devcontainer_json_can_be_named(workspace: Path, make_venv: Make
 def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_venv: MakeVenv) -> None:
     subprocess.run(["git", "init", "-q", str(workspace)], check=True)
     make_venv(workspace / ".venv")
-    member = fill(configure(workspace / "packages" / "api"), "pyproject.toml")
+    member = fill(configure(workspace / "packages" / "api"), "uv.lock")
 
     prepared = ready(member)
 
@@ -252,7 +252,9 @@ def test_where_only_a_folder_of_the_workspace_is_mounted_its_venvs_are_shadowed(
     prepared = ready(workspace)
 
     assert destinations(prepared) == {"api/.venv": "/src/.venv"}
-    assert prepared.messages() == [f".venv not shadowed: not inside of {workspace}/api, the folder that is mounted"]
+    why = f"not inside of {workspace}/api, the folder that is mounted"  # nothing of it is there
+    assert prepared.plan.skipped == (Skipped(".venv", why, is_expected=True),)
+    assert prepared.messages() == []
 
 
 def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
@@ -263,7 +265,7 @@ def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
 
     assert destinations(prepared) == {"api/.venv": f"{workspace}/api/.venv", ".tox": f"{workspace}/.tox"}
     assert prepared.plan.skipped == (
-        Skipped(".tox/py", "lies in .tox, which is shadowed as a whole"),
+        Skipped(".tox/py", "lies in .tox, which is shadowed as a whole", is_expected=True),
         Skipped("no/env", "no does not exist, so there is no place for a mount point"),
     )
     assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
@@ -330,7 +332,7 @@ def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: M
     fill(workspace, ".devcontainer.json = not JSON")
     mount = Mount("bind", str(workspace), "/app")
 
-    prepared = ready(workspace, location=Location(mount, "the command line"))
+    prepared = ready(workspace, location=Location((mount,), "the command line"))
 
     assert destinations(prepared) == {".venv": "/app/.venv"}
     assert prepared.location.why == "the command line"
@@ -339,7 +341,7 @@ def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: M
 @pytest.mark.parametrize("mount", [Mount("bind", "/", "/a\udcff"), Mount("bind", "/a\udcff", "/")])
 def test_a_mount_that_no_engine_makes_as_it_is_written_is_refused(workspace: Path, mount: Mount) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        ready(workspace, location=Location(mount, "the command line"))
+        ready(workspace, location=Location((mount,), "the command line"))
 
     assert str(caught.value) == r"/a\udcff: no engine can mount a path with such characters; rename the folder"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
-from paude_venv_hook.workspace.detection import Found
+from paude_venv_hook.workspace.found import Found
 from strategies import Planned, planned
 
 APP = Mount("bind", "/home/me/app", "/workspaces/app")
@@ -22,7 +22,7 @@ BAD_NAME = "no engine can mount on such a name; rename the directory"
 def plan(*host_paths: str, folder: str = "/home/me/app", mount: Mount = APP, mounted: tuple[str, ...] = ()) -> Plan:
     """Return the plan for venvs at the host paths, which the user names relative to the workspace folder."""
     found = [Found(os.path.relpath(path, folder), path, "venv") for path in host_paths]
-    return make_plan(found, folder, mount, mounted)
+    return make_plan(found, folder, (mount,), dict.fromkeys(mounted, "volume"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,8 @@ def test_the_destination_is_the_target_and_the_path_below_the_source(
 def test_nothing_outside_of_the_mount_or_above_the_source_is_shadowed(host_path: str, source: str, why: str) -> None:
     made = plan(host_path, mount=Mount("bind", source, "/src"))
 
-    assert made == Plan((), (Skipped(os.path.relpath(host_path, "/home/me/app"), why),))
+    skipped = Skipped(os.path.relpath(host_path, "/home/me/app"), why, is_expected=why.startswith("not inside"))
+    assert made == Plan((), (skipped,))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_name_that_no_engine_mounts_is_skipped_and_shown_with_escapes(path: st
 def test_a_bad_name_of_a_symlink_or_of_the_folder_behind_it_is_enough() -> None:
     found = [Found("l\udcff", "/home/me/app/v", "symlink"), Found("link", "/home/me/app/v\udcff", "symlink")]
 
-    assert make_plan(found, "/home/me/app", APP, ()) == Plan(
+    assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (), (Skipped(r"l\udcff", BAD_NAME), Skipped("link", BAD_NAME))
     )
 
@@ -85,13 +86,15 @@ def test_a_bad_name_of_a_symlink_or_of_the_folder_behind_it_is_enough() -> None:
 def test_a_real_path_of_the_mount_that_is_not_utf8_is_shown_with_escapes() -> None:
     made = plan("/home/me/app/.venv", mount=Mount("bind", "/home/\udcff", "/src"))
 
-    assert made.skipped == (Skipped(".venv", r"not inside of /home/\udcff, the folder that is mounted"),)
+    assert made.skipped == (
+        Skipped(".venv", r"not inside of /home/\udcff, the folder that is mounted", is_expected=True),
+    )
 
 
 def test_a_problem_of_detection_is_the_reason() -> None:
     found = [Found(".venv", "/usr", "symlink", "a symlink to /usr, outside of the workspace")]
 
-    assert make_plan(found, "/home/me/app", APP, ()) == Plan(
+    assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (), (Skipped(".venv", "a symlink to /usr, outside of the workspace"),)
     )
 
@@ -131,7 +134,7 @@ def test_what_is_found_twice_is_shadowed_once_under_its_first_name() -> None:
         Found("envs/main", "/home/me/app/envs/main", "listed"),
     ]
 
-    assert make_plan(found, "/home/me/app", APP, ()) == Plan(
+    assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (Shadow(".venv", "/home/me/app/envs/main", "/workspaces/app/envs/main", "symlink to a directory"),), ()
     )
 
@@ -155,8 +158,8 @@ def test_what_lies_in_a_shadow_needs_no_other_reason() -> None:
         Found(".venv", "/home/me/app/.venv", "listed"),
     ]
 
-    assert make_plan(found, "/home/me/app", APP, ()).skipped == (
-        Skipped(".venv/x", "lies in .venv, which is shadowed as a whole"),
+    assert make_plan(found, "/home/me/app", (APP,), {}).skipped == (
+        Skipped(".venv/x", "lies in .venv, which is shadowed as a whole", is_expected=True),
     )
 
 
@@ -166,17 +169,17 @@ def test_the_reason_is_the_nearest_mount_and_the_outermost_shadow() -> None:
 
     assert plan(*(f"/home/me/app/{path}" for path in paths), mounted=tuple(mounted)).skipped == (
         Skipped("m/m/m/m", "lies in /workspaces/app/m/m/m, on which the configuration mounts something else"),
-        Skipped("a/a/a", "lies in a, which is shadowed as a whole"),
-        Skipped("a/a", "lies in a, which is shadowed as a whole"),
+        Skipped("a/a/a", "lies in a, which is shadowed as a whole", is_expected=True),
+        Skipped("a/a", "lies in a, which is shadowed as a whole", is_expected=True),
     )
 
 
 def test_a_list_as_long_as_a_file_can_hold_is_planned_in_one_go() -> None:
     """To compare each with each other, or with each mount, would take an hour."""
     found = [Found(f"{index}/v", f"/home/me/app/{index}/v", "listed") for index in range(100_000)]
-    mounted = frozenset(f"/workspaces/app/{index}" for index in range(50_000))
+    mounted = {f"/workspaces/app/{index}": "volume" for index in range(50_000)}
 
-    made = make_plan(found, "/home/me/app", APP, mounted)
+    made = make_plan(found, "/home/me/app", (APP,), mounted)
 
     assert (len(made.shadows), len(made.skipped)) == (50_000, 50_000)
 
@@ -191,7 +194,7 @@ def test_the_order_is_that_of_detection() -> None:
 def test_every_destination_lies_below_the_target_where_the_directory_lies_below_the_source(
     arguments: Planned,
 ) -> None:
-    mount = arguments[2]
+    (mount,) = arguments[2]
     for shadow in make_plan(*arguments).shadows:
         relative = posixpath.relpath(shadow.destination, mount.target)
         assert relative.split("/")[0] not in {"", ".", ".."}
@@ -209,7 +212,7 @@ def test_no_two_destinations_are_equal_or_nested(arguments: Planned) -> None:
 def test_neither_the_workspace_folder_nor_what_is_above_it_is_shadowed(
     arguments: Planned,
 ) -> None:
-    _, workspace_folder, mount, _ = arguments
+    _, workspace_folder, (mount,), _ = arguments
     source = posixpath.join(mount.target, posixpath.relpath(workspace_folder, mount.source))
 
     for shadow in make_plan(*arguments).shadows:
@@ -233,5 +236,5 @@ def test_the_same_input_gives_the_same_plan_in_which_nothing_is_lost_and_everyth
 
     assert made == make_plan(*arguments)
     assert len(made.skipped) >= len({item.host_path for item in arguments[0]} - shadowed)
-    for text in (text for item in (*made.shadows, *made.skipped) for text in item):
+    for text in (text for item in (*made.shadows, *made.skipped) for text in item if isinstance(text, str)):
         assert not {"Cc", "Cs"} & {unicodedata.category(character) for character in text}

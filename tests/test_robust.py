@@ -18,8 +18,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from layout import planned
 from paude_venv_hook.cli import main
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.devcontainer import read_devcontainer
 
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((files("paude_venv_hook") / "schemas" / "overlay.json").read_text())
@@ -119,21 +121,29 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() and not path.is_symlink() else None for path in folder.rglob("*")}
 
 
-def check_promises(overlay: dict[str, Any], folder: Path) -> None:
+def binds_in(folder: Path) -> list[dict[str, str]]:
+    """Return the binds that the devcontainer.json of the folder makes besides the workspace mount."""
+    path = folder / ".devcontainer.json"
+    mounts = read_devcontainer(str(path), str(folder), os.environ).mounts if path.is_file() else ()
+    return [{"source": mount.source, "target": mount.target} for mount in mounts if mount.type == "bind"]
+
+
+def check_promises(overlay: dict[str, Any], folder: Path, more: list[dict[str, str]]) -> None:
     SCHEMA.validate(overlay)
-    mount = overlay["workspaceMount"]
+    mounts = [overlay["workspaceMount"], *more] if overlay["workspaceMount"] else []
     destinations = [shadow["destination"] for shadow in overlay["shadows"]]
     for shadow in overlay["shadows"]:
         destination, host = shadow["destination"], Path(shadow["hostPath"])
-        target = posixpath.normpath(mount["target"])
         assert destination == posixpath.normpath(destination)
-        assert destination.startswith(target.rstrip("/") + "/")
         assert not folder.is_relative_to(host)
         assert host == Path(os.path.realpath(host))
-        assert host.is_relative_to(os.path.realpath(mount["source"]))
         asked = isinstance(overlay["venv"], list) and shadow["path"] in overlay["venv"]
-        assert asked or host.is_dir() or shadow["why"] == "reserved"
-        assert posixpath.join(target, host.relative_to(os.path.realpath(mount["source"])).as_posix()) == destination
+        assert asked or host.is_dir() or shadow["why"].startswith("reserved: ")
+        assert any(
+            posixpath.join(posixpath.normpath(mount["target"]), host.relative_to(source).as_posix()) == destination
+            for mount in mounts
+            if host != (source := Path(os.path.realpath(folder / mount["source"]))) and host.is_relative_to(source)
+        )
     assert not any(a != b and a.startswith(b + "/") for a in destinations for b in destinations)
     assert len(set(destinations)) == len(destinations)
     for arguments in (overlay["engines"]["docker"]["runArgs"], overlay["engines"]["podman"]["runArgs"]):
@@ -166,7 +176,7 @@ def test_every_run_ends_in_an_overlay_or_in_one_line(
         except OSError:  # too long
             return
         fill(folder, entries, {"paude.json": paude, ".devcontainer.json": devcontainer,
-                               "setup.py": "" if project else None})  # fmt: skip
+                               "uv.lock": "" if project else None})  # fmt: skip
         before = contents(folder.parent)
         flags = ("--engine", engine, "--workspace-folder", str(folder))
 
@@ -186,13 +196,14 @@ def test_every_run_ends_in_an_overlay_or_in_one_line(
         data = output.read_bytes()
         overlay = json.loads(data)
         event(f"{len(overlay['shadows'])} shadows on {'its own path' if devcontainer is None else 'another path'}")
-        check_promises(overlay, folder)
-        *warnings, last = err.splitlines() if overlay["shadows"] else [*err.splitlines(), "Shadowing venv: "]
-        assert all(re.fullmatch(r"paude-venv-hook: warning: .+", line) for line in warnings)
-        assert last == "Shadowing venv: " + ", ".join(shown(shadow["path"]) for shadow in overlay["shadows"])
+        check_promises(overlay, folder, binds_in(folder))
+        *warnings, last = err.splitlines() if overlay["shadows"] else [*err.splitlines(), planned()[:-1]]
+        assert all(re.fullmatch(r"paude-venv-hook: (warning: |made an empty ).+", line) for line in warnings)
+        assert last == planned(*dict.fromkeys(shown(shadow["path"]) for shadow in overlay["shadows"]))[:-1]
         assert made <= {Path(shadow["hostPath"]) for shadow in overlay["shadows"]}
         inode = output.stat().st_ino
-        assert run("run", *flags, "--output", str(output)) == (code, out, err)
+        again = "".join(line for line in err.splitlines(keepends=True) if ": made an empty " not in line)
+        assert run("run", *flags, "--output", str(output)) == (code, out, again)
         assert (output.read_bytes(), output.stat().st_ino) == (data, inode)
         assert run("print", "--format", "json", *flags)[:2] == (0, data)
 

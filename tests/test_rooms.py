@@ -21,6 +21,7 @@ ROOMS = (
     ("launchers",),
     ("terminal",),
     ("pipeline",),
+    ("messages",),
     ("overlay",),
     ("plan",),
     ("workspace",),

@@ -21,8 +21,8 @@ NAME = f"paude_venv_hook-{__version__}"
 
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
-    __init__.py __main__.py cli.py digest.py errors.py files.py folders.py names.py options.py overlay.py parser.py
-    pipeline.py plan.py py.typed terminal.py text.py
+    __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py overlay.py
+    parser.py pipeline.py plan.py py.typed terminal.py text.py
     commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
     commands/schema.py commands/status.py commands/verify.py
@@ -30,8 +30,9 @@ PACKAGE = """
     engines/programs.py
     launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
     launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
-    workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/git_root.py
-    workspace/jsonfile.py workspace/location.py workspace/settings.py workspace/variables.py workspace/venv.py
+    workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/found.py workspace/git_root.py
+    workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py
+    workspace/settings.py workspace/variables.py workspace/venv.py
     schemas/overlay.json schemas/paude.json
 """
 IN_EACH_TEMPLATE = """

@@ -47,6 +47,14 @@ def read_file(path: str) -> bytes | None:
         return file.read()
 
 
+def is_file(path: str) -> bool:
+    """Tell whether the host path is a regular file, or a symlink to one."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def read_start(path: str) -> bytes:
     """Return the first 64 KB of a file, nothing for what cannot be read or is no file: a FIFO would block for ever."""
     try:
@@ -104,17 +112,17 @@ def _open_private(path: str, flags: int) -> int:
 
 
 @contextmanager
-def mount_points(host_paths: Iterable[str]) -> Iterator[None]:
+def mount_points(host_paths: Iterable[str]) -> Iterator[list[str]]:
     """Make the directories that do not exist yet, as the user: the engine would make them as root.
 
-    What was made is removed again where the block fails. Raises WorkspaceError.
+    Yields those that were made. What was made is removed again where the block fails. Raises WorkspaceError.
     """
     made: list[str] = []
     try:
         for path in host_paths:
             if _make_mount_point(path):
                 made.append(path)  # noqa: PERF401 - what was made before an error has to be known
-        yield
+        yield made
     except BaseException:
         for path in made:
             with suppress(OSError):

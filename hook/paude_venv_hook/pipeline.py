@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from collections import namedtuple
 
+from paude_venv_hook import messages
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import detect, find_listed
+from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
+from paude_venv_hook.workspace.devcontainer import find_devcontainer, set_up_once
+from paude_venv_hook.workspace.found import Found
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
-from paude_venv_hook.workspace.settings import read_settings
+from paude_venv_hook.workspace.settings import FILE_NAME, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
+    from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.workspace.settings import Settings
 
 
@@ -40,11 +44,14 @@ class Prepared(
 
     def messages(self) -> list[str]:
         """Return what a person should know before the container starts, one line each."""
-        skipped = [
-            f"{'nothing' if item.path == '.' else f'{shown(item.path)} not'} shadowed: {shown(item.why)}"
-            for item in self.plan.skipped
-        ]
-        return [*self.warnings, *skipped]
+        return [*self.warnings, *messages.of_plan(self.plan)]
+
+    def made(self, host_paths: Collection[str]) -> list[str]:
+        """Return what a person should know of the mount points that had to be made, one line each."""
+        made = [shadow for shadow in self.plan.shadows if shadow.host_path in host_paths]
+        if made and self.settings.venv != "auto":
+            return [messages.made_for_list(made, self.settings.venv_source, left_visible(self))]
+        return [messages.made_for_reserve(shadow) for shadow in made]
 
 
 def prepare(
@@ -63,18 +70,23 @@ def prepare(
     Raises a HookError for whatever is wrong; nothing has been written then, as nothing is ever written here.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
+    by_tools = location is None or config is not None
+    config = config or find_devcontainer(workspace_folder)
     settings = read_settings(workspace_folder, venv, environ)
     folder, tmpfs = os.stat(workspace_folder), settings.tmpfs
     owner = (folder.st_uid if tmpfs.uid is None else tmpfs.uid, folder.st_gid if tmpfs.gid is None else tmpfs.gid)
     chosen, engine_why = choose_engine(engine, environ)
-    warnings: list[str] = []
+    warnings: Sequence[str] = ()
     if settings.venv == "none":
-        location, plan = Location(None, "not looked up, since venv is none"), Plan()
+        location, plan = Location((), "not looked up, since venv is none"), Plan()
     else:
         location = location or locate(workspace_folder, container_workspace_folder, config, environ)
-        for path in (location.mount.source, location.mount.target) if location.mount else ():
-            refuse_unmountable(path)
-        plan, warnings = _plan(workspace_folder, settings, location)
+        for mount in location.mounts:
+            refuse_unmountable(mount.source)
+            refuse_unmountable(mount.target)
+        plan, warnings = _plan(workspace_folder, config, settings, location)
+    if config and by_tools and plan.shadows and (command := set_up_once(config)):
+        warnings = (*warnings, messages.emptied(plan.shadows, command))
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
     return Prepared(
         workspace_folder,
@@ -88,19 +100,42 @@ def prepare(
     )
 
 
-def _plan(workspace_folder: str, settings: Settings, location: Location) -> tuple[Plan, list[str]]:
-    mount = location.mount
-    if mount is None:
-        return Plan((), (Skipped(".", location.why),)), []
+def _plan(
+    workspace_folder: str, config: str | None, settings: Settings, location: Location
+) -> tuple[Plan, Sequence[str]]:
     real = os.path.realpath(workspace_folder)
-    source = os.path.realpath(mount.source)
-    if not is_inside(real, source) and not is_inside(source, real):
-        return Plan((), (Skipped(".", f"{shown(mount.source)} is mounted, which does not hold it"),)), []
-    same_path = mount.source == mount.target
+    mounts = [item for item in _real(location.mounts) if is_inside(real, item.source) or is_inside(item.source, real)]
+    same_path = not location.mounts or any(mount.source == mount.target for mount in location.mounts)
     if settings.venv == "auto":
-        found, warnings = detect(real, source, same_path=same_path)
+        own = os.path.join(workspace_folder, FILE_NAME)
+        sources = [mount.source for mount in mounts]
+        detected = detect(real, sources, [config, own] if config else [own], same_path=same_path)
     else:
+        from paude_venv_hook.workspace.listed import find_listed  # noqa: PLC0415 - few workspaces have a list
+
         said_in = settings.venv_source  # a file's path, a flag or a variable
         where = f"{shown(said_in)}: venv" if os.path.isabs(said_in) else said_in
-        found, warnings = find_listed(real, settings.venv, where, same_path=same_path), []
-    return make_plan(found, real, mount._replace(source=source), location.mounted), warnings
+        detected = Detected(find_listed(real, settings.venv, where, same_path=same_path))
+    if mounts:
+        plan = make_plan(detected.found, real, mounts, location.mounted, detected.unshadowed)
+        return plan, detected.warnings
+    why = f"{shown(location.mounts[0].source)} is mounted, which does not hold it" if location.mounts else location.why
+    others = [Skipped(item.path, f"{item.why}; {why}", is_expected=True) for item in detected.found]
+    return Plan((), (Skipped(".", why), *others)), ()
+
+
+def _real(mounts: Iterable[Mount]) -> list[Mount]:
+    return [mount._replace(source=os.path.realpath(mount.source)) for mount in mounts]
+
+
+def left_visible(prepared: Prepared) -> list[Unshadowed]:
+    """Return the environments that a list leaves visible, at the top level and one level down. Reads the workspace."""
+    location = prepared.location
+    if not isinstance(prepared.settings.venv, tuple) or not location.mounts:
+        return []
+    real = os.path.realpath(prepared.workspace_folder)
+    detected = detect(real, (), (), same_path=False)
+    venvs = [Unshadowed(*item[:3]) for item in detected.found if item.why[: len(RESERVED_WHY)] != RESERVED_WHY]
+    shadowed = [Found(*shadow[:2], shadow.why) for shadow in prepared.plan.shadows]
+    everything = (*venvs, *detected.unshadowed)
+    return list(make_plan(shadowed, real, _real(location.mounts), location.mounted, everything).visible)

@@ -9,13 +9,14 @@ from collections import namedtuple
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import Found
+from paude_venv_hook.workspace.found import Found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.workspace.detection import Unshadowed
 
 
 class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why"))):
@@ -28,45 +29,66 @@ class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why"))):
     why: str
 
 
-class Skipped(namedtuple("Skipped", ("path", "why"))):
-    """A directory that is not shadowed: as the user names it, and the reason."""
+class Skipped(namedtuple("Skipped", ("path", "why", "is_expected"), defaults=(False,))):
+    """A directory that is not shadowed: as the user names it, and the reason.
+
+    What is expected is for who asks (`status`): nothing of the host is visible that should not be.
+    """
 
     __slots__ = ()
     path: str
     why: str
+    is_expected: bool
 
 
-class Plan(namedtuple("Plan", ("shadows", "skipped"), defaults=((), ()))):
-    """What to do: the shadows and the skipped directories, each in the order in which they were found."""
+class Plan(namedtuple("Plan", ("shadows", "skipped", "visible"), defaults=((), (), ()))):
+    """What to do: the shadows, the skipped directories, and what else of the host's stays visible.
+
+    Each is in the order in which it was found.
+    """
 
     __slots__ = ()
     shadows: tuple[Shadow, ...]
     skipped: tuple[Skipped, ...]
+    visible: tuple[Unshadowed, ...]
 
 
-def make_plan(found: Iterable[Found], workspace_folder: str, mount: Mount, mounted: Collection[str]) -> Plan:
-    """Return the plan for what was found.
+def make_plan(
+    found: Iterable[Found],
+    workspace_folder: str,
+    mounts: Sequence[Mount],
+    mounted: Mapping[str, str],
+    unshadowed: Iterable[Unshadowed] = (),
+) -> Plan:
+    """Return the plan for what was found, at each place where a mount carries it.
 
-    `workspace_folder` and `mount.source` are real host paths; `mount.target` can be mounted. `mounted` holds the
-    container paths that have a mount already: a second one on the same destination is an error on Podman and hides the
-    first on Docker.
+    `workspace_folder` and the sources of the mounts are real host paths; their targets can be mounted. `mounted` maps
+    the container paths that have another mount already to its type: a second one on the same destination is an error on
+    Podman and hides the first on Docker.
     """
-    shadows: dict[str, Shadow] = {}  # by host path, so that what is found twice is one
-    problems = []
-    for item in found:
-        destination, problem = _destination(item, workspace_folder, mount, mounted)
-        problems.append((item, problem))
-        if not problem:
-            shadows.setdefault(item.host_path, Shadow(item.path, item.host_path, destination, item.why))
+    placed = [(item, *_places(item, workspace_folder, mounts, mounted)) for item in found]
+    shadows: dict[str, Shadow] = {}  # by destination, so that what is found twice is one
+    for item, places, _ in placed:
+        for destination in places:
+            shadows.setdefault(destination, Shadow(item.path, item.host_path, destination, item.why))
+    outermost = [item for item in shadows.values() if not any(map(shadows.get, _folders_above(item.destination, "/")))]
+    by_host_path = {shadow.host_path: shadow for shadow in reversed(outermost)}
     skipped: dict[tuple[str, str], Skipped] = {}
-    for item, problem in problems:
+    for item, _, problem in placed:
         # What lies in a shadow needs no other reason, such as a missing folder: the mount point will be that folder.
-        why = _lies_in(item.host_path, shadows) or problem
-        if why:
+        above = "" if item.host_path in by_host_path else _lies_in(item.host_path, by_host_path)
+        skip = Skipped(item.path, above, is_expected=True) if above else problem
+        if skip:
             path = item.path if can_be_mounted(item.path) else shown(item.path)
-            skipped[item.host_path, path] = Skipped(path, why)
-    outermost = (shadow for path, shadow in shadows.items() if not _lies_in(path, shadows))
-    return Plan(tuple(outermost), tuple(skipped.values()))
+            skipped[item.host_path, path] = skip._replace(path=path)
+    visible = (
+        item
+        for item in unshadowed
+        if item.host_path not in by_host_path
+        and not _lies_in(item.host_path, by_host_path)
+        and any(why is None for _, why in _destinations(item.host_path, mounts, mounted))
+    )
+    return Plan(tuple(outermost), tuple(skipped.values()), tuple(visible))
 
 
 def _lies_in(host_path: str, shadows: Mapping[str, Shadow]) -> str:
@@ -85,21 +107,60 @@ def _is_below(path: str, folder: str) -> bool:
     return path != folder and is_inside(path, folder)
 
 
-def _destination(item: Found, workspace_folder: str, mount: Mount, mounted: Collection[str]) -> tuple[str, str]:
-    """Return the container path of the directory, and "" or why it is not shadowed."""
+def _places(
+    item: Found, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
+) -> tuple[list[str], Skipped | None]:
+    """Return the container paths at which the directory is to be shadowed, and why it is not, or not at each."""
+
+    def skip(why: str, *, is_expected: bool = False) -> tuple[list[str], Skipped]:
+        return [], Skipped(item.path, why, is_expected)
+
     if item.problem:
-        return "", item.problem
+        return skip(item.problem)
     if not can_be_mounted(item.path) or not can_be_mounted(item.host_path):
-        return "", "no engine can mount on such a name; rename the directory"
-    if not _is_below(item.host_path, mount.source):
-        return "", f"not inside of {shown(mount.source)}, the folder that is mounted"
+        return skip("no engine can mount on such a name; rename the directory")
+    destinations = list(_destinations(item.host_path, mounts, mounted))
+    if not destinations:
+        sources = " or ".join(shown(mount.source) for mount in mounts)
+        return skip(f"not inside of {sources}, the folder that is mounted", is_expected=True)
     if is_inside(workspace_folder, item.host_path):
-        return "", "holds the workspace folder, whose source it would hide"
-    relative = os.path.relpath(item.host_path, mount.source).replace(os.sep, "/")
-    destination = posixpath.join(mount.target, relative)
-    if destination in mounted:
-        return "", f"the configuration mounts something on {destination} already"
+        return skip("holds the workspace folder, whose source it would hide")
+    if any(_was_made_there(item, destination) for destination, _ in destinations):
+        return skip(f"made in a container, at {shown(item.made_at)}: left alone", is_expected=True)
+    problem = next((why for _, why in destinations if why), "")
+    places = [destination for destination, why in destinations if why is None]
+    return places, Skipped(item.path, problem) if problem else None
+
+
+def _destinations(
+    host_path: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
+) -> Iterator[tuple[str, str | None]]:
+    """Yield each container path of a directory, and why nothing is to be shadowed there, None where something is."""
+    for mount in mounts:
+        if _is_below(host_path, mount.source):
+            relative = os.path.relpath(host_path, mount.source).replace(os.sep, "/")
+            destination = posixpath.join(mount.target, relative)
+            yield destination, _taken(destination, mount, mounts, mounted)
+
+
+def _was_made_there(item: Found, destination: str) -> bool:
+    """Tell whether a venv was made in a container, at its container path: the container keeps it there for itself."""
+    return item.made_at == destination and (destination != item.host_path or not item.has_python)
+
+
+def _taken(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Mapping[str, str]) -> str | None:
+    """Return why there is nothing to shadow on the destination, None where there is.
+
+    "" means that another mount of the workspace is there, at whose turn it is looked at.
+    """
+    kind = mounted.get(destination)
+    if kind == "tmpfs":
+        return f"left to your own tmpfs on {destination}"
+    if kind is not None:
+        return f"the configuration mounts something on {destination} already"
     for folder in _folders_above(destination, "/"):
         if folder in mounted and folder.startswith(mount.target.rstrip("/") + "/"):
-            return "", f"lies in {folder}, on which the configuration mounts something else"
-    return destination, ""
+            if any(folder == other.target for other in mounts):
+                return ""
+            return f"lies in {folder}, on which the configuration mounts something else"
+    return None

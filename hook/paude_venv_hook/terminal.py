@@ -56,8 +56,8 @@ def warn(messages: Iterable[str]) -> None:
 
 
 def announce(shadows: Iterable[Shadow]) -> None:
-    """Say what is shadowed, where anything is."""
-    names = ", ".join(shown(shadow.path) for shadow in shadows)
+    """Say what the container that starts now has shadowed, where it is anything."""
+    names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
     if names:
         say(f"Shadowing venv: {names}")
 

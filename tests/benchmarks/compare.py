@@ -85,15 +85,23 @@ def main() -> None:
         costs = {}
         for entries in (20_000, 50_000, 100_000):
             many = str(make_many(top / str(entries), entries))
-            ours = in_process(partial(detect, many, many, same_path=True))
+            ours = in_process(partial(detect, many, (), (), same_path=True))
             row(
                 f"detection / scandir and stat, {entries:,} entries",
-                1.3 if entries == 20_000 else None,
+                2.0 if entries == 20_000 else None,
                 ours,
                 in_process(partial(look, many)),
                 rounds=21,
             )
             costs[entries] = statistics.median(ours() for _ in range(5)) / entries
+        deep = str(make_many(top / "deep", 20_000, inside="src"))
+        row(
+            "detection / the same one level down, 20,000 entries",
+            2.0,
+            in_process(partial(detect, deep, (), (), same_path=True)),
+            in_process(partial(look, deep, levels=2)),
+            rounds=21,
+        )
         for entries, cost in costs.items():
             print(f"detection: {cost * 1e6:.2f} µs an entry of {entries:,}")
 
@@ -145,8 +153,8 @@ def in_process(function: Callable[[], object]) -> Callable[[], float]:
     return measure
 
 
-def look(folder: str) -> int:
-    """Do the least that finds a venv: one scandir, one stat a directory."""
+def look(folder: str, levels: int = 1) -> int:
+    """Do the least that finds a venv: one scandir a level, one stat a directory."""
     found = 0
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -154,6 +162,7 @@ def look(folder: str) -> int:
                 try:
                     os.stat(f"{entry.path}/pyvenv.cfg")
                 except OSError:
+                    found += look(entry.path, levels - 1) if levels > 1 else 0
                     continue
                 found += 1
     return found
@@ -176,13 +185,13 @@ def make_workspace(folder: Path) -> Path:
     return folder
 
 
-def make_many(folder: Path, entries: int) -> Path:
-    """Make a folder with so many entries, a quarter of them directories."""
+def make_many(folder: Path, entries: int, inside: str = "") -> Path:
+    """Make a folder with so many entries, a quarter of them directories, each with one inside if it is named."""
     for index in range(entries):
         if index % 4:
             (folder / f"file{index}").touch()
         else:
-            (folder / f"folder{index}").mkdir(parents=True)
+            (folder / f"folder{index}" / inside).mkdir(parents=True)
     return folder
 
 

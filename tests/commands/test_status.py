@@ -17,7 +17,7 @@ from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook.commands.status import make_report, render
 from paude_venv_hook.pipeline import prepare
-from paude_venv_hook.workspace.venv import read_pyvenv_cfg
+from paude_venv_hook.workspace.venv import describe
 
 
 def report(folder: Path, **flags: Any) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             id="nothing to shadow",
         ),
         pytest.param(
-            ["pyproject.toml", ".tox/"],
+            ["uv.lock", ".tox/py/"],
             {"container_workspace_folder": "/src"},
             """\
             workspace  /home/me/app
@@ -157,7 +157,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
-            .venv  reserved      for the first venv made here
+            .venv  reserved      for the first venv made here (uv.lock)
             .tox   not shadowed  holds environments one level down; to shadow it: "venv":
                                  [".venv", ".tox"]
             """,
@@ -184,6 +184,8 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             venv       nothing (empty list) (/home/me/app/paude.json)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+
+            .venv  not shadowed  venv; to shadow it: "venv": [".venv"]
             """,
             id="an empty list",
         ),
@@ -214,8 +216,10 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
-            .  skipped  the compose files decide what is mounted; use devcontainer-config,
-                        or print --format compose
+            .      skipped  the compose files decide what is mounted; use
+                            devcontainer-config, or print --format compose
+            .venv  skipped  venv; the compose files decide what is mounted; use
+                            devcontainer-config, or print --format compose
             """,
             id="compose",
         ),
@@ -251,7 +255,7 @@ def test_the_list_that_would_shadow_more_names_only_what_a_list_may(workspace: P
     subprocess.run(["git", "init", "-q", str(workspace)], check=True)
     make_venv(workspace / ".venv")
     make_venv(workspace / "api" / "env")
-    fill(workspace / "api", ".devcontainer.json = {}", ".tox/")
+    fill(workspace / "api", ".devcontainer.json = {}", ".tox/py/")
 
     rows = report(workspace / "api")["directories"]
 
@@ -286,13 +290,13 @@ def test_a_venv_file_that_names_no_venv_gets_no_advice(workspace: Path) -> None:
 def test_python_and_maker_are_read_from_pyvenv_cfg(tmp_path: Path, text: str, facts: dict[str, str]) -> None:
     (tmp_path / "pyvenv.cfg").write_bytes(text.encode(errors="surrogateescape"))
 
-    assert read_pyvenv_cfg(str(tmp_path)) == facts
+    assert describe(str(tmp_path)) == facts
 
 
 def test_python_and_maker_of_a_real_venv(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "v")], check=True)
 
-    assert read_pyvenv_cfg(f"{tmp_path}/v") == {"python": ".".join(map(str, sys.version_info[:3])), "maker": "venv"}
+    assert describe(f"{tmp_path}/v") == {"python": ".".join(map(str, sys.version_info[:3])), "maker": "venv"}
 
 
 def test_a_listed_directory_with_a_fifo_for_a_pyvenv_cfg_does_not_block(workspace: Path) -> None:

@@ -76,8 +76,8 @@ def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) ->
 
     location = locate_in({"Mounts": [bind, volume, nearer, tmpfs]}, str(workspace))
 
-    assert location.mount == Mount("bind", str(workspace), "/app")
-    assert location.mounted == {"/top", "/app/cache"}
+    assert location.mounts == (Mount("bind", str(workspace), "/app"), Mount("bind", str(workspace.parent), "/top"))
+    assert location.mounted == {"/top": "bind", "/app/cache": "volume"}
 
 
 def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import MakeVenv
-from layout import fill
+from layout import fill, reserved
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
@@ -249,7 +249,7 @@ def test_files_and_service_are_read_from_devcontainer_json(
 
     project = read_project(_devcontainer(workspace, text), str(workspace), os.environ)
 
-    assert project == Project(tuple(str(workspace / file) for file in files), service, frozenset())
+    assert project == Project(tuple(str(workspace / file) for file in files), service, ())
 
 
 def test_what_devcontainer_json_mounts_in_the_service_is_known(workspace: Path) -> None:
@@ -258,7 +258,7 @@ def test_what_devcontainer_json_mounts_in_the_service_is_known(workspace: Path) 
     project = read_project(_devcontainer(workspace, text), str(workspace), os.environ)
 
     assert project
-    assert project.targets == {"/app/.venv"}
+    assert [mount.target for mount in project.mounts] == ["/app/.venv"]
 
 
 def test_another_devcontainer_json_has_no_compose_project(workspace: Path) -> None:
@@ -371,7 +371,7 @@ def test_flags_beat_devcontainer_json(workspace: Path, make_venv: MakeVenv, comp
 
     assert _destinations(_prepare(workspace, service="app")[0]) == ["/code/.venv"]
     assert _destinations(_prepare(workspace, config="other.json")[0]) == ["/code/.venv"]
-    assert _destinations(_prepare(workspace, service="app", target="/given")[0]) == ["/given/.venv"]
+    assert _destinations(_prepare(workspace, service="app", target="/given")[0]) == ["/given/.venv", "/code/.venv"]
 
 
 def test_a_devcontainer_json_without_compose_does_not_count(
@@ -440,7 +440,9 @@ def test_what_the_service_has_on_the_venv_itself_is_left_there(
     document, messages = _prepare(workspace, service="app", **({"target": target} if target else {}))
 
     assert _destinations(document) == ["/code/env"]
-    assert messages == [".venv not shadowed: the configuration mounts something on /code/.venv already"]
+    taken = "the configuration mounts something on /code/.venv already"
+    why = "left to your own tmpfs on /code/.venv" if "tmpfs" in mounted else taken
+    assert messages == [f".venv not shadowed: {why}"]
 
 
 def test_what_devcontainer_json_mounts_on_the_venv_is_left_there(
@@ -473,7 +475,7 @@ def test_a_file_of_ours_among_the_projects_own_changes_nothing(
     assert _destinations(first) == ["/code/$$env", "/code/.venv"]
 
 
-def test_a_second_place_of_the_workspace_is_warned_of(
+def test_each_place_of_the_workspace_is_shadowed(
     workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
 ) -> None:
     compose(_bind(workspace, "/code"), _bind(workspace.parent, "/all"), _bind(workspace, "/again"))
@@ -482,11 +484,8 @@ def test_a_second_place_of_the_workspace_is_warned_of(
 
     make_venv(workspace / ".venv")
     document, messages = _prepare(workspace, service="app")
-    assert _destinations(document) == ["/code/.venv"]
-    assert messages == [
-        "/again is the workspace too, where nothing is shadowed",
-        "/all/app is the workspace too, where nothing is shadowed",
-    ]
+    assert _destinations(document) == ["/code/.venv", "/all/app/.venv", "/again/.venv"]
+    assert messages == []
 
 
 def test_a_bind_of_the_workspace_over_its_own_place_is_no_second_one(
@@ -581,11 +580,10 @@ def test_print_shows_the_compose_file(
     assert main(["print", *flags]) == 0
 
     out, err = capfd.readouterr()
-    assert json.loads(out) == {"services": {"app": {"tmpfs": [f"/given/.venv:{PODMAN}"]}}}
-    assert err == (
-        "paude-venv-hook: warning: /code is the workspace too, where nothing is shadowed\n"
-        "paude-venv-hook: warning: /too is the workspace too, where nothing is shadowed\n"
-    )
+    assert json.loads(out) == {
+        "services": {"app": {"tmpfs": [f"{place}/.venv:{PODMAN}" for place in ("/given", "/code", "/too")]}}
+    }
+    assert err == ""
 
 
 def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -602,7 +600,7 @@ def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
     workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code", "name": "x"}
-    fill(workspace, "pyproject.toml", f".devcontainer/devcontainer.json = {json.dumps(base)}")
+    fill(workspace, "uv.lock", f".devcontainer/devcontainer.json = {json.dumps(base)}")
     compose(_bind(workspace, "/code"))
 
     assert main(["devcontainer-config", "--engine", "podman"]) == 0
@@ -612,4 +610,4 @@ def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
     assert json.loads(out) == {**base, "dockerComposeFile": [str(workspace / "c.yml"), added]}
     assert json.loads(Path(added).read_bytes()) == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
     assert os.listdir(workspace / ".venv") == []  # the mount point is the user's, and made before the engine makes it
-    assert err == ""
+    assert err == reserved("uv.lock")

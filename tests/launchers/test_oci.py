@@ -146,7 +146,7 @@ def test_mounts_that_the_host_would_see_are_not_made(app: Path) -> None:
     ("other", "message"),
     [
         (bind("/", "/app/.venv"), ".venv not shadowed: the configuration mounts something on /app/.venv already"),
-        (tmpfs("/app/.venv/"), ".venv not shadowed: the configuration mounts something on /app/.venv already"),
+        (tmpfs("/app/.venv/"), ".venv not shadowed: left to your own tmpfs on /app/.venv"),
     ],
 )
 def test_a_destination_that_has_a_mount_is_skipped(app: Path, other: Config, message: str) -> None:
@@ -158,7 +158,7 @@ def test_a_config_that_went_through_is_not_changed_again(app: Path) -> None:
     twice, messages = filter_config(once, {})
 
     assert twice == once
-    assert messages == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
+    assert messages == [".venv not shadowed: left to your own tmpfs on /app/.venv"]
 
 
 def test_the_settings_of_the_workspace_count(workspace: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_settings_of_the_workspace_count(workspace: Path) -> None:
 
 
 def test_a_reserved_mount_point_is_made(workspace: Path) -> None:
-    fill(workspace, "paude.json = {}", "pyproject.toml")
+    fill(workspace, "paude.json = {}", "uv.lock")
 
     assert mounts_of(bind(workspace, "/app"))[0] == [bind(workspace, "/app"), tmpfs("/app/.venv")]
     assert (workspace / ".venv").is_dir()

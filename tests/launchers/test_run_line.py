@@ -225,8 +225,12 @@ PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
         ("container run --mount type=bind,src={app},dst=/app,ro IMG", ["/app/.venv"]),
         ("run -v {app}:/a -v {app}:/b IMG", ["/a/.venv", "/b/.venv"]),
         ("run -v {top}:/top IMG", ["/top/app/.venv"]),
-        ("run -v {other}:/other IMG", []),
-        ("run -v {app}/src:/src IMG", []),
+        ("run -v {other}:/other IMG", ["/other/.venv"]),
+        ("run -v {app}/src:/src IMG", ["/src/.venv"]),
+        ("run -v {app}:/app -v {app}/src:/src IMG", ["/app/.venv", "/app/src/.venv", "/src/.venv"]),
+        ("run -v {app}/src:/src -v {app}:/app IMG", ["/app/.venv", "/app/src/.venv", "/src/.venv"]),
+        ("run -v {app}:/app -v {app}/src:/app/src IMG", ["/app/.venv", "/app/src/.venv"]),
+        ("run -v {app}/docs:/docs IMG", []),
         ("run -v named:/app IMG", []),
         ("run -v /app IMG", []),
         ("run --mount type=volume,source={app},target=/app IMG", []),
@@ -243,12 +247,13 @@ def test_the_workspace_that_the_line_mounts_is_shadowed_there(
 ) -> None:
     make_venv(workspace / ".venv")
     make_venv(workspace.parent / "other" / ".venv")
-    (workspace / "src").mkdir()
+    make_venv(workspace / "src" / ".venv")
+    (workspace / "docs").mkdir()
     (workspace.parent / "link").symlink_to(workspace)
     top = workspace.parent
     words = shlex.split(line.format(app=workspace, top=top, other=top / "other", link=top / "link"))
 
-    _, found, _ = prepare_command_line(words, "podman", {}, str(workspace))
+    found = prepare_command_line(words, "podman", {}, str(workspace)).words
 
     at = 2 if words[0] == "container" else 1
     expected = [word for path in added for word in ("--tmpfs", f"{path}:{PODMAN}")]
@@ -263,7 +268,7 @@ def test_a_bind_from_elsewhere_counts_when_its_source_has_opted_in(
     (other / marker).parent.mkdir(exist_ok=True)
     (other / marker).write_text("{}")
 
-    _, found, _ = prepare_command_line(["run", "-v", f"{other}:/o", "IMG"], "podman", {}, str(workspace))
+    found = prepare_command_line(["run", "-v", f"{other}:/o", "IMG"], "podman", {}, str(workspace)).words
 
     assert found == ["run", "--tmpfs", f"/o/.venv:{PODMAN}", "-v", f"{other}:/o", "IMG"]
 
@@ -275,7 +280,7 @@ def test_the_label_of_the_dev_container_tools_names_the_workspace_in_a_git_root(
     label = f"devcontainer.local_folder={workspace / 'sub'}"
     line = ["run", "--mount", f"type=bind,source={workspace},target=/workspaces/app", "-l", label, "IMG"]
 
-    _, found, _ = prepare_command_line(line, "podman", {}, str(tmp_path))
+    found = prepare_command_line(line, "podman", {}, str(tmp_path)).words
 
     assert found[:3] == ["run", "--tmpfs", f"/workspaces/app/sub/.venv:{PODMAN}"]
 
@@ -285,7 +290,7 @@ def test_below_an_opted_in_folder_that_folder_is_the_workspace(workspace: Path, 
     (workspace / "paude.json").write_text('{"venv": [".venv", "cache"]}')
     (workspace / "src").mkdir()
 
-    _, found, _ = prepare_command_line(["run", "-v", "..:/app", "IMG"], "podman", {}, str(workspace / "src"))
+    found = prepare_command_line(["run", "-v", "..:/app", "IMG"], "podman", {}, str(workspace / "src")).words
 
     assert [word.partition(":")[0] for word in found] == [
         "run", "--tmpfs", "/app/.venv", "--tmpfs", "/app/cache", "-v", "..", "IMG",
@@ -296,7 +301,7 @@ def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, 
     make_venv(workspace / ".venv")
     line = ["run", "--future-option", "x", "-v", f"{workspace}:/app", "IMG"]
 
-    prepared, found, warnings = prepare_command_line(line, "docker", {}, str(workspace))
+    prepared, found, warnings, _ = prepare_command_line(line, "docker", {}, str(workspace))
 
     assert (prepared, found) == ([], line)
     assert warnings == ["nothing shadowed: --future-option is no option of docker that is known here"]
@@ -305,8 +310,8 @@ def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, 
 def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
 
-    _, _, warnings = prepare_command_line(
-        ["run", "-v", ".:/app", "-v", "v:/app/.venv", "IMG"], "docker", {}, str(workspace)
-    )
+    line = ["run", "-v", ".:/app", "-v", "v:/app/.venv", "IMG"]
 
-    assert warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
+    added = prepare_command_line(line, "docker", {}, str(workspace))
+
+    assert added.warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]

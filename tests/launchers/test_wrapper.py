@@ -155,7 +155,7 @@ def test_a_wrong_setting_stops_the_launch(app: Path, programs: Programs) -> None
 
 def test_a_reserved_mount_point_is_made(workspace: Path, programs: Programs) -> None:
     programs("podman", PODMAN)
-    (workspace / "pyproject.toml").touch()
+    (workspace / "uv.lock").touch()
 
     wrapper("podman", "run", "-v", ".:/app", "IMG")
 

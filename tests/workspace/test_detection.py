@@ -13,22 +13,27 @@ import pytest
 from pytest_mock import MockerFixture
 
 from layout import fill
-from paude_venv_hook.errors import SettingsError, WorkspaceError
+from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, read_start
-from paude_venv_hook.workspace.detection import Found, detect, find_listed, unshadowed
+from paude_venv_hook.workspace.detection import Detected, detect
+from paude_venv_hook.workspace.found import Found
 
 VENV = "venv"
 OLD = "virtualenv without pyvenv.cfg"
 LINK = "symlink to a directory"
 FILE = "named by the file .venv"
-RESERVED = "reserved"
 
 
 def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) -> list[tuple[str, str]]:
     """Return the path and the reason, or the problem, of all that `auto` finds without a warning."""
-    found, warnings = detect(str(folder), str(mounted or folder), same_path=same_path)
-    assert warnings == []
-    return [(item.path, item.problem or item.why) for item in found]
+    detected = detect(str(folder), (str(mounted or folder),), (), same_path=same_path)
+    assert list(detected.warnings) == []
+    return [(item.path, item.problem or item.why) for item in detected.found]
+
+
+def left(folder: Path) -> list[tuple[str, str]]:
+    """Return the path and the reason of all that `auto` leaves alone."""
+    return [(item.path, item.why) for item in detect(str(folder), (), (), same_path=False).unshadowed]
 
 
 @pytest.mark.parametrize(
@@ -60,12 +65,17 @@ def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) 
                 ".hatch/app/pyvenv.cfg",
                 ".pixi/envs/default/conda-meta/history",
                 ".direnv/python-3.11/pyvenv.cfg",
-                ".venv/app/pyvenv.cfg",
+                "backend/.venv/pyvenv.cfg",
             ],
             [],
             id="environments one level down",
         ),
         pytest.param([".env = SECRET=1", "venv = text"], [], id="files called like venvs"),
+        pytest.param(
+            [".venv/app/pyvenv.cfg", ".venv/docs/bin/"],
+            [(".venv", "holds venvs one level down")],
+            id="venvs in a directory called .venv",
+        ),
     ],
 )
 def test_a_marker_at_the_top_level(workspace: Path, entries: list[str], found: list[tuple[str, str]]) -> None:
@@ -82,7 +92,7 @@ def test_a_fifo_called_pyvenv_cfg_is_not_opened(workspace: Path) -> None:
 def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_reserved_in_it(workspace: Path) -> None:
     fill(workspace, "pyvenv.cfg", "pyproject.toml", "env/pyvenv.cfg", ".venv = .")
 
-    found, warnings = detect(str(workspace), str(workspace), same_path=False)
+    found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert found == [Found("env", f"{workspace}/env", VENV)]
     assert warnings == ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"]
@@ -106,7 +116,7 @@ def test_a_relative_symlink_inside_of_the_workspace_gives_its_target(
     fill(workspace, *entries)
     name = entries[0].partition(" ")[0]
 
-    found, _ = detect(str(workspace), str(workspace), same_path=False)
+    found, _, _ = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert found == [Found(name, f"{workspace}/{host_path}", LINK)]
 
@@ -184,16 +194,16 @@ def test_a_venv_file_gives_the_directory_that_it_names(
     fill(workspace.parent, "outside/pyvenv.cfg")
     fill(workspace, "pyproject.toml", f".venv = {text}", *entries)
 
-    found, warnings = detect(str(workspace), str(workspace), same_path=False)
+    found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert found == ([Found(path, f"{workspace}/{path}", FILE)] if path else [])
-    assert warnings == []
+    assert list(warnings) == []
 
 
 def test_a_venv_file_beside_the_venv_that_it_names_gives_one_host_path(workspace: Path) -> None:
     fill(workspace, ".venv = venv", "venv/pyvenv.cfg")
 
-    found, _ = detect(str(workspace), str(workspace), same_path=False)
+    found, _, _ = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert {item.host_path for item in found} == {f"{workspace}/venv"}
 
@@ -209,71 +219,29 @@ def test_a_fifo_called_venv_does_not_block(workspace: Path) -> None:
     os.mkfifo(workspace / ".venv")
 
     assert look(workspace) == []
-    assert list(unshadowed(str(workspace))) == []
+    assert left(workspace) == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Pipfile",
-        "hatch.toml",
-        "noxfile.py",
-        "pdm.lock",
-        "poetry.lock",
-        "pylock.toml",
-        "pyproject.toml",
-        "requirements-dev.in",
-        "requirements-dev.txt",
-        "requirements.txt",
-        "setup.cfg",
-        "setup.py",
-        "tox.ini",
-        "uv.lock",
-        "uv.toml",
-    ],
-)
-def test_venv_is_reserved_in_a_python_project(workspace: Path, name: str) -> None:
-    assert look(fill(workspace, name)) == [(".venv", RESERVED)]
-
-
-@pytest.mark.parametrize(
-    ("entries", "found"),
-    [
-        pytest.param(["pyproject.toml", ".venv/"], [(".venv", RESERVED)], id="an empty .venv"),
-        pytest.param(["real.toml", "pyproject.toml -> real.toml"], [(".venv", RESERVED)], id="a project by symlink"),
-        pytest.param(["pyproject.toml", "env -> nowhere"], [(".venv", RESERVED)], id="another symlink leads nowhere"),
-        pytest.param(["pyproject.toml", ".venv/.gitkeep"], [], id=".venv holds something"),
-        pytest.param(["pyproject.toml", ".venv"], [], id=".venv is a file"),
-        pytest.param(["pyproject.toml", "env/pyvenv.cfg"], [("env", VENV)], id="there is a venv already"),
-        pytest.param(["pyproject.toml", ".venv/", "env/pyvenv.cfg"], [("env", VENV)], id="... beside an empty .venv"),
-        pytest.param(["pyproject.toml/", ".venv/"], [], id="a directory called pyproject.toml"),
-        pytest.param(["requirements/", "requirements.md", "README"], [], id="no Python project"),
-        pytest.param([".venv/"], [], id="an empty .venv alone"),
-    ],
-)
-def test_when_venv_is_reserved(workspace: Path, entries: list[str], found: list[tuple[str, str]]) -> None:
-    assert look(fill(workspace, *entries)) == found
-
-
-def test_below_a_git_root_both_top_levels_count_and_only_the_workspace_folders_own_venv_is_reserved(
+def test_below_a_git_root_both_top_levels_count_and_each_venv_that_is_kept_there_is_reserved(
     tmp_path: Path,
 ) -> None:
-    fill(tmp_path, "pyproject.toml", ".venv/pyvenv.cfg", "packages/env/pyvenv.cfg", "packages/api/pyproject.toml")
+    fill(tmp_path, "pyproject.toml", ".venv/pyvenv.cfg", "packages/env/pyvenv.cfg", "packages/api/uv.lock")
 
-    found, warnings = detect(str(tmp_path / "packages" / "api"), str(tmp_path), same_path=False)
+    found, _, warnings = detect(str(tmp_path / "packages" / "api"), (str(tmp_path),), (), same_path=False)
 
     assert found == [
-        Found(".venv", f"{tmp_path}/packages/api/.venv", RESERVED),
+        Found(".venv", f"{tmp_path}/packages/api/.venv", "reserved: uv.lock"),
         Found("../../.venv", f"{tmp_path}/.venv", VENV),
     ]
-    assert warnings == []
+    assert list(warnings) == []
 
 
 def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(tmp_path: Path) -> None:
     fill(tmp_path, "pyvenv.cfg", "top/pyvenv.cfg", "top/app/pyvenv.cfg", "top/app/env/pyvenv.cfg")
 
-    assert detect(str(tmp_path / "top" / "app"), str(tmp_path), same_path=False) == (
+    assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detected(
         [Found("env", f"{tmp_path}/top/app/env", VENV), Found("../../top", f"{tmp_path}/top", VENV)],
+        [],
         ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"],
     )
 
@@ -328,17 +296,17 @@ def test_a_directory_that_vanishes_during_the_scan_is_not_found(workspace: Path,
 
 def test_a_workspace_folder_that_is_gone_is_an_error_and_has_nothing_to_name(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        detect(f"{tmp_path}/gone", str(tmp_path), same_path=False)
+        detect(f"{tmp_path}/gone", [str(tmp_path)], (), same_path=False)
 
     assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory; mend it"
-    assert list(unshadowed(f"{tmp_path}/gone")) == []
 
 
 def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
     fill(workspace, "env/pyvenv.cfg")
 
-    assert detect(str(workspace), f"{workspace}/gone", same_path=False) == (
+    assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detected(
         [Found("env", f"{workspace}/env", VENV)],
+        [],
         [f"{workspace}/gone: cannot be searched for venvs: No such file or directory"],
     )
 
@@ -351,119 +319,63 @@ def test_what_an_ordinary_user_may_not_read_is_no_venv_and_an_unreadable_workspa
         (workspace / name).chmod(0)
     code = """if True:
         import os
-        from paude_venv_hook.workspace.detection import detect, unshadowed
+        from paude_venv_hook.workspace import links, reserve
+        from paude_venv_hook.workspace.detection import detect
         from paude_venv_hook.errors import WorkspaceError
         os.setuid(os.getuid() or 65534)
-        print(detect(".", ".", same_path=False), list(unshadowed(".")), list(unshadowed("../sealed")))
+        print(tuple(detect(".", (), (), same_path=False)))
         try:
-            detect("../sealed", "../sealed", same_path=False)
+            detect("../sealed", (), (), same_path=False)
         except WorkspaceError as error:
             print(error)
     """
     # A folder of pytest's is closed to other users, but not when it is the current one.
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["([], []) [] []", "../sealed: cannot be read: Permission denied; mend it"]
+    assert done.stdout.splitlines() == ["([], [], [])", "../sealed: cannot be read: Permission denied; mend it"]
 
 
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        pytest.param(["env", ".tox"], [("env", "env", ""), (".tox", ".tox", "")], id="in the order of the list"),
-        pytest.param(["gone", "envs/gone"], [("gone", "gone", ""), ("envs/gone", "envs/gone", "")], id="missing"),
-        pytest.param(
-            ["no/such/.venv"],
-            [("no/such/.venv", "no/such/.venv", "no/such does not exist, so there is no place for a mount point")],
-            id="no parent",
-        ),
-        pytest.param(
-            ["file/.venv"],
-            [("file/.venv", "file/.venv", "file is no directory, so there is no place for a mount point")],
-            id="below a file",
-        ),
-        pytest.param(["link"], [("link", "envs/main", "")], id="a symlink inside of the workspace"),
-        pytest.param(["up/env"], [("up/env", "env", "")], id="below a symlink to the workspace folder"),
-        pytest.param(["folder/main"], [("folder/main", "envs/main", "")], id="below a symlink"),
-        pytest.param(
-            ["dangling/x"],
-            [("dangling/x", "nowhere/x", "dangling does not exist, so there is no place for a mount point")],
-            id="below a dangling symlink",
-        ),
-        pytest.param([], [], id="an empty list"),
-    ],
-)
-def test_listed_directories_are_taken_whether_or_not_they_exist(
-    workspace: Path, names: list[str], found: list[tuple[str, str, str]]
-) -> None:
-    fill(workspace, "env/", ".tox/", "envs/main/", "file", "link -> envs/main", "folder -> envs", "up -> .")
-    fill(workspace, "dangling -> nowhere")
-
-    assert find_listed(str(workspace), names, "paude.json: venv", same_path=False) == [
-        Found(path, f"{workspace}/{host_path}", "listed", problem) for path, host_path, problem in found
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("file", "is a file; only a directory can be shadowed"),
-        ("outside", "is a symlink to .., which holds the source; name the directory itself, or remove the entry"),
-        ("usr", "is a symlink to /usr, outside of the workspace; name the directory itself, or remove the entry"),
-        ("self", "is a symlink to self, which does not exist or loops; name the directory itself, or remove the entry"),
-        ("link", "is a symlink to file, which is a file; name the directory itself, or remove the entry"),
-        ("outside/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
-        ("usr/local", "leaves the workspace folder through a symlink; name a directory inside of it"),
-        ("sub/out/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
-    ],
-)
-def test_a_listed_file_or_a_symlink_that_leaves_is_refused(workspace: Path, name: str, problem: str) -> None:
-    fill(workspace, "file", "outside -> ..", "usr -> /usr", "self -> self", "link -> file", "sub/out -> ../..")
-
-    with pytest.raises(SettingsError) as caught:
-        find_listed(str(workspace), ["env", name], "paude.json: venv", same_path=False)
-
-    assert str(caught.value) == f'paude.json: venv[1]: "{name}" {problem}'
-
-
-def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_path(workspace: Path) -> None:
-    fill(workspace, "envs/main/", f"env -> {workspace}/envs/main")
-    found = [Found("env", f"{workspace}/envs/main", "listed")]
-
-    assert find_listed(str(workspace), ["env"], "--venv", same_path=True) == found
-    with pytest.raises(SettingsError) as caught:
-        find_listed(str(workspace), ["env"], "--venv", same_path=False)
-    assert str(caught.value) == (
-        f'--venv[0]: "env" is an absolute symlink to {workspace}/envs/main, which is another place in the container; '
-        "name the directory itself, or remove the entry"
+def test_what_auto_leaves_alone_is_named(workspace: Path) -> None:
+    fill(workspace, ".tox/py/", ".nox/", ".hatch/x/", ".pixi/config.toml", ".direnv/python-3/", "miniconda/conda-meta/")
+    fill(
+        workspace, "env/pyvenv.cfg", "link -> .tox", "src/a", "file", "backend/.venv/pyvenv.cfg", "dev/venv/pyvenv.cfg"
     )
-
-
-def test_what_auto_leaves_alone_is_named_for_people(workspace: Path) -> None:
-    fill(workspace, ".tox/py/", ".nox/", ".hatch/", ".pixi/", ".direnv/", "miniconda/conda-meta/", "src/a", "file")
-    fill(workspace, "env/pyvenv.cfg", "link -> .tox", ".venv/app/pyvenv.cfg")
+    fill(workspace, ".virtualenvs/x/pyvenv.cfg", ".worktrees/x/.venv/pyvenv.cfg", "packages/a/.venv/pyvenv.cfg")
+    fill(workspace, "node_modules/a/.venv/pyvenv.cfg", ".git/x/pyvenv.cfg", "packages/a/b/.venv/pyvenv.cfg")
     one_level_down = "holds environments one level down"
+    a_venv = "a venv one level down"
 
-    assert list(unshadowed(str(workspace))) == [
+    assert left(workspace) == [
         (".direnv", one_level_down),
         (".hatch", one_level_down),
-        (".nox", one_level_down),
-        (".pixi", one_level_down),
         (".tox", one_level_down),
-        (".venv", one_level_down),
+        (".virtualenvs/x", a_venv),
+        (".worktrees/x/.venv", a_venv),
+        ("backend/.venv", a_venv),
+        ("dev/venv", a_venv),
         ("miniconda", "a conda environment"),
+        ("packages/a/.venv", a_venv),
     ]
+
+
+def test_of_pixi_only_the_environments_are_named(workspace: Path) -> None:
+    fill(workspace, ".pixi/config.toml", ".pixi/envs/default/conda-meta/")
+
+    assert left(workspace) == [(".pixi/envs", "holds environments one level down")]
 
 
 @pytest.mark.parametrize(
     ("entries", "why"),
     [
-        ([".venv/README"], "no venv: it has no pyvenv.cfg"),
+        ([".venv/README"], None),
+        ([".venv/bin/python"], "no venv: it has no pyvenv.cfg"),
         ([".venv = app-Xy12"], "a file that names no venv of the workspace"),
         ([".venv = envs/main", "envs/main/"], None),
         ([".venv/"], None),
         ([".venv -> gone"], None),
         ([".venv/pyvenv.cfg"], None),
-        ([".venv/conda-meta/"], "a conda environment"),
+        ([".venv/app/pyvenv.cfg"], None),
+        ([".venv/conda-meta/"], "no venv: it has no pyvenv.cfg"),
         ([".tox"], None),
         ([".tox/pyvenv.cfg"], None),
     ],
@@ -471,7 +383,35 @@ def test_what_auto_leaves_alone_is_named_for_people(workspace: Path) -> None:
 def test_a_venv_that_auto_leaves_alone_is_named_with_the_reason(
     workspace: Path, entries: list[str], why: str | None
 ) -> None:
-    assert list(unshadowed(str(fill(workspace, *entries)))) == ([(".venv", why)] if why else [])
+    assert left(fill(workspace, *entries)) == ([(".venv", why)] if why else [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a venv there has no bin/activate")
+@pytest.mark.parametrize(
+    ("entries", "made_at"),
+    [
+        (['env/bin/activate = VIRTUAL_ENV="/work/app/env"\n'], "/work/app/env"),
+        (["env/bin/activate = # a\nexport VIRTUAL_ENV=/c/env\n"], "/c/env"),
+        (["env/bin/activate =     VIRTUAL_ENV=$(cygpath /x)\n    export VIRTUAL_ENV='/c/a b/env'\n"], "/c/a b/env"),
+        (["env/bin/activate = VIRTUAL_ENV=$(cd .. && pwd)\n"], ""),
+        ([], ""),
+    ],
+)
+def test_a_venv_says_where_it_was_made(workspace: Path, entries: list[str], made_at: str) -> None:
+    fill(workspace, "env/pyvenv.cfg", *entries)
+
+    (found,) = detect(str(workspace), (), (), same_path=False).found
+
+    assert found.made_at == made_at
+
+
+def test_pyvenv_cfg_says_it_too_and_whether_its_python_is_here(workspace: Path) -> None:
+    fill(workspace, "env/pyvenv.cfg = home = /no/such/bin\ncommand = /usr/bin/python3 -m venv --clear /work/a b/env\n")
+    fill(workspace, f"here/pyvenv.cfg = home = {os.path.dirname(sys.executable)}\n")
+
+    found = detect(str(workspace), (), (), same_path=False).found
+
+    assert [(item.made_at, item.has_python) for item in found] == [("/work/a b/env", False), ("", True)]
 
 
 @pytest.mark.parametrize(

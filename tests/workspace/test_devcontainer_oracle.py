@@ -432,7 +432,7 @@ def test_a_launch_mounts_what_was_read(name: str, devcontainer: str, tmp_path: P
     mounts = list(mounts_in(options(line, 1)))
     if found.mount:
         assert mounts.pop(0) == found.mount
-    assert {mount.target for mount in mounts} == found.targets
+    assert {mount.target for mount in mounts} == {mount.target for mount in found.mounts}
     substitute = substitution(path, workspace, str(LAUNCHES[name].get("workspaceFolder", "/workspaces/app")), environ)
     arguments = LAUNCHES[name].get("runArgs", [])
     assert isinstance(arguments, list)

@@ -105,7 +105,7 @@ def test_what_a_flag_beats_must_be_right_all_the_same(workspace: Path) -> None:
     user = _user({"venv": True})
 
     assert _refusal(workspace, "none", {"PAUDE_VENV": "none"}) == (
-        f'{user}: venv: must be "auto", "none" or a list of directories, not true or false'
+        f'{user}: venv: true is not known (did you mean "auto"?); {KINDS}'
     )
 
 
@@ -173,12 +173,19 @@ NAME_PROBLEMS = {
 VENV_PROBLEMS: list[tuple[object, str]] = [
     ("Auto", f'venv: "Auto" is not known (did you mean "auto"?); {KINDS}'),
     ("NONE", f'venv: "NONE" is not known (did you mean "none"?); {KINDS}'),
-    ("no", f'venv: "no" is not known (did you mean ["no"]?); {KINDS}'),
+    ("no", f'venv: "no" is not known (did you mean "none"?); {KINDS}'),
+    ("Off", f'venv: "Off" is not known (did you mean "none"?); {KINDS}'),
+    ("yes", f'venv: "yes" is not known (did you mean "auto"?); {KINDS}'),
+    (False, f'venv: false is not known (did you mean "none"?); {KINDS}'),
+    (
+        ["a/**/.venv"],
+        'venv[0]: "a/**/.venv" is a pattern of any depth; write one * for each level, as in packages/*/.venv',
+    ),
     (".venv", f'venv: ".venv" is not known (did you mean [".venv"]?); {KINDS}'),
     ("a\nb", f'venv: "a\\nb" is not known (did you mean ["a\\nb"]?); {KINDS}'),
     ("", f'venv: "" is not known; {KINDS}'),
     (None, 'venv: must be "auto", "none" or a list of directories, not null'),
-    (True, 'venv: must be "auto", "none" or a list of directories, not true or false'),
+    (True, f'venv: true is not known (did you mean "auto"?); {KINDS}'),
     (1, 'venv: must be "auto", "none" or a list of directories, not a number'),
     (1.5, 'venv: must be "auto", "none" or a list of directories, not a number'),
     ({}, 'venv: must be "auto", "none" or a list of directories, not an object'),
@@ -219,6 +226,11 @@ def test_a_wrong_value_is_refused_with_its_place(workspace: Path, key: str, valu
     ("text", "problem"),
     [
         ("Auto", f': "Auto" is not known (did you mean "auto"?); {KINDS}'),
+        ("off", f': "off" is not known (did you mean "none"?); {KINDS}'),
+        ("0", f': "0" is not known (did you mean "none"?); {KINDS}'),
+        (" no ", f': "no" is not known (did you mean "none"?); {KINDS}'),
+        ("FALSE", f': "FALSE" is not known (did you mean "none"?); {KINDS}'),
+        ("on", f': "on" is not known (did you mean "auto"?); {KINDS}'),
         (" NONE", f': "NONE" is not known (did you mean "none"?); {KINDS}'),
         ("a,", "[1]: is empty; write a directory's name, or remove the entry"),
         (",", "[0]: is empty; write a directory's name, or remove the entry"),

@@ -7,7 +7,7 @@ import os
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
 from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
-from paude_venv_hook.terminal import warn, write
+from paude_venv_hook.terminal import complain, warn, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"
 POSITION = 6
@@ -35,7 +35,7 @@ def execute(options: Options) -> int:
         engine=options.engine,
         venv=options.venv,
     )
-    with mount_points(shadow.host_path for shadow in override.prepared.plan.shadows):
+    with mount_points(shadow.host_path for shadow in override.prepared.plan.shadows) as made:
         for path, data in override.files.items():
             write_if_changed(path, data)
         if options.output in (None, "-"):
@@ -44,4 +44,6 @@ def execute(options: Options) -> int:
             write_if_changed(os.path.abspath(options.output), override.data)
     if not options.quiet:
         warn(override.prepared.messages())
+        for line in override.prepared.made(made):
+            complain(line)
     return 0

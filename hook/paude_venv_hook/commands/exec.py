@@ -47,4 +47,4 @@ def execute(options: Options) -> int:
     if program is None:
         complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127
-    return launch(program, arguments, quiet=options.quiet)
+    return launch(program, arguments, explicit=not options.quiet)

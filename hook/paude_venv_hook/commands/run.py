@@ -5,7 +5,8 @@ from __future__ import annotations
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import announce, warn, write
+from paude_venv_hook.terminal import complain, say, warn, write
+from paude_venv_hook.text import shown
 
 SUMMARY = "write the overlay for the workspace (the default)"
 POSITION = 1
@@ -28,12 +29,16 @@ def execute(options: Options) -> int:
     """Make the mount points and write the overlay."""
     prepared = options.prepare()
     data = dump(prepared.document)
-    with mount_points(shadow.host_path for shadow in prepared.plan.shadows):
+    with mount_points(shadow.host_path for shadow in prepared.plan.shadows) as made:
         if options.output == "-":
             write(data.decode())
         else:
             write_if_changed(overlay_path(options.output, prepared.workspace_folder), data)
     if not options.quiet:
         warn(prepared.messages())
-        announce(prepared.plan.shadows)
+        for line in prepared.made(made):
+            complain(line)
+        names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in prepared.plan.shadows))
+        if names:
+            say(f"Planned shadow: {names}; the launcher that reads the overlay adds it")
     return 0

@@ -11,10 +11,11 @@ from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
+from paude_venv_hook.pipeline import left_visible
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import unshadowed
-from paude_venv_hook.workspace.venv import read_pyvenv_cfg
+from paude_venv_hook.workspace.detection import NAMES_NO_VENV, RESERVED_WHY
+from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,20 +85,22 @@ def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> di
 
 def _directories(prepared: Prepared) -> list[dict[str, str]]:
     rows = []
+    paths = [shadow.path for shadow in prepared.plan.shadows]
     for shadow in prepared.plan.shadows:
-        state = "reserved" if shadow.why == "reserved" else "shadowed"
-        why = "for the first venv made here" if state == "reserved" else shadow.why
+        reserved, _, evidence = shadow.why.partition(": ")
+        state = "reserved" if reserved == RESERVED_WHY else "shadowed"
+        why = f"for the first venv made here ({evidence})" if state == "reserved" else shadow.why
+        why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
         row = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
-        rows.append(row | read_pyvenv_cfg(shadow.host_path))
+        rows.append(row | describe(shadow.host_path))
     rows += [{"path": item.path, "state": "skipped", "why": item.why} for item in prepared.plan.skipped]
-    if prepared.settings.venv != "none":
-        # A list cannot name what lies above the workspace folder.
-        listed = [shadow.path for shadow in prepared.plan.shadows if not shadow.path.startswith("../")]
-        for name, why in unshadowed(prepared.workspace_folder):
-            if name not in (row["path"] for row in rows):
-                setting = json.dumps([*listed, name], ensure_ascii=False)
-                hint = "" if why.startswith("a file") else f'; to shadow it: "venv": {setting}'
-                rows.append({"path": shown(name), "state": "not shadowed", "why": why + shown(hint)})
+    # A list cannot name what lies above the workspace folder.
+    listed = list(dict.fromkeys(path for path in paths if not path.startswith("../")))
+    for item in (*prepared.plan.visible, *left_visible(prepared)):
+        setting = json.dumps([*listed, item.path], ensure_ascii=False)
+        coverable = item.why != NAMES_NO_VENV and not item.path.startswith("../")
+        hint = f'; to shadow it: "venv": {setting}' if coverable else ""
+        rows.append({"path": shown(item.path), "state": "not shadowed", "why": item.why + shown(hint)})
     return rows
 
 

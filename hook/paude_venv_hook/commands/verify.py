@@ -17,7 +17,7 @@ from paude_venv_hook.options import ENGINE, QUIET, VENV, WORKSPACE_FOLDER, argum
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.terminal import warn, write
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder
+from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, parts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
     ]
     binds = binds_of(mounts, workspace_folder)
     if not binds:
-        return Location(None, "the container has no bind mount that holds the workspace folder")
-    mount = binds[0]
+        return Location((), "the container has no bind mount that holds the workspace folder")
+    parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target != binds[0].target]
     # A tmpfs is what is looked for.
-    mounted = frozenset(other.target for other in mounts if other is not mount and other.type != "tmpfs")
-    return Location(mount, "the container's own mounts", mounted)
+    mounted = {other.target: other.type for other in mounts if other is not binds[0] and other.type != "tmpfs"}
+    return Location((binds[0], *parts), "the container's own mounts", mounted)
 
 
 def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) -> list[Check]:

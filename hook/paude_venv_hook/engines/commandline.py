@@ -126,14 +126,22 @@ def parse_run(arguments: Sequence[str]) -> RunLine | None:
 
     The words after the image belong to the container and are not read. Raises UnknownOptionError.
     """
+    subcommand, index = find_subcommand(arguments)
+    if subcommand not in ("run", "create"):
+        return None
+    found = tuple(options(arguments, index, FLAGS, VALUES))
+    return RunLine(index, found, _end(found, index))
+
+
+def find_subcommand(arguments: Sequence[str]) -> tuple[str, int]:
+    """Return the subcommand of `docker ARGUMENTS…` or `podman ARGUMENTS…`, "" where there is none, and where it ends.
+
+    `container run` is `run`. Raises UnknownOptionError for an option before it that is not known.
+    """
     index = _end(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES), 0)
     if list(arguments[index : index + 1]) == ["container"]:
         index += 1
-    if list(arguments[index : index + 1]) not in (["run"], ["create"]):
-        return None
-    index += 1
-    found = tuple(options(arguments, index, FLAGS, VALUES))
-    return RunLine(index, found, _end(found, index))
+    return next(iter(arguments[index : index + 1]), ""), index + 1
 
 
 def _end(found: Iterable[Option], start: int) -> int:

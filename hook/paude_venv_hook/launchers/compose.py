@@ -6,7 +6,6 @@ What is made here is added to the project's own files: `docker compose -f compos
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections import namedtuple
 
@@ -19,7 +18,7 @@ from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
-from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate
+from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
 from paude_venv_hook.workspace.settings import read_settings
 from paude_venv_hook.workspace.variables import substitution
 
@@ -33,17 +32,17 @@ if TYPE_CHECKING:
 _OUR_OPTIONS = re.compile(r"rw,exec,nosuid,nodev,(uid=\d+,gid=\d+|notmpcopyup),mode=1777(,size=[^,]*)?")
 
 
-class Project(namedtuple("Project", ("files", "service", "targets"), defaults=((), None, frozenset()))):
+class Project(namedtuple("Project", ("files", "service", "mounts"), defaults=((), None, ()))):
     """The compose project of a workspace.
 
     `files` are host paths; without any, compose finds its files by itself. `service` is the one that has the workspace,
-    None where nothing names it. `targets` are the container paths that devcontainer.json mounts in it.
+    None where nothing names it. `mounts` is what devcontainer.json mounts in it.
     """
 
     __slots__ = ()
     files: tuple[str, ...]
     service: str | None
-    targets: frozenset[str]
+    mounts: tuple[Mount, ...]
 
 
 def prepare_compose(
@@ -76,15 +75,16 @@ def prepare_compose(
             if target is None
             else locate(workspace_folder, target, config, environ)
         )
-        location = location._replace(mounted=project.targets.union(mount.target for mount in mounts))
+        there = [mount.target for mount in location.mounts]
+        parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target not in there]
+        mounted = {mount.target: mount.type for mount in (*project.mounts, *mounts)}
+        location = location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
     def prepare_for(engine: str) -> Prepared:
         return prepare(workspace_folder, environ, location=location, engine=engine, venv=venv)
 
     _refuse_colons(prepare_for("podman"))  # before Docker's own words, which advise Podman
     prepared = prepare_for(choose_compose_engine(engine, environ))
-    warnings = [f"{shown(path)} is the workspace too, where nothing is shadowed" for path in _exposed(prepared, mounts)]
-    prepared = prepared._replace(warnings=(*prepared.warnings, *warnings))
     return prepared, make_compose_file(service, prepared.document["runArgs"])
 
 
@@ -95,18 +95,6 @@ def _refuse_colons(prepared: Prepared) -> None:
                 f"{shown(shadow.destination)}: compose has no way to mount a tmpfs on a path with a colon; "
                 "rename the folder, or shadow nothing with --venv none"
             )
-
-
-def _exposed(prepared: Prepared, mounts: Sequence[Mount]) -> list[str]:
-    """Return the container paths at which the workspace folder is besides the one that is shadowed."""
-    mount, real = prepared.location.mount, os.path.realpath(prepared.workspace_folder)
-    if mount is None or not prepared.plan.shadows:
-        return []
-    at, *others = [
-        container_path(posixpath.join(bind.target, os.path.relpath(real, os.path.realpath(bind.source))))
-        for bind in (mount, *binds_of(mounts, real))
-    ]
-    return [path for path in dict.fromkeys(others) if path != at]
 
 
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
@@ -146,7 +134,7 @@ def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -
 
     Raises JsonFileError, or DevcontainerError for a value of the wrong type.
     """
-    targets = read_devcontainer(path, workspace_folder, environ).targets
+    mounts = read_devcontainer(path, workspace_folder, environ).mounts
     base = read_object(path, unique_keys=False)
     if "dockerComposeFile" not in base:
         return None
@@ -154,7 +142,7 @@ def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -
     if not isinstance(service, (str, type(None))):
         raise DevcontainerError(f"{shown(path)}: service: must be text; mend it")
     service = service and substitution(path, workspace_folder, base.get("workspaceFolder") or "/", environ)(service)
-    return Project(tuple(compose_files(path, base, workspace_folder, environ)), service, targets)
+    return Project(tuple(compose_files(path, base, workspace_folder, environ)), service, mounts)
 
 
 def compose_files(path: str, base: Mapping[str, Any], workspace_folder: str, environ: Mapping[str, str]) -> list[str]:
@@ -295,4 +283,4 @@ def find_workspace(mounts: Sequence[Mount], workspace_folder: str) -> Location:
     binds = binds_of(mounts, workspace_folder)
     if not binds:
         raise _need_target(f"the service has no bind mount that holds {workspace_folder}")
-    return Location(binds[0], "docker compose config")
+    return Location(tuple(binds[:1]), "docker compose config")

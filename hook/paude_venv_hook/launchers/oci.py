@@ -84,8 +84,10 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
             # The tmpfs would cover the host's venv as well, and stay there when the container is gone.
             warnings.append(f"{shown(source)}: nothing shadowed: it is mounted shared, so that the host would be too")
             continue
-        mounted = frozenset(container_path(other["destination"]) for other in mounts if other is not mount)
-        location = Location(Mount("bind", source, container_path(mount["destination"])), "the OCI config", mounted)
+        mounted = {
+            container_path(other["destination"]): other.get("type", "") for other in mounts if other is not mount
+        }
+        location = Location((Mount("bind", source, container_path(mount["destination"])),), "the OCI config", mounted)
         prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
         result += [_tmpfs(shadow.destination, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
         shadows += prepared.plan.shadows

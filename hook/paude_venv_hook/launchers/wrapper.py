@@ -11,6 +11,8 @@ import sys
 
 from paude_venv_hook.engines.programs import find_program, replace_process
 
+_ACTIVE = frozenset(("compose", "create", "run"))
+
 
 def docker() -> int:
     """Be docker (PAUDE_VENV_DOCKER, or the one on PATH)."""
@@ -29,7 +31,7 @@ def main(name: str) -> int:
     if program is None:
         sys.stderr.write(f"paude-venv-{name}: {name} is not on PATH; name it in PAUDE_VENV_{name.upper()}\n")
         return 127
-    if "run" in arguments or "create" in arguments:
+    if not _ACTIVE.isdisjoint(arguments):
         from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - only where there may be something to add
 
         return launch(program, arguments)

@@ -13,7 +13,8 @@ from collections import namedtuple
 
 from paude_venv_hook.engines.commandline import options
 from paude_venv_hook.engines.mounts import Mount, container_path, mounts_in, parse_mount
-from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.errors import DevcontainerError, JsonFileError
+from paude_venv_hook.files import read_start
 from paude_venv_hook.names import has_control_characters, is_utf8
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.git_root import git_root
@@ -32,13 +33,21 @@ _CONTAINERS_OWN = (
     "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
 )
 
+_AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
+_AT_EACH_START = ("postStartCommand", "postAttachCommand")
+# What a command says that makes an environment, as far as it can be told.
+_SETS_UP = (
+    r"\.venv|\.sh\b|\b(?:bootstrap|hatch|install|invoke|just|make|nox|pdm|pip3?|pipenv|poetry|setup|task|tox|uv|venv"
+    r"|virtualenv)\b"
+)
 
-class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspace_folder", "targets"))):
+
+class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspace_folder", "mounts"))):
     """What a devcontainer.json says about mounts.
 
     `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
-    `workspace_folder` is the container path in which the tools work, `targets` are the container paths that the
-    file's `mounts` and `runArgs` mount.
+    `workspace_folder` is the container path in which the tools work, `mounts` is what the file's `mounts` and `runArgs`
+    mount besides.
     """
 
     __slots__ = ()
@@ -46,7 +55,7 @@ class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspac
     mount: Mount | None
     why: str
     workspace_folder: str
-    targets: frozenset[str]
+    mounts: tuple[Mount, ...]
 
 
 def find_devcontainer(workspace_folder: str) -> str | None:
@@ -56,6 +65,17 @@ def find_devcontainer(workspace_folder: str) -> str | None:
         if os.path.isfile(path):
             return path
     return None
+
+
+def named_devcontainers(workspace_folder: str) -> list[str]:
+    """Return the host paths of `.devcontainer/NAME/devcontainer.json`, which the tools read when told which one."""
+    folder = os.path.join(workspace_folder, ".devcontainer")
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    paths = (os.path.join(folder, name, "devcontainer.json") for name in names)
+    return [path for path in paths if os.path.isfile(path)]
 
 
 def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Devcontainer:
@@ -77,8 +97,28 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
         mount,
         why,
         container_folder if folder is None else at_reading(folder),
-        _targets(config, substitution(path, workspace_folder, container_folder, environ)),
+        _mounts(config, substitution(path, workspace_folder, container_folder, environ)),
     )
+
+
+def set_up_once(path: str) -> str:
+    """Return the command of a devcontainer.json (a host path) that makes an environment when the container is made.
+
+    "" where none does, or where one does it at each start as well.
+    """
+    if not re.search(rb"CreateCommand|updateContentCommand", read_start(path)):
+        return ""
+    try:
+        config = read_object(path, unique_keys=False)
+    except JsonFileError:
+        return ""
+
+    def sets_up(key: str) -> bool:
+        return bool(config.get(key)) and re.search(_SETS_UP, str(config[key])) is not None
+
+    if any(map(sets_up, _AT_EACH_START)):
+        return ""
+    return next(filter(sets_up, _AT_CREATION), "")
 
 
 def _folder_in(mount: Mount, folder: str) -> str:
@@ -109,18 +149,28 @@ def _workspace_mount(
             f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
             "in UTF-8 and without control characters; mend it"
         )
-    if re.fullmatch(_CONTAINERS_OWN, mount.target):
+    if is_containers_own(mount.target):
         return None, f"workspaceMount in devcontainer.json is on {shown(mount.target)}, a folder of the container's own"
     source = os.path.normpath(os.path.join(workspace_folder, mount.source))
     return mount._replace(source=source), "workspaceMount in devcontainer.json"
 
 
-def _targets(config: Mapping[str, Any], substitute: Callable[[str], str]) -> frozenset[str]:
-    """Return the container paths that the file's `mounts` and `runArgs` mount."""
-    entries = [e if isinstance(e, str) else f"target={e.get('target')}" for e in config.get("mounts") or ()]
+def is_containers_own(target: str) -> bool:
+    """Tell whether a container path is a folder of the container's own, on which no workspace should be mounted."""
+    return re.fullmatch(_CONTAINERS_OWN, target) is not None
+
+
+def _mounts(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Mount, ...]:
+    """Return what the file's `mounts` and `runArgs` mount, as far as they name an absolute target."""
+    entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
     mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
-    return frozenset(mount.target for mount in mounts if mount.target.startswith("/"))
+    return tuple(mount for mount in mounts if mount.target.startswith("/"))
+
+
+def _join(entry: Mapping[str, Any]) -> str:
+    """Return an object of `mounts` as the text that the tools make of it."""
+    return ",".join(f"{key}={entry[key]}" for key in ("type", "source", "target") if entry.get(key) is not None)
 
 
 def _check_types(path: str, raw: Mapping[str, Any]) -> None:

@@ -10,7 +10,12 @@ from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
+from paude_venv_hook.workspace.devcontainer import (
+    find_devcontainer,
+    is_containers_own,
+    named_devcontainers,
+    read_devcontainer,
+)
 from paude_venv_hook.workspace.settings import FILE_NAME
 
 TYPE_CHECKING = False
@@ -18,17 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Location(namedtuple("Location", ("mount", "why", "mounted"), defaults=(frozenset(),))):
+class Location(namedtuple("Location", ("mounts", "why", "mounted"), defaults=({},))):
     """Where the workspace is in the container.
 
-    `mount` is the workspace mount (its source is a host path as it was written), None where there is none; `why` says
-    how that was decided; `mounted` holds the container paths on which the configuration mounts something else.
+    `mounts` are the binds that carry it, or a part of it (their sources are host paths as they were written): the
+    workspace mount first, nothing where there is none. `why` says how that was decided. `mounted` maps the container
+    paths of all other mounts, and of those after the first, to their types.
     """
 
     __slots__ = ()
-    mount: Mount | None
+    mounts: tuple[Mount, ...]
     why: str
-    mounted: frozenset[str]
+    mounted: Mapping[str, str]
+
+    @property
+    def mount(self) -> Mount | None:
+        """The workspace mount."""
+        return self.mounts[0] if self.mounts else None
 
 
 def check_workspace_folder(path: str) -> str:
@@ -67,16 +78,39 @@ def locate(
             )
     path = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
     found = None if path is None else read_devcontainer(path, workspace_folder, environ)
-    mounted = found.targets if found else frozenset()
+    others = found.mounts if found else ()
+    mounted = {mount.target: mount.type for mount in others}
+    parts = parts_of((mount for mount in others if not is_containers_own(mount.target)), workspace_folder)
     if container_workspace_folder is not None:
-        return Location(Mount("bind", workspace_folder, target), "--container-workspace-folder", mounted)
+        mount = Mount("bind", workspace_folder, target)
+        return Location((mount, *parts), "--container-workspace-folder", mounted)
     if found:
-        return Location(found.mount, found.why, mounted)
+        mounts = (found.mount, *parts) if found.mount else ()
+        return Location(mounts, found.why, mounted)
     if not workspace_folder.startswith("/"):
         raise WorkspaceError(
             f"{shown(workspace_folder)}: is no path in a container; say where it is with --container-workspace-folder"
         )
-    return Location(Mount("bind", workspace_folder, workspace_folder), "no devcontainer.json: the same path as here")
+    why = "no devcontainer.json: the same path as here"
+    if named := named_devcontainers(workspace_folder):
+        paths = " or ".join(shown(os.path.relpath(name, workspace_folder)) for name in named)
+        why = f"no default devcontainer.json: the same path as here, unless --config names {paths}"
+    return Location((Mount("bind", workspace_folder, workspace_folder),), why)
+
+
+def parts_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
+    """Return the binds that carry the workspace folder (a host path) or a directory in it."""
+    real = os.path.realpath(workspace_folder)
+
+    def carries(mount: Mount) -> bool:
+        source = os.path.realpath(os.path.join(real, mount.source))
+        return (is_inside(real, source) or is_inside(source, real)) and os.path.isdir(source)
+
+    return [
+        mount._replace(source=os.path.join(workspace_folder, mount.source))
+        for mount in mounts
+        if mount.type == "bind" and mount.target.startswith("/") and mount.target != "/" and carries(mount)
+    ]
 
 
 def binds_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
@@ -88,4 +122,6 @@ def binds_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
 
 def opted_in(folder: str) -> bool:
     """Tell whether the host folder is a workspace by what it holds: a paude.json or a devcontainer.json."""
-    return os.path.isfile(os.path.join(folder, FILE_NAME)) or find_devcontainer(folder) is not None
+    if os.path.isfile(os.path.join(folder, FILE_NAME)) or find_devcontainer(folder) is not None:
+        return True
+    return bool(named_devcontainers(folder))

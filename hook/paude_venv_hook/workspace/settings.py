@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 FILE_NAME = "paude.json"
 KEYS = ("venv", "venv-tmpfs")
 MODES = ("auto", "none")
+_OTHER_WORDS = {
+    **dict.fromkeys(("0", "disable", "disabled", "false", "never", "no", "off"), "none"),
+    **dict.fromkeys(("1", "enable", "enabled", "on", "true", "yes"), "auto"),
+}
 _TMPFS_KEYS = ("size", "uid", "gid")
 
 # The kernel's memparse() and the percent sign of tmpfs(5). 0 would mean "no limit", a leading 0 octal: 010g is 8g.
@@ -86,17 +90,19 @@ def user_file() -> str:
 def parse_venv_text(text: str, where: str) -> str | tuple[str, ...]:
     """Return what `auto`, `none` or `NAME[,NAME…]` means; `where` names the flag or variable in errors."""
     names = [name.strip() for name in text.split(",")]
-    return _check_venv(names[0] if len(names) == 1 and names[0].lower() in MODES else names, where)
+    word = names[0].lower()
+    return _check_venv(names[0] if len(names) == 1 and word in (*MODES, *_OTHER_WORDS) else names, where)
 
 
 def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
-    if isinstance(value, str):
+    if isinstance(value, (str, bool)):
         if value in MODES:
-            return value
-        hint = did_you_mean(value, MODES) or (f' (did you mean ["{shown(value)}"]?)' if value else "")
-        raise SettingsError(
-            f'{where}: "{shown(value)}" is not known{hint}; use "auto", "none" or a list of directories'
-        )
+            return str(value)
+        word = str(value).lower() if isinstance(value, bool) else f'"{shown(value)}"'
+        meant = _OTHER_WORDS.get(str(value).lower())
+        hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(str(value), MODES)
+        hint = hint or (f" (did you mean [{word}]?)" if value else "")
+        raise SettingsError(f'{where}: {word} is not known{hint}; use "auto", "none" or a list of directories')
     if not isinstance(value, list):
         raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
@@ -122,6 +128,8 @@ def check_name(name: Any, where: str) -> str:
     if os.path.isabs(name) or portable.startswith("/"):
         raise SettingsError(f"{text} is absolute; write it relative to the workspace folder")
     parts = [part for part in portable.split("/") if part not in ("", ".")]
+    if "**" in parts:
+        raise SettingsError(f"{text} is a pattern of any depth; write one * for each level, as in packages/*/.venv")
     if ".." in parts:
         raise SettingsError(f'{text} may leave the workspace folder; write it without ".."')
     if not parts:

@@ -1,18 +1,62 @@
-"""What a venv says about itself."""
+"""What makes a directory a venv, and what a venv says about itself."""
 
 from __future__ import annotations
 
 import os
+import re
 
-from paude_venv_hook.files import read_start
+from paude_venv_hook.files import is_file, read_start
+
+# `VIRTUAL_ENV=/path`, quoted or exported; not the `$(…)` of a relocatable one, or of Windows.
+_VIRTUAL_ENV = r"(?m)^[ \t]*(?:export )?VIRTUAL_ENV=([^$\n]+)$"
+
+
+def is_venv(path: str) -> bool:
+    """Tell whether the host path is a venv: it has a `pyvenv.cfg` (PEP 405), or virtualenv before 20 made it."""
+    return is_file(os.path.join(path, "pyvenv.cfg")) or is_old_virtualenv(path)
+
+
+def is_old_virtualenv(path: str) -> bool:
+    """Tell whether virtualenv before 20 made the directory: it left `lib/python*/orig-prefix.txt`."""
+    try:
+        versions = os.listdir(os.path.join(path, "lib"))
+    except OSError:
+        return False
+    return any(is_file(os.path.join(path, "lib", name, "orig-prefix.txt")) for name in versions)
 
 
 def read_pyvenv_cfg(folder: str) -> dict[str, str]:
-    """Return the Python version and the maker of the venv in the folder (a host path), as far as its file tells."""
+    """Return the keys and values of the `pyvenv.cfg` in the folder (a host path), as far as it can be read."""
     lines = read_start(os.path.join(folder, "pyvenv.cfg")).decode("utf-8", "replace").splitlines()
-    if not lines:
+    pairs = (line.partition("=") for line in lines)
+    return {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
+
+
+def describe(folder: str) -> dict[str, str]:
+    """Return the Python version and the maker of the venv in the folder (a host path), as far as its file tells."""
+    said = read_pyvenv_cfg(folder)
+    if not said:
         return {}
-    said = {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
     maker = next((f"{name} {said[name]}" for name in ("uv", "virtualenv") if name in said), "venv")
     python = said.get("version") or said.get("version_info", "").removesuffix(".final.0")
     return ({"python": python} if python else {}) | {"maker": maker}
+
+
+def made_at(folder: str) -> str:
+    """Return the path that the venv in the folder (a host path) had where it was made, "" where it does not say.
+
+    `bin/activate` holds it (venv, virtualenv, uv), and from Python 3.11 on the `command` in `pyvenv.cfg`. For one that
+    a container made this is its container path.
+    """
+    for scripts in ("bin", "Scripts"):
+        script = read_start(os.path.join(folder, scripts, "activate")).decode("utf-8", "replace")
+        for match in re.finditer(_VIRTUAL_ENV, script):
+            return match[1].strip().strip("\"'")
+    words = read_pyvenv_cfg(folder).get("command", "").partition(" -m venv ")[2]
+    return re.sub(r"(?:-\S+ )*", "", words, count=1)
+
+
+def has_its_python(folder: str) -> bool:
+    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says."""
+    home = read_pyvenv_cfg(folder).get("home", "")
+    return not home or os.path.isdir(home)

@@ -1,0 +1,78 @@
+"""What a person should know of a plan, in words: one line each, which ends in what to do. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.detection import NAMES_NO_VENV
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from paude_venv_hook.plan import Plan, Shadow
+    from paude_venv_hook.workspace.detection import Unshadowed
+
+_NAMED = 5  # a line names as many venvs
+_MANY = 3  # more in folders beside each other are one pattern
+
+
+def of_plan(plan: Plan) -> list[str]:
+    """Return what was skipped and why, and what of the host's stays visible."""
+    skipped = [
+        f"{'nothing' if item.path == '.' else f'{shown(item.path)} not'} shadowed: {shown(item.why)}"
+        for item in plan.skipped
+        if not item.is_expected
+    ]
+    return skipped + _visible(plan)
+
+
+def _visible(plan: Plan) -> list[str]:
+    paths = [item.path for item in plan.visible if item.why != NAMES_NO_VENV]
+    if not paths:
+        return []
+    more = len(paths) - _NAMED
+    named = ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    stay = "stay visible in the container" if len(paths) > 1 else "stays visible in the container"
+    settable = [path for path in paths if not path.startswith("../")]  # a list names nothing above the workspace folder
+    if not settable:
+        return [f"{shown(named)} {stay}; only a paude.json in that folder can name it"]
+    listed = [shadow.path for shadow in plan.shadows if not shadow.path.startswith("../")]
+    setting = json.dumps(list(dict.fromkeys([*listed, *patterns(settable)])), ensure_ascii=False)
+    return [f'{shown(named)} {stay}; to shadow what is there, write "venv": {shown(setting)} in paude.json']
+
+
+def patterns(paths: Iterable[str]) -> list[str]:
+    """Return paths as the entries of a list: many of one name in folders beside each other are one pattern."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        parts = path.split("/")
+        pattern = "/".join([*parts[:-2], "*", parts[-1]]) if len(parts) > 2 else path  # noqa: PLR2004 - a/b/.venv
+        groups.setdefault(pattern, []).append(path)
+    return [item for pattern, group in groups.items() for item in ([pattern] if len(group) > _MANY else group)]
+
+
+def made_for_reserve(shadow: Shadow) -> str:
+    """Return what is to be said where `.venv` was made, so that it can be shadowed before it holds a venv."""
+    evidence = shadow.why.partition(": ")[2]
+    line = (
+        f"made an empty {shown(shadow.path)}, so that the container's venv stays out of it ({evidence}); "
+        '"venv": "none" in paude.json turns that off'
+    )
+    if evidence == "poetry.toml":
+        line += "; the host's first `poetry install` makes it anew, so restart a running container after that"
+    return line
+
+
+def made_for_list(made: Iterable[Shadow], source: str, visible: Sequence[Unshadowed]) -> str:
+    """Return what is to be said where directories of a list were made; `source` says where the list stands."""
+    names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in made))
+    left = ", ".join(shown(item.path) for item in visible)
+    return f"made an empty {names}, which {shown(source)} lists" + (f"; not listed, so visible: {left}" if left else "")
+
+
+def emptied(shadows: Iterable[Shadow], command: str) -> str:
+    """Return what is to be said where only a command of devcontainer.json that runs once makes the environment."""
+    names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
+    return f"a restart empties {names}, and {command} does not run again: repeat it in postStartCommand"

@@ -1,0 +1,122 @@
+"""The directories that a list names: whether or not they exist, by a pattern, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layout import fill
+from paude_venv_hook.errors import SettingsError
+from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.listed import find_listed
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        pytest.param(["env", ".tox"], [("env", "env", ""), (".tox", ".tox", "")], id="in the order of the list"),
+        pytest.param(["gone", "envs/gone"], [("gone", "gone", ""), ("envs/gone", "envs/gone", "")], id="missing"),
+        pytest.param(
+            ["no/such/.venv"],
+            [("no/such/.venv", "no/such/.venv", "no/such does not exist, so there is no place for a mount point")],
+            id="no parent",
+        ),
+        pytest.param(
+            ["file/.venv"],
+            [("file/.venv", "file/.venv", "file is no directory, so there is no place for a mount point")],
+            id="below a file",
+        ),
+        pytest.param(["link"], [("link", "envs/main", "")], id="a symlink inside of the workspace"),
+        pytest.param(["up/env"], [("up/env", "env", "")], id="below a symlink to the workspace folder"),
+        pytest.param(["folder/main"], [("folder/main", "envs/main", "")], id="below a symlink"),
+        pytest.param(
+            ["dangling/x"],
+            [("dangling/x", "nowhere/x", "dangling does not exist, so there is no place for a mount point")],
+            id="below a dangling symlink",
+        ),
+        pytest.param([], [], id="an empty list"),
+    ],
+)
+def test_listed_directories_are_taken_whether_or_not_they_exist(
+    workspace: Path, names: list[str], found: list[tuple[str, str, str]]
+) -> None:
+    fill(workspace, "env/", ".tox/", "envs/main/", "file", "link -> envs/main", "folder -> envs", "up -> .")
+    fill(workspace, "dangling -> nowhere")
+
+    assert find_listed(str(workspace), names, "paude.json: venv", same_path=False) == [
+        Found(path, f"{workspace}/{host_path}", "listed", problem) for path, host_path, problem in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("file", "is a file; only a directory can be shadowed"),
+        ("outside", "is a symlink to .., which holds the source; name the directory itself, or remove the entry"),
+        ("usr", "is a symlink to /usr, outside of the workspace; name the directory itself, or remove the entry"),
+        ("self", "is a symlink to self, which does not exist or loops; name the directory itself, or remove the entry"),
+        ("link", "is a symlink to file, which is a file; name the directory itself, or remove the entry"),
+        ("outside/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
+        ("usr/local", "leaves the workspace folder through a symlink; name a directory inside of it"),
+        ("sub/out/x", "leaves the workspace folder through a symlink; name a directory inside of it"),
+    ],
+)
+def test_a_listed_file_or_a_symlink_that_leaves_is_refused(workspace: Path, name: str, problem: str) -> None:
+    fill(workspace, "file", "outside -> ..", "usr -> /usr", "self -> self", "link -> file", "sub/out -> ../..")
+
+    with pytest.raises(SettingsError) as caught:
+        find_listed(str(workspace), ["env", name], "paude.json: venv", same_path=False)
+
+    assert str(caught.value) == f'paude.json: venv[1]: "{name}" {problem}'
+
+
+def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_path(workspace: Path) -> None:
+    fill(workspace, "envs/main/", f"env -> {workspace}/envs/main")
+    found = [Found("env", f"{workspace}/envs/main", "listed")]
+
+    assert find_listed(str(workspace), ["env"], "--venv", same_path=True) == found
+    with pytest.raises(SettingsError) as caught:
+        find_listed(str(workspace), ["env"], "--venv", same_path=False)
+    assert str(caught.value) == (
+        f'--venv[0]: "env" is an absolute symlink to {workspace}/envs/main, which is another place in the container; '
+        "name the directory itself, or remove the entry"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("packages/*/.venv", ["packages/a/.venv", "packages/b/.venv"]),
+        ("packages/[a]/.venv", ["packages/a/.venv"]),
+        ("packages/?/.venv", ["packages/a/.venv", "packages/b/.venv"]),
+        ("*/.venv", ["up/.venv"]),
+        (".*env", [".venv"]),
+        ("old*", ["old"]),
+        ("odd[1]", ["odd[1]"]),
+    ],
+)
+def test_a_pattern_gives_the_venvs_that_match_it(workspace: Path, pattern: str, paths: list[str]) -> None:
+    fill(workspace, "packages/a/.venv/pyvenv.cfg", "packages/b/.venv/", "packages/c/.venv/notes", "packages/d/")
+    fill(workspace, "old/bin/activate", "old/lib/python2.7/orig-prefix.txt", "odd[1]/", "odd1/pyvenv.cfg")
+    fill(workspace, "packages/e/.venv -> /usr", ".venv/pyvenv.cfg", "up -> .", "out -> ..")
+
+    found = find_listed(str(workspace), [pattern], "paude.json: venv", same_path=False)
+
+    assert [item.path for item in found] == paths
+    assert not any(item.problem for item in found)
+
+
+def test_a_pattern_that_matches_no_venv_says_so(workspace: Path) -> None:
+    fill(workspace, "packages/a/src/")
+
+    assert find_listed(str(workspace), ["packages/*/.venv"], "--venv", same_path=False) == [
+        Found("packages/*/.venv", f"{workspace}/packages/*/.venv", "listed", "no venv matches it")
+    ]
+
+
+def test_a_pattern_reaches_nothing_outside_of_the_workspace(workspace: Path) -> None:
+    fill(workspace.parent, "outside/x/pyvenv.cfg")
+    fill(workspace, "out -> ../outside", "in/y/pyvenv.cfg")
+
+    assert [item.path for item in find_listed(str(workspace), ["*/?"], "--venv", same_path=False)] == ["in/y"]
