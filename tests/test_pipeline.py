@@ -28,7 +28,7 @@ from paude_venv_hook.errors import (
 )
 from paude_venv_hook.pipeline import Prepared, prepare
 from paude_venv_hook.plan import Plan, Shadow, Skipped
-from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate
+from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, opted_in
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
@@ -396,3 +396,91 @@ def test_what_is_wrong_in_a_file_is_an_error_of_its_kind(
 ) -> None:
     with pytest.raises(error):
         ready(fill(workspace, *entries))
+
+
+def test_mounts_of_devcontainer_json_are_further_places_of_the_workspace(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "api" / ".venv")
+    mounts = [
+        "type=bind,source=${localWorkspaceFolder},target=/again",
+        {"type": "bind", "source": "${localWorkspaceFolder}/api", "target": "/api"},
+        "type=bind,source=${localWorkspaceFolder},target=/usr/lib",  # a launcher that does not mount it would hide that
+        "type=bind,source=/etc,target=/etc2",
+    ]
+    configure(workspace, mounts=mounts, runArgs=["-v", f"{workspace}/api:/more"])
+
+    prepared = ready(workspace)
+
+    assert [shadow.destination for shadow in prepared.plan.shadows] == [
+        "/workspaces/app/.venv",
+        "/again/.venv",
+        "/workspaces/app/api/.venv",
+        "/again/api/.venv",
+        "/api/.venv",
+        "/more/.venv",
+    ]
+
+
+def test_a_named_configuration_is_named_where_there_is_no_default_one(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, ".devcontainer/gpu/devcontainer.json = {}", ".devcontainer/cpu/devcontainer.json = {}")
+
+    assert opted_in(str(workspace))
+    assert ready(workspace).messages() == [
+        "no default devcontainer.json; to plan for another one, give --config "
+        ".devcontainer/cpu/devcontainer.json or .devcontainer/gpu/devcontainer.json"
+    ]
+    config = str(workspace / ".devcontainer/gpu/devcontainer.json")
+    assert destinations(ready(workspace, config=config)) == {".venv": "/workspaces/app/.venv"}
+
+
+def test_a_venv_that_the_container_made_for_itself_is_left_alone_and_named(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".docker-venv/pyvenv.cfg")
+    fill(workspace, ".docker-venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.docker-venv\n")
+    configure(workspace)
+
+    prepared = ready(workspace)
+
+    assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
+    why = "made in a container, at /workspaces/app/.docker-venv: left alone"
+    assert prepared.plan.skipped == (Skipped(".docker-venv", why, is_expected=True),)
+    assert prepared.messages() == []
+
+
+@pytest.mark.parametrize(("home", "is_left"), [("/no/such/bin", True), (os.path.dirname(sys.executable), False)])
+def test_under_the_same_path_a_venv_is_the_containers_if_its_python_is_not_here(
+    workspace: Path, home: str, is_left: bool
+) -> None:
+    fill(workspace, f"env/pyvenv.cfg = home = {home}\n", f"env/bin/activate = VIRTUAL_ENV={workspace}/env\n")
+
+    assert destinations(ready(workspace)) == ({} if is_left else {"env": f"{workspace}/env"})
+
+
+def test_a_venv_called_venv_is_shadowed_whoever_made_it(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n")
+    configure(workspace)
+
+    assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
+
+
+def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "api" / ".venv")
+    fill(workspace, 'paude.json = {"venv": ["tpyo"]}')
+
+    prepared = ready(workspace)
+
+    assert prepared.messages() == []
+    assert prepared.made([f"{workspace}/tpyo"]) == [
+        f"made an empty tpyo, which {workspace}/paude.json lists; not listed, so visible: .venv, api/.venv"
+    ]
+    assert prepared.made([]) == []
+
+
+def test_poetry_is_told_what_it_does_to_a_reserved_venv(workspace: Path) -> None:
+    fill(workspace, "poetry.toml = [virtualenvs]\nin-project = true\n")
+
+    (line,) = ready(workspace).made([f"{workspace}/.venv"])
+
+    assert line.startswith("made an empty .venv, so that the container's venv stays out of it (poetry.toml); ")
+    assert line.endswith("; the host's first `poetry install` makes it anew, so restart a running container after that")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import NAMES_NO_VENV
@@ -76,3 +77,9 @@ def emptied(shadows: Iterable[Shadow], command: str) -> str:
     """Return what is to be said where only a command of devcontainer.json that runs once makes the environment."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
     return f"a restart empties {names}, and {command} does not run again: repeat it in postStartCommand"
+
+
+def unnamed(configurations: Sequence[str], workspace_folder: str) -> list[str]:
+    """Return what is to be said where there is no default devcontainer.json but others, of these host paths."""
+    names = " or ".join(shown(os.path.relpath(path, workspace_folder)) for path in configurations)
+    return [f"no default devcontainer.json; to plan for another one, give --config {names}"] if names else []

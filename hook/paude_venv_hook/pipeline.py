@@ -12,7 +12,7 @@ from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
-from paude_venv_hook.workspace.devcontainer import find_devcontainer, set_up_once
+from paude_venv_hook.workspace.devcontainer import find_devcontainer, named_devcontainers, set_up_once
 from paude_venv_hook.workspace.found import Found
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, read_settings
@@ -85,6 +85,8 @@ def prepare(
             refuse_unmountable(mount.source)
             refuse_unmountable(mount.target)
         plan, warnings = _plan(workspace_folder, config, settings, location)
+        if by_tools and config is None:
+            warnings = [*warnings, *messages.unnamed(named_devcontainers(workspace_folder), workspace_folder)]
     if config and by_tools and plan.shadows and (command := set_up_once(config)):
         warnings = (*warnings, messages.emptied(plan.shadows, command))
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import MakeVenv
+from layout import fill
 from paude_venv_hook.engines.commandline import (
     FLAGS,
     GLOBAL_FLAGS,
@@ -18,7 +21,8 @@ from paude_venv_hook.engines.commandline import (
     UnknownOptionError,
     parse_run,
 )
-from paude_venv_hook.launchers.run_line import prepare_command_line
+from paude_venv_hook.errors import SettingsError
+from paude_venv_hook.launchers.run_line import Added, prepare_command_line, why_no_container
 
 PAUDE_LINE = (
     "run --rm -it --userns=keep-id -v /home/me/app:/home/me/app -w /home/me/app "
@@ -315,3 +319,197 @@ def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeV
     added = prepare_command_line(line, "docker", {}, str(workspace))
 
     assert added.warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
+
+
+# ---- which binds carry a workspace
+
+
+def added(line: str, folder: Path, environ: dict[str, str] | None = None) -> Added:
+    return prepare_command_line(shlex.split(line), "podman", environ or {}, str(folder))
+
+
+def shadowed(made: Added) -> list[str]:
+    return [shadow.destination for item in made.prepared for shadow in item.plan.shadows]
+
+
+@pytest.fixture
+def monorepo(workspace: Path, make_venv: MakeVenv) -> Path:
+    """Return a workspace with venvs in it, beside it, and elsewhere."""
+    for name in (".venv", "backend/.venv", "../sibling/.venv", "../far/away/env", "../far/empty"):
+        make_venv(workspace / name)
+    (workspace / "../far/empty/pyvenv.cfg").unlink()
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("line", "places"),
+    [
+        ("run -v ./backend:/app IMG", ["/app/.venv"]),
+        ("run -v ./backend/:/app IMG", ["/app/.venv"]),
+        ("run -v ../sibling:/app IMG", ["/app/.venv"]),
+        ("run -v ../far/away:/data IMG", ["/data/env"]),
+        ("run -v ../far/empty:/data IMG", []),
+        ("run -v .:/a -v ../sibling:/b -v ../far/away:/c IMG", ["/a/.venv", "/b/.venv", "/c/env"]),
+        ("run -v .:/a -v .:/b IMG", ["/a/.venv", "/b/.venv"]),
+        ("run -v .:/a -v ./backend:/b IMG", ["/a/.venv", "/a/backend/.venv", "/b/.venv"]),
+        ("run -v .:/a -v ./backend:/a/backend IMG", ["/a/.venv", "/a/backend/.venv"]),
+        ("run -v ./.venv:/opt/venv IMG", []),
+        ("run -v .:/a -v ./.venv:/opt/venv IMG", ["/a/.venv"]),
+        ("run -v ./file:/file IMG", []),
+    ],
+)
+def test_every_bind_of_the_line_counts(monorepo: Path, line: str, places: list[str]) -> None:
+    (monorepo / "file").touch()
+
+    assert shadowed(added(line, monorepo)) == places
+
+
+def test_the_settings_above_a_part_count_for_it(monorepo: Path) -> None:
+    (monorepo / "paude.json").write_text('{"venv": ["backend/env"]}')
+
+    assert shadowed(added("run -v ./backend:/app IMG", monorepo)) == ["/app/env"]
+
+
+def test_a_list_of_the_users_own_is_for_the_current_workspace(monorepo: Path) -> None:
+    environ = {"PAUDE_VENV": ".venv,cache"}
+
+    assert shadowed(added("run -v .:/a -v ../sibling:/b IMG", monorepo, environ)) == [
+        "/a/.venv",
+        "/a/cache",
+        "/b/.venv",
+    ]
+    assert shadowed(added("run -v .:/a -v ../sibling:/b IMG", monorepo, {"PAUDE_VENV": "none"})) == []
+
+
+def test_wrong_settings_beside_the_current_folder_stop_the_line_as_its_own_do(monorepo: Path) -> None:
+    (monorepo.parent / "sibling" / "paude.json").write_text('{"venv": 1}')
+
+    with pytest.raises(SettingsError):
+        added("run -v ../sibling:/b IMG", monorepo)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None:
+    sealed = monorepo.parent / "sibling"
+    sealed.chmod(0)
+    try:
+        assert added("run -v ../sibling:/b IMG", monorepo).prepared == []
+    finally:
+        sealed.chmod(0o755)
+
+
+# ---- what is said where nothing is added
+
+
+@pytest.mark.parametrize(
+    ("line", "environ", "nothing"),
+    [
+        ("run IMG", {}, "no bind mount of the line carries a workspace"),
+        ("run -v data:/app IMG", {}, "no bind mount of the line carries a workspace"),
+        ("run -v .:/app IMG", {"PAUDE_VENV": "none"}, "venv is none (PAUDE_VENV)"),
+        ("run -v ./docs:/app IMG", {}, "{app}/docs holds no venv, and nothing says it will"),
+        ("run -v .:/app IMG", {}, ""),
+        ("run -v .:/app -v v:/app/.venv IMG", {}, ""),  # that is a warning
+    ],
+)
+def test_why_nothing_was_added(
+    workspace: Path, make_venv: MakeVenv, line: str, environ: dict[str, str], nothing: str
+) -> None:
+    make_venv(workspace / ".venv")
+    (workspace / "docs").mkdir()
+
+    assert added(line, workspace, environ).nothing == nothing.format(app=workspace)
+
+
+def test_a_venv_that_the_container_made_for_itself_is_why_nothing_was_added(workspace: Path) -> None:
+    fill(workspace, "env/pyvenv.cfg", "env/bin/activate = VIRTUAL_ENV=/app/env\n")
+
+    assert added("run -v .:/app IMG", workspace).nothing == "env is made in a container, at /app/env: left alone"
+    assert shadowed(added("run -v .:/other IMG", workspace)) == ["/other/env"]
+
+
+COMPOSE = (
+    "compose decides what is mounted; use paude-venv-hook devcontainer-config, or print --format compose, which make a "
+    "file for it"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("docker ps -a", "docker ps starts no container"),
+        ("docker", "docker starts no container"),
+        ("podman start c", "a container keeps the shadows with which it was made"),
+        ("docker compose up -d", COMPOSE),
+        ("docker compose -f a.yaml --profile run run --rm web", COMPOSE),
+        ("docker --context x compose --ansi=never create", COMPOSE),
+        ("docker compose -f up ps", "docker ps starts no new container"),
+        ("docker-compose up", COMPOSE),
+        ("podman-compose -p x up", COMPOSE),
+        ("podman compose down", "podman down starts no new container"),
+        ("sudo docker run IMG", "sudo is no engine; write sudo paude-venv-hook exec -- docker …"),
+        ("sudo -u me podman run IMG", "sudo is no engine; write sudo -u me paude-venv-hook exec -- podman …"),
+        ("env A=1 'B=x y' docker run IMG", "env is no engine; write env A=1 'B=x y' paude-venv-hook exec -- docker …"),
+        ("nice /usr/bin/docker run IMG", "nice is no engine; write nice paude-venv-hook exec -- /usr/bin/docker …"),
+        ("make up", "make up starts no container"),
+    ],
+)
+def test_why_there_is_no_container_to_add_to(words: str, why: str) -> None:
+    program, *arguments = shlex.split(words)
+
+    assert why_no_container(f"/usr/bin/{program}", arguments) == why
+
+
+# ---- what stays visible
+
+
+def test_venvs_further_down_are_named_with_the_setting_that_covers_them(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", "backend/.venv/pyvenv.cfg", ".worktrees/x/.venv/pyvenv.cfg")
+
+    assert added("run -v .:/app IMG", workspace).warnings == [
+        ".worktrees/x/.venv, backend/.venv stay visible in the container; to shadow what is there, write "
+        '"venv": [".venv", ".worktrees/x/.venv", "backend/.venv"] in paude.json'
+    ]
+    (workspace / "paude.json").write_text('{"venv": [".venv", "*/.venv", ".worktrees/*/.venv"]}')
+    made = added("run -v .:/app IMG", workspace)
+    assert (made.warnings, shadowed(made)) == ([], ["/app/.venv", "/app/backend/.venv", "/app/.worktrees/x/.venv"])
+
+
+def test_many_are_one_pattern(workspace: Path) -> None:
+    fill(workspace, *(f"packages/{name}/.venv/pyvenv.cfg" for name in "abcdef"))
+
+    assert added("run -v .:/app IMG", workspace).warnings == [
+        "packages/a/.venv, packages/b/.venv, packages/c/.venv, packages/d/.venv, packages/e/.venv and 1 more stay "
+        'visible in the container; to shadow what is there, write "venv": ["packages/*/.venv"] in paude.json'
+    ]
+
+
+def test_what_another_mount_covers_is_not_visible(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", "backend/.venv/pyvenv.cfg", ".tox/py/")
+
+    assert added("run -v .:/app -v b:/app/backend --tmpfs /app/.tox IMG", workspace).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("again", "is_said"), [({}, True), ({"postStartCommand": "uv sync"}, False), ({"postStartCommand": "date"}, True)]
+)
+@pytest.mark.parametrize("key", ["onCreateCommand", "updateContentCommand", "postCreateCommand"])
+def test_a_setup_that_does_not_run_again_after_a_restart_is_named(
+    workspace: Path, key: str, again: dict[str, str], is_said: bool
+) -> None:
+    config = workspace / ".devcontainer.json"
+    config.write_text(json.dumps({key: "uv sync", **again}))
+    fill(workspace, "uv.lock")
+    labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={config}"
+    message = f"a restart empties .venv, and {key} does not run again: repeat it in postStartCommand"
+
+    assert added(f"run {labels} -v .:/app IMG", workspace).warnings == [message] * is_said
+    assert added("run -v .:/app IMG", workspace).warnings == []  # no tool runs that command then
+
+
+@pytest.mark.parametrize("command", ["npm install", "", ["echo", "hello"], {"a": "cargo fetch"}])
+def test_a_command_that_makes_no_environment_is_not_named(workspace: Path, command: object) -> None:
+    fill(workspace, "uv.lock", f".devcontainer.json = {json.dumps({'postCreateCommand': command})}")
+    labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={workspace}/.devcontainer.json"
+
+    assert added(f"run {labels} -v .:/app IMG", workspace).warnings == []

@@ -162,6 +162,53 @@ def test_a_reserved_mount_point_is_made(workspace: Path, programs: Programs) -> 
     assert (workspace / ".venv").is_dir()
 
 
+def test_compose_is_warned_of_where_the_folder_holds_a_venv_and_passed_on(app: Path, programs: Programs) -> None:
+    programs("docker", DOCKER)
+    line = ("compose", "-f", "compose.yaml", "up", "-d")
+
+    done = wrapper("docker", *line)
+
+    assert (done.returncode, done.stdout.split()) == (0, list(line))
+    assert done.stderr.startswith("paude-venv-hook: nothing shadowed: compose decides what is mounted; ")
+    assert wrapper("docker", "compose", "ps").stderr == ""
+    (app / ".venv" / "pyvenv.cfg").unlink()
+    assert wrapper("docker", *line).stderr == ""
+
+
+def test_an_option_before_the_subcommand_that_is_not_known_is_said_and_passed_on(app: Path, programs: Programs) -> None:
+    programs("docker", DOCKER)
+
+    done = wrapper("docker", "--future", "x", "run", "-v", f"{app}:/app", "IMG")
+
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["--future", "x"])
+    assert done.stderr == (
+        "paude-venv-hook: warning: nothing shadowed: --future is no option of docker that is known here\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "nothing"),
+    [
+        ("docker ps", "docker ps starts no container"),
+        ("docker run IMG", "no bind mount of the line carries a workspace"),
+        ("env A=1 docker run IMG", "env is no engine; write env A=1 paude-venv-hook exec -- docker …"),
+    ],
+)
+def test_exec_says_why_nothing_is_shadowed_and_quiet_does_not(
+    app: Path, programs: Programs, command: list[str], words: str, nothing: str
+) -> None:
+    programs("docker", DOCKER)
+    programs("env", 'echo "$@"')
+
+    def run(*flags: str) -> tuple[int, str]:
+        line = [*command, "exec", *flags, "--", *words.split()]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    assert run() == (0, f"paude-venv-hook: nothing shadowed: {nothing}\n")
+    assert run("--quiet") == (0, "")
+
+
 def test_a_call_that_is_passed_on_loads_nothing_but_what_exec_needs(programs: Programs) -> None:
     program = programs("docker", "")
     code = (

@@ -71,7 +71,7 @@ def launch(program: str, arguments: Sequence[str], *, explicit: bool = False) ->
 
     def add_and_start() -> int:
         folder = os.getcwd()
-        starts = find_subcommand(arguments)[0] in ("run", "create")
+        starts = _starts_container(arguments)
         engine = "podman" if starts and is_podman(program, os.environ) else "docker"
         added = prepare_command_line(arguments, engine, os.environ, folder)
         shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
@@ -87,6 +87,14 @@ def launch(program: str, arguments: Sequence[str], *, explicit: bool = False) ->
         return replace_process(program, added.words)
 
     return guarded(add_and_start)
+
+
+def _starts_container(arguments: Sequence[str]) -> bool:
+    """Tell whether the words make an engine run or create a container, as far as they are understood."""
+    try:
+        return find_subcommand(arguments)[0] in ("run", "create")
+    except UnknownOptionError:
+        return True
 
 
 def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping[str, str], folder: str) -> Added:
@@ -145,9 +153,7 @@ def why_no_container(program: str, arguments: Sequence[str]) -> str:
 
             before = shlex.join([name, *arguments[:index]])
             return f"{shown(name)} is no engine; write {shown(before)} paude-venv-hook exec -- {shown(word)} …"
-    subcommand, index = find_subcommand(arguments)
-    if name.endswith("compose"):
-        subcommand, index = "compose", 0
+    subcommand, index = ("compose", 0) if name.endswith("compose") else find_subcommand(arguments)
     if subcommand == "compose":
         end = index
         for option in options(arguments, index, _COMPOSE_FLAGS):

@@ -37,7 +37,7 @@ _AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 _AT_EACH_START = ("postStartCommand", "postAttachCommand")
 # What a command says that makes an environment, as far as it can be told.
 _SETS_UP = (
-    r"\.venv|\.sh\b|\b(?:bootstrap|hatch|install|invoke|just|make|nox|pdm|pip3?|pipenv|poetry|setup|task|tox|uv|venv"
+    r"\.venv|\.sh\b|\b(?:bootstrap|hatch|invoke|just|make|nox|pdm|pip3?|pipenv|poetry|setup|task|tox|uv|venv"
     r"|virtualenv)\b"
 )
 

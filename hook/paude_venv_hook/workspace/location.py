@@ -91,11 +91,8 @@ def locate(
         raise WorkspaceError(
             f"{shown(workspace_folder)}: is no path in a container; say where it is with --container-workspace-folder"
         )
-    why = "no devcontainer.json: the same path as here"
-    if named := named_devcontainers(workspace_folder):
-        paths = " or ".join(shown(os.path.relpath(name, workspace_folder)) for name in named)
-        why = f"no default devcontainer.json: the same path as here, unless --config names {paths}"
-    return Location((Mount("bind", workspace_folder, workspace_folder),), why)
+    mount = Mount("bind", workspace_folder, workspace_folder)
+    return Location((mount,), "no devcontainer.json: the same path as here")
 
 
 def parts_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:

@@ -1,0 +1,152 @@
+"""What tells that a project keeps its venv in `.venv`, and what does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from layout import fill
+from paude_venv_hook.workspace.detection import detect
+from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.reserve import find_evidence, names_reserved
+
+UV_TABLE = "[tool.uv] in pyproject.toml"
+PDM_TABLE = "[tool.pdm] in pyproject.toml"
+DEVCONTAINER = ".devcontainer/devcontainer.json"
+
+
+def evidence(folder: Path) -> str:
+    """Return what tells it of a folder, with the configurations that a workspace may have."""
+    return find_evidence(str(folder), [str(folder / DEVCONTAINER), str(folder / "paude.json")])
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        (["uv.lock"], "uv.lock"),
+        (["uv.toml"], "uv.toml"),
+        (["pdm.lock"], "pdm.lock"),
+        (["pdm.toml = [venv]\nin_project = true"], "pdm.toml"),
+        (["pyproject.toml = [project]\nname = 'x'\n[tool.uv]\n"], UV_TABLE),
+        (["pyproject.toml = [[tool.uv.index]]\n"], UV_TABLE),
+        (["pyproject.toml = [ tool . uv . sources ]\n"], UV_TABLE),
+        (["pyproject.toml = [tool.pdm.dev-dependencies]\n"], PDM_TABLE),
+        (["poetry.toml = [virtualenvs]\nin-project = true\n"], "poetry.toml"),
+        (["poetry.toml = virtualenvs.in-project = true\n"], "poetry.toml"),
+        (["poetry.toml = virtualenvs = {create = true, in-project = true}\n"], "poetry.toml"),
+        ([".venv/"], "an empty .venv"),
+        ([".venv/.gitkeep", ".venv/.gitignore", ".venv/.keep"], "an empty .venv"),
+        ([".venv/", "uv.lock"], "uv.lock"),
+        ([f'{DEVCONTAINER} = {{"postCreateCommand": "python -m venv .venv"}}'], "devcontainer.json"),
+        (['paude.json = {"setup": "python3 -m venv .venv"}'], "paude.json"),
+    ],
+)
+def test_a_project_that_keeps_its_venv_there(workspace: Path, entries: list[str], found: str) -> None:
+    assert evidence(fill(workspace, *entries)) == found
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        *(
+            [name]
+            for name in ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "Pipfile.lock")
+        ),
+        *([name] for name in ("tox.ini", "noxfile.py", "hatch.toml", "poetry.lock", "pylock.toml", "environment.yml")),
+        ["pyproject.toml = [tool.poetry]\n"],
+        ["pyproject.toml = [tool.hatch.envs.default]\n"],
+        ["pyproject.toml = [tool.uv-dynamic-versioning]\n"],
+        ["pyproject.toml = [tool.uv.build-backend]\n"],
+        ["pyproject.toml = [tool.pdm.build]\n[tool.pdm.version]\n"],
+        ["pyproject.toml = # [tool.uv]\n"],
+        ["pyproject.toml = description = '[tool.uv]'\n"],
+        ["pdm.lock", "pdm.toml = [venv]\nin_project = false\n"],
+        ["poetry.toml = [virtualenvs]\nin-project = false\n"],
+        ["poetry.toml = [virtualenvs]\n# in-project = true\ncreate = false\n"],
+        ["uv.lock/"],
+        ["uv.lock", f'{DEVCONTAINER} = {{"containerEnv": {{"UV_PROJECT_ENVIRONMENT": "/opt/venv"}}}}'],
+        ["uv.lock", f'{DEVCONTAINER} = {{"remoteEnv": {{"UV_PROJECT_ENVIRONMENT": ".venv-docker"}}}}'],
+        ["uv.lock", ".venv/README"],
+        ["uv.lock", ".venv"],
+        ["uv.lock", ".venv -> gone"],
+        [f"{DEVCONTAINER} = {{// .venv is made by hand\n}}"],
+    ],
+)
+def test_a_project_that_may_keep_it_elsewhere(workspace: Path, entries: list[str]) -> None:
+    assert evidence(fill(workspace, *entries)) == ""
+
+
+def test_uv_that_is_told_to_use_it_all_the_same(workspace: Path) -> None:
+    fill(workspace, "uv.lock", f'{DEVCONTAINER} = {{"containerEnv": {{"UV_PROJECT_ENVIRONMENT": ".venv"}}}}')
+
+    assert evidence(workspace) == "uv.lock"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"postCreateCommand": "python3 -m venv .venv && .venv/bin/pip install -e ."},
+        {"postCreateCommand": ["uv", "venv", ".venv"]},
+        {"onCreateCommand": {"venv": "virtualenv --clear ./.venv"}},
+        {"customizations": {"vscode": {"settings": {"python.defaultInterpreterPath": ".venv/bin/python"}}}},
+        {"python.defaultInterpreterPath": "${containerWorkspaceFolder}/.venv/bin/python"},
+        {"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"},
+        {"python.defaultInterpreterPath": "/workspaces/app/.venv/bin/python"},
+        {"workspaceFolder": "/srv/app", "python.pythonPath": "/srv/app/.venv/bin/python"},
+        {"remoteEnv": {"PATH": "${containerWorkspaceFolder}/.venv/bin:${containerEnv:PATH}"}},
+        {"postCreateCommand": "bash -c \"source '.venv/bin/activate'\""},
+        {"postCreateCommand": "cd $PWD; python -m venv --prompt=x $PWD/.venv"},
+        {"containerEnv": {"POETRY_VIRTUALENVS_IN_PROJECT": "true"}},
+        {"containerEnv": {"PIPENV_VENV_IN_PROJECT": "1"}},
+        {"postCreateCommand": "POETRY_VIRTUALENVS_IN_PROJECT=1 poetry install"},
+        {"postCreateCommand": "poetry config virtualenvs.in-project true --local && poetry install"},
+    ],
+)
+def test_a_text_that_names_the_workspaces_own(config: dict[str, object]) -> None:
+    assert names_reserved(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"postCreateCommand": "python3 -m venv /opt/.venv"},
+        {"postCreateCommand": "python3 -m venv ~/.venv && $HOME/.venv/bin/pip install x"},
+        {"postCreateCommand": "python3 -m venv backend/.venv"},
+        {"postCreateCommand": "python3 -m venv .venv-docker; touch x.venv .venv.bak .venvs"},
+        {"python.defaultInterpreterPath": "/home/vscode/.venv/bin/python"},
+        {"python.defaultInterpreterPath": "/workspaces/app/backend/.venv/bin/python"},
+        {"workspaceFolder": "/srv/app", "python.pythonPath": "/srv/other/.venv/bin/python"},
+        {"files.exclude": {".venv": True, "**/.venv": True}},
+        {"search.exclude": ["**/.venv", "*/.venv/**"]},
+        {"containerEnv": {"POETRY_VIRTUALENVS_IN_PROJECT": "false"}},
+        {"postCreateCommand": "poetry install"},
+    ],
+)
+def test_a_text_that_does_not(config: dict[str, object]) -> None:
+    assert not names_reserved(json.dumps(config))
+
+
+def test_a_hostile_text_takes_no_long_time() -> None:
+    """Quadratic matching would take minutes; a test that hangs is a test that fails."""
+    for text in ("a" * 60_000, "/.venv" * 10_000, " " * 60_000, '"UV_PROJECT_ENVIRONMENT' * 2_000, "$" * 60_000):
+        assert not names_reserved(text + "x")
+
+
+def test_it_is_reserved_beside_another_venv(workspace: Path) -> None:
+    fill(workspace, "uv.lock", "venv/pyvenv.cfg")
+
+    assert detect(str(workspace), (), (), same_path=False).found == [
+        Found("venv", f"{workspace}/venv", "venv"),
+        Found(".venv", f"{workspace}/.venv", "reserved: uv.lock"),
+    ]
+
+
+def test_it_is_not_reserved_in_what_is_a_venv_itself_or_where_one_is_named_so(workspace: Path) -> None:
+    fill(workspace, "uv.lock", "pyvenv.cfg")
+    assert detect(str(workspace), (), (), same_path=False).found == []
+
+    (workspace / "pyvenv.cfg").unlink()
+    fill(workspace, ".venv -> envs/main", "envs/main/")
+    assert [item.why for item in detect(str(workspace), (), (), same_path=False).found] == ["symlink to a directory"]
