@@ -23,6 +23,7 @@ ROOMS = (
     ("pipeline",),
     ("overlay",),
     ("plan",),
+    ("stores",),
     ("workspace",),
     ("engines",),
     ("digest", "errors", "files", "folders", "names", "text", "__init__"),
