@@ -36,6 +36,7 @@ ARGUMENTS = (
     argument(
         "names",
         nargs="*",
+        default=(),
         metavar="NAME",
         help="for clean: the stores to empty, as list names them, even where a container runs (default: those of the "
         "current folder, unless a container that has one runs)",

@@ -50,5 +50,5 @@ class Purpose(
 
 def store_name(purpose: Purpose) -> str:
     """Return the name of a store's folder: for people the name of the mounted folder, and a digest of the purpose."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(purpose.source))[:40]
-    return f"{name}-{sha256(json.dumps(purpose).encode()).hexdigest()[:16]}"
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(purpose.source))[:40].lstrip("-.")  # no flag, not hidden
+    return f"{name or 'venv'}-{sha256(json.dumps(purpose).encode()).hexdigest()[:16]}"
