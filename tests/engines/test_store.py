@@ -38,6 +38,14 @@ from paude_venv_hook.stores.purpose import Purpose
 source, destination, engine, rootless = sys.argv[1:]
 print(make_store(Purpose(source, ".venv", destination, engine, rootless == "True")))
 """
+REMOVE = """
+import sys
+from paude_venv_hook.stores import removal
+from paude_venv_hook.stores.folder import read_record
+from paude_venv_hook.stores.listing import Store
+folder, action = sys.argv[1:]
+getattr(removal, action)(Store(folder, read_record(folder), (), False, "", True))
+"""
 MakeStore = Callable[[Path | str], Path]
 Ask = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -127,7 +135,7 @@ def test_each_user_works_in_the_store_and_the_host_sees_nothing_of_it(
 
     assert container.sh("ls -A .venv") == ""
     use_venv(container)
-    for user in (OWNER, STRANGER, 0, STRANGER, OWNER):
+    for user in (OWNER, STRANGER, 0):
         work(container, user)
     assert tree_hash(workspace) == before
     run(venv / "bin/python", "-B", "-c", "import markupsafe._speedups")
@@ -204,6 +212,30 @@ def test_what_the_image_holds_at_the_destination_is_not_copied(engine: Engine, m
     assert engine.run("ls -A /etc/apt").stdout != ""
     assert engine.run(bind(store, "/etc/apt"), "ls -A /etc/apt; touch /etc/apt/new").stdout == ""
     assert os.listdir(store) == ["new"]
+
+
+@pytest.mark.parametrize("action", ["empty_store", "remove_store"])
+@pytest.mark.proves("a store: where its owner may not remove something, the command that is named does")
+def test_what_the_owner_may_not_remove_goes_with_the_command_that_is_named(
+    engine: Engine, make_store: MakeStore, request: pytest.FixtureRequest, action: str
+) -> None:
+    store = make_store("/x")
+    engine.run(f"--user={STRANGER}", bind(store, "/x"), "mkdir -m 700 /x/closed && touch /x/closed/file")
+
+    done = run(*AS_OWNER, sys.executable, "-c", REMOVE, store.parent, action, check=False)
+
+    start, _, line = done.stderr.strip().splitlines()[-1].partition("; run ")
+    assert start.endswith(f"StoreError: {store.parent.name}: cannot be removed: Permission denied")
+    if engine.rootless:
+        assert line.startswith("podman unshare ")
+        run(request.getfixturevalue("as_user"), "sh", "-c", line)
+    else:
+        assert line.startswith("sudo ")
+        run("sh", "-c", line.removeprefix("sudo "))
+    if action == "empty_store":
+        assert os.listdir(store) == []
+    else:
+        assert not store.parent.exists()
 
 
 def test_a_mount_that_no_engine_lists_is_seen(workspace: Path, home: Path, make_store: MakeStore) -> None:
