@@ -193,12 +193,21 @@ def test_an_acl_that_cannot_be_set_is_one_line(stores: Path, mocker: MockerFixtu
     )
 
 
-def test_a_folder_that_a_container_gave_away_stays_as_it_is(stores: Path, mocker: MockerFixture) -> None:
+@pytest.mark.parametrize("refused", ["os.fchmod", "os.open"])
+def test_a_folder_that_a_container_gave_away_stays_as_it_is(stores: Path, mocker: MockerFixture, refused: str) -> None:
     venv = make_store(APP)
-    os.chmod(venv, 0o755)  # noqa: S103 - a container's choice
-    mocker.patch("os.fchmod", side_effect=PermissionError(errno.EPERM, "Operation not permitted"))
+    os.chmod(venv, 0o700)
+    real = os.open
+
+    def refuse(path: int | str, *arguments: int) -> int:
+        if path == venv or isinstance(path, int):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real(path, *arguments)
+
+    mocker.patch(refused, refuse)
 
     assert make_store(APP) == venv
+    assert mode(venv) == 0o700
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")

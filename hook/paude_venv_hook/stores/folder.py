@@ -81,7 +81,7 @@ def make_store(purpose: Purpose) -> str:
     today = time.strftime("%Y-%m-%d")
     record = read_record(store)
     _write_record(store, Record(purpose, record.made if record else today, today))
-    with _refused(venv), _folder(venv, 0o777) as descriptor, suppress(PermissionError):
+    with _refused(venv), suppress(PermissionError), _folder(venv, 0o777) as descriptor:
         _set_mode(descriptor, 0o777)
         _set_default_acl(descriptor)
     return venv

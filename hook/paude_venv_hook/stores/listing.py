@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30  # seconds for an engine's answer
 _ATTEMPTS = 3
-_REMOTE = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
+_HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
 # The root of a bind mount in mountinfo (proc(5)), where that is what a container mounts of a store.
 _MOUNTED = re.compile(rf"^\d+ \d+ \S+ \S*/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV} ", re.MULTILINE)
 
@@ -174,10 +174,10 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
     """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked."""
     if engine == "podman" and rootless != (os.getuid() != 0):
         raise StoreError(f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
-    variable = _REMOTE.get(engine, "")
-    if not environ.get(variable, "unix:").startswith("unix:"):
+    variable = _HOST_VARIABLES.get(engine, "")
+    if not (environ.get(variable) or "unix:").startswith("unix:"):
         raise StoreError(f"{engine} is on another machine, says {variable}")
-    program = find_program(engine, environ) if engine in _REMOTE else None
+    program = find_program(engine, environ) if engine in _HOST_VARIABLES else None
     if program is None:
         raise StoreError(f"{shown(engine)} is not on PATH")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
@@ -241,9 +241,9 @@ def size_of(folder: str) -> int:
                         about = entry.stat(follow_symlinks=False)
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(os.path.join(path, entry.name))
-                        if about.st_nlink == 1 or (about.st_dev, about.st_ino) not in seen:
-                            total += about.st_blocks * 512
+                        if (about.st_dev, about.st_ino) not in seen:
                             seen.add((about.st_dev, about.st_ino))
+                            total += about.st_blocks * 512
             finally:
                 os.close(descriptor)
     return total
