@@ -20,6 +20,7 @@ CODES = {
     "EngineError": "engine",
     "OverlayError": "overlay",
     "VerifyError": "verify",
+    "StoreError": "store",
 }
 
 

@@ -16,12 +16,13 @@ def test_they_are_what_platformdirs_says(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture, platform: str, xdg: str | None, user_home: str
 ) -> None:
     monkeypatch.setenv("HOME", user_home)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         if xdg is not None:
             monkeypatch.setenv(name, xdg)
     expected = {
         "config": platformdirs.user_config_dir("paude", appauthor=False),
         "cache": platformdirs.user_cache_dir("paude", appauthor=False),
+        "data": platformdirs.user_data_dir("paude", appauthor=False),
     }
     mocker.patch("sys.platform", platform)
 

@@ -47,6 +47,9 @@ HEAVY = {
     "paude_venv_hook.commands.status",
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",
+    "paude_venv_hook.commands.store",
+    "paude_venv_hook.stores.listing",
+    "paude_venv_hook.stores.removal",
     "paude_venv_hook.launchers.wrapper",
 }
 PARSER = {"argparse", "paude_venv_hook.parser"}

@@ -24,6 +24,7 @@ ROOMS = (
     ("messages",),
     ("overlay",),
     ("plan",),
+    ("stores",),
     ("workspace",),
     ("engines",),
     ("digest", "errors", "files", "folders", "names", "text", "__init__"),

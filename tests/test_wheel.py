@@ -25,11 +25,12 @@ PACKAGE = """
     parser.py pipeline.py plan.py py.typed terminal.py text.py
     commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
-    commands/schema.py commands/status.py commands/verify.py
+    commands/schema.py commands/status.py commands/store.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/mounts.py
     engines/programs.py
     launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
     launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
+    stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/found.py workspace/git_root.py
     workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py
     workspace/settings.py workspace/variables.py workspace/venv.py

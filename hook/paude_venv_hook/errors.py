@@ -56,3 +56,9 @@ class VerifyError(HookError):
     """A container cannot be asked, or lacks a shadow."""
 
     code = "verify"
+
+
+class StoreError(HookError):
+    """A store cannot be made, looked at or removed."""
+
+    code = "store"

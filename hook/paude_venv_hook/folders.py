@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-_XDG = {"config": ("XDG_CONFIG_HOME", "~/.config"), "cache": ("XDG_CACHE_HOME", "~/.cache")}
+_XDG = {
+    "config": ("XDG_CONFIG_HOME", "~/.config"),
+    "cache": ("XDG_CACHE_HOME", "~/.cache"),
+    "data": ("XDG_DATA_HOME", "~/.local/share"),
+}
 
 
 def user_folder(kind: str) -> str:
-    """Return the host path of paude's `config` or `cache` folder.
+    """Return the host path of paude's `config`, `cache` or `data` folder.
 
     On Linux this is the XDG Base Directory Specification itself, with what platformdirs makes of it: to import
     platformdirs takes as long as all the rest of a run. A test compares both.
@@ -22,4 +26,6 @@ def user_folder(kind: str) -> str:
 
     if kind == "config":
         return platformdirs.user_config_dir("paude", appauthor=False)
-    return platformdirs.user_cache_dir("paude", appauthor=False)
+    if kind == "cache":
+        return platformdirs.user_cache_dir("paude", appauthor=False)
+    return platformdirs.user_data_dir("paude", appauthor=False)

@@ -77,7 +77,7 @@ def tmp_path() -> Iterator[Path]:
 @pytest.fixture
 def workspace(workspace: Path, home: Path) -> Path:
     """Return the workspace, a small Python project; it and the home folder are those of an ordinary user."""
-    (workspace / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\n')
+    (workspace / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\n[tool.uv]\n')
     (workspace / "app.py").write_text("print('hello')\n")
     give_to_owner(workspace, home)
     return workspace

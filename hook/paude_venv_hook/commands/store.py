@@ -1,0 +1,201 @@
+"""`store`: the venvs of containers that stay on the host's disk: list, empty or remove them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from paude_venv_hook.errors import StoreError, UsageError
+from paude_venv_hook.files import is_inside
+from paude_venv_hook.options import DRY_RUN, argument
+from paude_venv_hook.stores.folder import stores_folder
+from paude_venv_hook.stores.listing import list_stores, size_of, unused_since
+from paude_venv_hook.stores.removal import empty_store, remove_store
+from paude_venv_hook.terminal import complain, say, warn, write
+from paude_venv_hook.text import did_you_mean, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from paude_venv_hook.stores.listing import Store
+
+SUMMARY = "list, empty or remove the venvs of containers that stay on disk"
+POSITION = 12
+ARGUMENTS = (
+    argument(
+        "action",
+        choices=("list", "clean", "prune"),
+        help="list: show all stores. clean: empty some; containers that have them still start. prune: remove those "
+        "that no container has and whose workspace is gone",
+    ),
+    argument(
+        "names",
+        nargs="*",
+        default=(),
+        metavar="NAME",
+        help="for clean: the stores to empty, as list names them, even where a container runs (default: those of the "
+        "current folder, unless a container that has one runs)",
+    ),
+    argument("--json", action="store_true", help="for list: for programs"),
+    argument(*DRY_RUN[0], action="store_true", help="for prune: show what would be removed, and remove nothing"),
+    argument(
+        "--older",
+        type=int,
+        metavar="DAYS",
+        help="for prune: also those that no container has and no launch asked for in the last DAYS days",
+    ),
+)
+EXAMPLES = """\
+  paude-venv-hook store list
+  cd ~/src/app && paude-venv-hook store clean
+  paude-venv-hook store prune --older 90 --dry-run
+"""
+
+HEADINGS = ("NAME", "STATE", "SIZE", "LAST USE", "ENGINE", "IMAGE", "VENV", "IN THE CONTAINER")
+PATIENCE = 1.0  # seconds without a word
+MAX_DAYS = 36500
+_FLAGS = {"json": "list", "dry_run": "prune", "older": "prune", "names": "clean"}
+
+
+class Options:
+    """The values of the arguments."""
+
+    action = ""
+    names: Sequence[str] = ()
+    json = False
+    dry_run = False
+    older: int | None = None
+
+
+def execute(options: Options) -> int:
+    """Do what the action says; 1 where a store could not be emptied or removed."""
+    for name, action in _FLAGS.items():
+        if getattr(options, name) != getattr(Options, name) and options.action != action:
+            what = "a NAME" if name == "names" else "--" + name.replace("_", "-")
+            raise UsageError(f"{what} does not go with {options.action}, only with {action}")
+    if options.older is not None and not 0 <= options.older <= MAX_DAYS:
+        raise UsageError(f"--older: {options.older} is no number of days; use 0 to {MAX_DAYS}")
+    stores, problems = list_stores(os.environ)
+    warn(problems)
+    if options.action == "list":
+        write(_as_json(stores) if options.json else render(stores))
+        return 0
+    if options.action == "clean":
+        return _each(choose(stores, options.names, os.path.realpath(".")), empty_store, "Emptying")
+    day = None if options.older is None else (date.today() - timedelta(options.older)).isoformat()  # noqa: DTZ011 - theirs
+    unused = unused_since(stores, day)
+    if options.dry_run:
+        write("".join(f"{store.name}\n" for store in unused))
+        return 0
+    return _each(unused, remove_store, "Removing")
+
+
+def choose(stores: Sequence[Store], names: Sequence[str], folder: str) -> list[Store]:
+    """Return the stores to empty: those that are named, else those of venvs in a folder (a real host path).
+
+    Raises UsageError for a name that is none, StoreError where a container runs, or may run, that has one of the
+    folder: its programs would vanish under it.
+    """
+    by_name = {store.name: store for store in stores}
+    for name in names:
+        if name not in by_name:
+            hint = did_you_mean(name, by_name) or "; see paude-venv-hook store list"
+            raise UsageError(f'"{shown(name)}" is no store{hint}')
+    if names:
+        return [by_name[name] for name in dict.fromkeys(names)]
+    chosen = [store for store in stores if is_inside(store.record.purpose.host_path, folder)]
+    for store in chosen:
+        if store.is_running:
+            users = ", ".join(container.name for container in store.containers if container.running)
+            raise StoreError(
+                f"{store.name}: {shown(users) or 'a container'} runs with it; stop that, or empty it all the same "
+                f"with: store clean {store.name}"
+            )
+        if store.unasked:
+            raise StoreError(
+                f"{store.name}: whether a container runs with it is unknown ({shown(store.unasked)}); "
+                f"if none does: store clean {store.name}"
+            )
+    return chosen
+
+
+def _each(stores: Sequence[Store], action: Callable[[Store], None], word: str) -> int:
+    """Empty or remove each of the stores and print its name; what goes wrong with one spares the others."""
+    code = 0
+    for store in stores:
+        try:
+            with _announced(f"{word} {store.name} …"):
+                action(store)
+        except StoreError as error:
+            complain(f"error[{error.code}]: {error}")
+            code = 1
+        else:
+            write(f"{store.name}\n")
+    if not stores:
+        say("nothing to do; see paude-venv-hook store list")
+    return code
+
+
+@contextmanager
+def _announced(line: str) -> Iterator[None]:
+    """Say the line where the block takes a while."""
+    timer = threading.Timer(PATIENCE, say, [line])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+# ---- What list prints
+
+
+def _as_json(stores: Sequence[Store]) -> str:
+    document = {"folder": stores_folder(), "stores": [describe(store) for store in stores]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def describe(store: Store) -> dict[str, Any]:
+    """Return what `store list --json` prints of a store; the size is in bytes."""
+    purpose = store.record.purpose
+    return {
+        "name": store.name,
+        "path": store.venv,
+        "state": store.state,
+        "containers": [{"name": item.name, "running": item.running} for item in store.containers],
+        "size": size_of(store.venv),
+        "made": store.record.made,
+        "lastUsed": store.record.last_used,
+        "venv": purpose.host_path,
+        "workspaceMount": purpose.source,
+        "destination": purpose.destination,
+        "engine": purpose.engine,
+        "rootless": purpose.rootless,
+        "service": purpose.service,
+        "image": purpose.image,
+        "platform": purpose.platform,
+    }
+
+
+def render(stores: Sequence[Store]) -> str:
+    """Return the table of the stores, nothing where there are none."""
+    if not stores:
+        return ""
+    rows = [HEADINGS, *(tuple(shown(cell) for cell in _row(store)) for store in stores)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _row(store: Store) -> tuple[str, ...]:
+    purpose = store.record.purpose
+    engine = purpose.engine + (" rootless" if purpose.rootless else "")
+    image = " ".join(filter(None, (purpose.image, purpose.platform, purpose.service and f"({purpose.service})"))) or "-"
+    size = f"{size_of(store.venv) / 1e6:,.1f} MB"
+    return store.name, store.state, size, store.record.last_used, engine, image, purpose.host_path, purpose.destination

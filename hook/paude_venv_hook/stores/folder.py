@@ -1,0 +1,174 @@
+"""Where stores are, and the folders that make one up.
+
+`venvs/` in paude's data folder (not the cache folder, which cleaners empty) is closed to other users. In it, each store
+is a folder with `store.json`, which says what it is for, and `venv/`, which containers mount.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+import time
+from collections import namedtuple
+from contextlib import contextmanager, suppress
+
+from paude_venv_hook.errors import OverlayError, StoreError
+from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.folders import user_folder
+from paude_venv_hook.stores.purpose import Purpose, store_name
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = 1
+VENV = "venv"
+_RECORD = "store.json"
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# Venvs of containers, made by paude-venv-hook: backups may leave them out (https://bford.info/cachedir/).
+"""
+# The default ACL u::rwx,g::rwx,o::rwx as Linux keeps it (linux/posix_acl_xattr.h): a version, and for each entry its
+# tag, its permissions and an id, which these have not.
+_ACL = (2).to_bytes(4, "little") + b"".join(
+    tag.to_bytes(2, "little") + (7).to_bytes(2, "little") + b"\xff\xff\xff\xff" for tag in (0x01, 0x04, 0x20)
+)
+_ACL_NAME = "system.posix_acl_default"
+
+
+class Record(namedtuple("Record", ("purpose", "made", "last_used"))):
+    """What `store.json` holds: what the store is for, and the days on which it was made and last asked for."""
+
+    __slots__ = ()
+    purpose: Purpose
+    made: str
+    last_used: str
+
+
+def stores_folder() -> str:
+    """Return the host path of the folder that holds all stores."""
+    return os.path.join(user_folder("data"), "venvs")
+
+
+def store_path(purpose: Purpose) -> str:
+    """Return the host path of the folder that a container has to mount; nothing is made."""
+    return os.path.join(stores_folder(), store_name(purpose), VENV)
+
+
+def make_store(purpose: Purpose) -> str:
+    """Make the store, where it is missing, and return the host path of the folder that a container has to mount.
+
+    Safe to repeat, and for two at once; only the first call of a day writes. Every user of a container may write into
+    that folder, and thanks to a default ACL each into what another one made there, root on Docker say. Where the file
+    system or the system has no such ACL (macOS), the mode alone has to do: the venv of one user of the container is
+    then not for another to change. Other users of the host are kept out by the folders above.
+
+    A container's root may have given the folder to somebody else; what it decided about the mode stays then. Raises
+    StoreError for what cannot be made, is a symlink or belongs to another user; no link is followed below paude's data
+    folder.
+    """
+    folder = stores_folder()
+    store = os.path.join(folder, store_name(purpose))
+    venv = os.path.join(store, VENV)
+    with _refused(folder):
+        os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    _make_private(folder)
+    _write(os.path.join(folder, "CACHEDIR.TAG"), _TAG)
+    _make_private(store)
+    today = time.strftime("%Y-%m-%d")
+    record = read_record(store)
+    _write_record(store, Record(purpose, record.made if record else today, today))
+    with _refused(venv), suppress(PermissionError), _folder(venv, 0o777) as descriptor:
+        _set_mode(descriptor, 0o777)
+        _set_default_acl(descriptor)
+    return venv
+
+
+def read_record(store: str) -> Record | None:
+    """Return what a store (its host path) is for; None where that cannot be known."""
+    try:
+        data = json.loads(read_file(os.path.join(store, _RECORD)) or b"")
+        purpose = Purpose(*(data[name] for name in Purpose._fields))
+        record = Record(purpose, data["made"], data["lastUsed"])
+        is_known = (
+            data["version"] == VERSION
+            and os.path.basename(store) == store_name(purpose)
+            and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in record[1:])
+        )
+    except (OSError, OverlayError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return record if is_known else None
+
+
+def _write_record(store: str, record: Record) -> None:
+    data = {"version": VERSION, **record.purpose._asdict(), "made": record.made, "lastUsed": record.last_used}
+    _write(os.path.join(store, _RECORD), (json.dumps(data, indent=2) + "\n").encode())
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        write_if_changed(path, data)
+    except OverlayError as error:
+        problem, _, _ = str(error).rpartition("; ")  # what to do is another thing for an overlay
+        raise StoreError(f"{problem}; mend it, or keep venvs in memory") from None
+
+
+def _make_private(path: str) -> None:
+    with _refused(path), _folder(path, 0o700) as descriptor:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise StoreError(f"{shown(path)}: belongs to another user; remove it, or keep venvs in memory")
+        _set_mode(descriptor, 0o700)
+
+
+@contextmanager
+def _folder(path: str, mode: int) -> Iterator[int]:
+    """Give a descriptor of a folder, which is made where it is missing and is no symlink."""
+    with suppress(FileExistsError):
+        os.mkdir(path, mode)
+    descriptor = open_folder(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_folder(path: str) -> int:
+    """Return a descriptor of a folder; OSError for a symlink, as for all else."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """Set the mode, whatever the umask says."""
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+        os.fchmod(descriptor, mode)
+
+
+def _set_default_acl(descriptor: int) -> None:
+    if not hasattr(os, "setxattr"):
+        return
+    try:
+        try:
+            is_set = os.getxattr(descriptor, _ACL_NAME) == _ACL
+        except OSError as error:
+            if error.errno != errno.ENODATA:
+                raise
+            is_set = False
+        if not is_set:
+            os.setxattr(descriptor, _ACL_NAME, _ACL)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+
+
+@contextmanager
+def _refused(path: str) -> Iterator[None]:
+    """Turn what the system refuses to do with a folder of the store into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{shown(path)}: cannot be made or used: {error.strerror}; mend or remove it, or keep venvs in memory"
+        ) from None

@@ -1,0 +1,249 @@
+"""Which stores there are, and which containers have them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import namedtuple
+from contextlib import suppress
+
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import StoreError
+from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from paude_venv_hook.stores.purpose import Purpose
+
+TIMEOUT = 30  # seconds for an engine's answer
+_ATTEMPTS = 3
+_HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
+# The root of a bind mount in mountinfo (proc(5)), where that is what a container mounts of a store.
+_MOUNTED = re.compile(rf"^\d+ \d+ \S+ \S*/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV} ", re.MULTILINE)
+
+
+class Container(namedtuple("Container", ("engine", "name", "running", "sources"))):
+    """A container as its engine describes it; `sources` are the host paths of its mounts."""
+
+    __slots__ = ()
+    engine: str
+    name: str
+    running: bool
+    sources: tuple[str, ...]
+
+
+class Store(namedtuple("Store", ("folder", "record", "containers", "is_mounted", "unasked", "has_workspace"))):
+    """A store: the host path of its folder, what it is for, and who has it.
+
+    `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true where a process
+    of this machine has it mounted, whoever started that. `unasked` is "" or why the engine could not be asked.
+    `has_workspace` is false where the folder in which its venv would be on the host is gone.
+    """
+
+    __slots__ = ()
+    folder: str
+    record: Record
+    containers: tuple[Container, ...]
+    is_mounted: bool
+    unasked: str
+    has_workspace: bool
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return os.path.basename(self.folder)
+
+    @property
+    def venv(self) -> str:
+        """The host path of what containers mount."""
+        return os.path.join(self.folder, VENV)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a running container has it, as far as that is known."""
+        return self.is_mounted or any(container.running for container in self.containers)
+
+    @property
+    def state(self) -> str:
+        """In a word, whether it is needed: in use, idle or workspace gone; unknown where the engine is silent."""
+        if self.containers or self.is_mounted:
+            return "in use"
+        if self.unasked:
+            return "unknown"
+        return "idle" if self.has_workspace else "workspace gone"
+
+
+def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
+    """Return all stores, sorted by name, and what is wrong, a line each: folders of which nothing is known, engines.
+
+    Each engine that a store names is asked for its containers once. Raises StoreError where the folder of the stores
+    cannot be read.
+    """
+    records, problems = _records(stores_folder())
+    answers: dict[tuple[str, bool], list[Container] | str] = {}
+    for purpose in (record.purpose for record in records.values()):
+        key = purpose.engine, purpose.rootless
+        if key not in answers:
+            try:
+                answers[key] = ask_containers(purpose.engine, environ, rootless=purpose.rootless)
+            except StoreError as error:
+                answers[key] = str(error)
+                problems.append(f"{error}; which containers have its stores is unknown")
+    mounted = _mounted_names()
+    stores = []
+    for folder, record in records.items():
+        answer = answers[record.purpose.engine, record.purpose.rootless]
+        unasked, containers = (answer, []) if isinstance(answer, str) else ("", answer)
+        name = os.path.basename(folder)
+        users = tuple(container for container in containers if _has(container, name))
+        store = Store(folder, record, users, name in mounted, unasked, _has_workspace(record.purpose))
+        stores.append(store)
+    return stores, problems
+
+
+def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            paths = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return {}, []
+    except OSError as error:
+        raise StoreError(f"{shown(folder)}: cannot be read: {error.strerror}; mend it") from None
+    found = {path: read_record(path) for path in paths}
+    problems = [
+        f"{shown(path)}: has no store.json that this version knows; remove it yourself, if nobody needs it"
+        for path, record in found.items()
+        if record is None
+    ]
+    return {path: record for path, record in found.items() if record}, problems
+
+
+def _has(container: Container, name: str) -> bool:
+    # The end of the path, since Docker Desktop shows host paths as its machine has them; names are unique.
+    return any(source.endswith(f"/{name}/{VENV}") for source in container.sources)
+
+
+def _has_workspace(purpose: Purpose) -> bool:
+    """Tell whether the folder of the venv is there, or may be: one that cannot be reached is not gone."""
+    try:
+        os.stat(os.path.dirname(purpose.host_path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _mounted_names() -> set[str]:
+    """Return the names of stores that any process of this machine has mounted, where the system shows that (/proc).
+
+    It knows of containers of any engine and user, and of mounts that no engine lists: those of Podman's hook.
+    """
+    names: set[str] = set()
+    with suppress(OSError):
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            with (
+                suppress(OSError),
+                open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as file,
+            ):
+                names.update(_MOUNTED.findall(file.read()))
+    return names
+
+
+def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
+    """Return the stores that nobody needs any more: no container has them, and their workspace is gone.
+
+    With a day (YYYY-MM-DD) also those that no container has and no launch has asked for since.
+    """
+    return [
+        store
+        for store in stores
+        if store.state == "workspace gone" or (store.state == "idle" and day and store.record.last_used <= day)
+    ]
+
+
+# ---- Engines
+
+
+def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> list[Container]:
+    """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked."""
+    if engine == "podman" and rootless != (os.getuid() != 0):
+        raise StoreError(f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
+    variable = _HOST_VARIABLES.get(engine, "")
+    if not (environ.get(variable) or "unix:").startswith("unix:"):
+        raise StoreError(f"{engine} is on another machine, says {variable}")
+    program = find_program(engine, environ) if engine in _HOST_VARIABLES else None
+    if program is None:
+        raise StoreError(f"{shown(engine)} is not on PATH")
+    for _ in range(_ATTEMPTS):  # a container may go between the two questions
+        listed, said = _ask(program, ["ps", "--all", "--quiet", "--no-trunc"], environ)
+        if listed is None or not listed.split():
+            break
+        listed, said = _ask(program, ["container", "inspect", *listed.split()], environ)
+        if listed is not None:
+            break
+    if listed is None:
+        raise StoreError(f"{engine} does not answer: {said}")
+    try:
+        return [_container(engine, item) for item in json.loads(listed.strip() or "[]")]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise StoreError(f"{engine} describes its containers in a way that is not known here") from None
+
+
+def _container(engine: str, item: dict[str, Any]) -> Container:
+    sources = tuple(str(mount.get("Source", "")) for mount in item["Mounts"] or ())
+    return Container(engine, str(item["Name"]).removeprefix("/"), bool(item["State"]["Running"]), sources)
+
+
+def _ask(program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return what the engine says on stdout, None where it fails, and the last line of what it complains of."""
+    import subprocess  # noqa: PLC0415 - not for those who only import this module
+
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except OSError as error:
+        return None, str(error.strerror)
+    except subprocess.TimeoutExpired:
+        return None, f"nothing within {TIMEOUT} seconds"
+    complaint = shown((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    return (None if done.returncode else done.stdout), complaint
+
+
+# ---- Sizes
+
+
+def size_of(folder: str) -> int:
+    """Return how many bytes a host folder takes on the disk, without what cannot be read; no link is followed."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    folders = [folder]
+    while folders:
+        path = folders.pop()
+        with suppress(OSError):
+            descriptor = open_folder(path)
+            try:
+                with os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        about = entry.stat(follow_symlinks=False)
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(os.path.join(path, entry.name))
+                        if (about.st_dev, about.st_ino) not in seen:
+                            seen.add((about.st_dev, about.st_ino))
+                            total += about.st_blocks * 512
+            finally:
+                os.close(descriptor)
+    return total
