@@ -33,6 +33,10 @@ from paude_venv_hook.workspace.location import Location, check_workspace_folder,
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
 
+SHARED = "{app} is mounted shared, so that the host's venv would be covered too; mount it private"
+CONTROL = "holds a control character; remove it"
+
+
 def ready(folder: Path, **flags: Any) -> Prepared:
     """Prepare the workspace for Podman, and see that its overlay keeps to the schema."""
     prepared = prepare(str(folder), os.environ, **{"engine": "podman", **flags})
@@ -150,18 +154,43 @@ def test_the_destination_comes_from_the_workspace_mount(
             "the compose files decide what is mounted; use devcontainer-config, or print --format compose",
         ),
         ({"workspaceMount": "type=bind,source=/usr,target=/src"}, "/usr is mounted, which does not hold it"),
+        *(
+            ({"workspaceMount": f"type=bind,source=.,target=/src,{options}"}, SHARED)
+            for options in ("bind-propagation=rshared", "readonly,bind-propagation=shared", "rshared")
+        ),
+        (
+            {"mounts": ["type=volume,target=/x\n,target=/usr"]},
+            f'in devcontainer.json, --mount "type=volume,target=/x\\n,target=/usr" {CONTROL}',
+        ),
+        (
+            {"mounts": [{"source": "a\n", "target": "/x"}]},
+            f'in devcontainer.json, --mount "source=a\\n,target=/x" {CONTROL}',
+        ),
+        ({"runArgs": ["--init", "-v", "v:/x\r"]}, f'in devcontainer.json, --volume "v:/x\\r" {CONTROL}'),
+        ({"runArgs": ["--tmpfs=${localEnv:ODD}"]}, f'in devcontainer.json, --tmpfs "/x\\n" {CONTROL}'),
     ],
 )
 def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line_says_why(
-    workspace: Path, make_venv: MakeVenv, keys: dict[str, str], why: str
+    workspace: Path, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch, keys: dict[str, object], why: str
 ) -> None:
+    monkeypatch.setenv("ODD", "/x\n")
     make_venv(workspace / ".venv")
+    why = why.format(app=workspace)
 
     prepared = ready(configure(workspace, **keys))
 
     assert prepared.document["runArgs"] == []
     assert prepared.plan == Plan((), (Skipped(".", why),))
     assert prepared.messages() == [f"nothing shadowed: {why}"]
+
+
+def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    configure(workspace, workspaceMount="type=bind,source=.,target=/src,bind-propagation=rshared")
+
+    prepared = ready(workspace, container_workspace_folder="/code")
+
+    assert prepared.messages() == [f"nothing shadowed: {SHARED.format(app=workspace)}"]
 
 
 def test_the_flag_beats_devcontainer_json_whose_own_mounts_still_count(workspace: Path, make_venv: MakeVenv) -> None:

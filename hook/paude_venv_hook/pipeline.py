@@ -96,6 +96,9 @@ def _plan(workspace_folder: str, settings: Settings, location: Location) -> tupl
     source = os.path.realpath(mount.source)
     if not is_inside(real, source) and not is_inside(source, real):
         return Plan((), (Skipped(".", f"{shown(mount.source)} is mounted, which does not hold it"),)), []
+    if mount.is_shared:  # the engines have no way to keep a mount in it from the host
+        why = f"{shown(mount.source)} is mounted shared, so that the host's venv would be covered too; mount it private"
+        return Plan((), (Skipped(".", why),)), []
     same_path = mount.source == mount.target
     if settings.venv == "auto":
         found, warnings = detect(real, source, same_path=same_path)

@@ -47,14 +47,14 @@ INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 def compose(programs: Programs) -> Callable[..., Path]:
     """Return a function that makes a `docker compose config` which tells these volumes and tmpfs of a service app."""
 
-    def make(*volumes: dict[str, str], tmpfs: tuple[str, ...] = ()) -> Path:
+    def make(*volumes: dict[str, Any], tmpfs: tuple[str, ...] = ()) -> Path:
         config = {"services": {"app": {"volumes": volumes, "tmpfs": tmpfs}, "db": {"image": "postgres"}}}
         return programs("docker", f"printf '%s' '{json.dumps(config)}'")
 
     return make
 
 
-def _bind(source: Path | str, target: str) -> dict[str, str]:
+def _bind(source: Path | str, target: str) -> dict[str, Any]:
     return {"type": "bind", "source": str(source), "target": target}
 
 
@@ -487,6 +487,21 @@ def test_a_second_place_of_the_workspace_is_warned_of(
         "/again is the workspace too, where nothing is shadowed",
         "/all/app is the workspace too, where nothing is shadowed",
     ]
+
+
+@pytest.mark.parametrize("propagation", ["shared", "rshared"])
+@pytest.mark.parametrize("flags", [{}, {"target": "/code"}])
+def test_nothing_is_shadowed_below_a_shared_mount(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], propagation: str, flags: dict[str, str]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose({**_bind(workspace, "/code"), "bind": {"propagation": propagation}})  # `.:/code:rshared` comes out so too
+
+    assert _prepare(workspace, service="app", **flags) == (
+        {"services": {"app": {}}},
+        [f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
+         "mount it private"],
+    )  # fmt: skip
 
 
 def test_a_bind_of_the_workspace_over_its_own_place_is_no_second_one(

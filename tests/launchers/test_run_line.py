@@ -310,3 +310,84 @@ def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeV
     )
 
     assert warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v", "{app}:/app:rshared"],
+        ["-v{app}:/app:ro,z,shared"],
+        ["--volume=.:/app:shared,rw"],
+        ["--mount", "type=bind,source={app},target=/app,bind-propagation=rshared"],
+        ["--mount", "Type=Bind,src={app},dst=/app,Bind-Propagation=Shared,readonly"],
+        ["--mount=type=bind,src={app},dst=/app,rshared"],
+        ["--mount", 'type=bind,src={app},dst=/app,"bind-propagation=shared"'],
+    ],
+)
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_below_a_shared_mount_nothing_is_shadowed_since_the_host_would_see_it(
+    workspace: Path, make_venv: MakeVenv, engine: str, words: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    _, found, warnings = prepare_command_line(line, engine, {}, str(workspace))
+
+    assert found == line
+    assert warnings == [
+        f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
+        "mount it private"
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v", "{app}:/app:rslave,z"],
+        ["--mount", "type=bind,source={app},target=/app,bind-propagation=rprivate"],
+        ["-v", "{app}:/app", "-v", "shared:/shared:shared"],
+    ],
+)
+def test_any_other_propagation_is_shadowed(workspace: Path, make_venv: MakeVenv, words: list[str]) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    _, found, warnings = prepare_command_line(line, "podman", {}, str(workspace))
+
+    assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            ["--mount", "type=bind,source={app},target=/x\n,target=/usr"],
+            r"--mount 'type=bind,source={app},target=/x\n,target=/usr'",
+        ),
+        (["--mount=type=bind,src={app},dst=/app\r,dst=/usr"], r"--mount 'type=bind,src={app},dst=/app\r,dst=/usr'"),
+        (["-v", "{app}:/app\x7f"], r"--volume '{app}:/app\x7f'"),
+        (["-v", "{app}:/app", "--tmpfs", "/app/.venv\n:rw"], r"--tmpfs '/app/.venv\n:rw'"),
+        (["-v", "{app}:/app", "--volume", "v:/v\x1b[2J"], r"--volume 'v:/v\x1b[2J'"),
+    ],
+)
+def test_a_mount_with_a_control_character_is_not_understood_and_the_line_passes(
+    workspace: Path, make_venv: MakeVenv, words: list[str], shown: str
+) -> None:
+    """Docker and Podman read one line of CSV, and drop what follows a newline."""
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    prepared, found, warnings = prepare_command_line(line, "docker", {}, str(workspace))
+
+    assert (prepared, found) == ([], line)
+    said = shown.format(app=workspace).replace("'", '"')
+    assert warnings == [f"nothing shadowed: {said} holds a control character; remove it"]
+
+
+def test_other_options_may_hold_any_character(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", "-e", "A=1\n,2", "-l", "a=\t", "-v", ".:/app", "IMG", "--mount", "x\n"]
+
+    _, found, warnings = prepare_command_line(line, "podman", {}, str(workspace))
+
+    assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])

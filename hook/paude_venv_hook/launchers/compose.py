@@ -11,7 +11,7 @@ import re
 from collections import namedtuple
 
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
-from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
 from paude_venv_hook.files import read_start
@@ -76,6 +76,8 @@ def prepare_compose(
             if target is None
             else locate(workspace_folder, target, config, environ)
         )
+        if location.mount and any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):
+            location = location._replace(mount=location.mount._replace(is_shared=True))
         location = location._replace(mounted=project.targets.union(mount.target for mount in mounts))
 
     def prepare_for(engine: str) -> Prepared:
@@ -273,7 +275,12 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
         hint = did_you_mean(service, services)
         raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
     mounts = [
-        Mount(entry["type"], _undoubled(entry.get("source", "")), container_path(_undoubled(entry["target"])))
+        Mount(
+            entry["type"],
+            _undoubled(entry.get("source", "")),
+            container_path(_undoubled(entry["target"])),
+            is_shared([(entry.get("bind") or {}).get("propagation", "")]),
+        )
         for entry in services[service].get("volumes") or ()
     ]
     for entry in services[service].get("tmpfs") or ():

@@ -6,7 +6,7 @@ import os
 
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.commandline import UnknownOptionError, parse_run
-from paude_venv_hook.engines.mounts import Mount, mounts_in
+from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.files import is_inside, mount_points
 from paude_venv_hook.pipeline import prepare
@@ -54,6 +54,9 @@ def prepare_command_line(
     """
     try:
         line = parse_run(arguments)
+        workspaces = list(find_workspaces(line, folder)) if line else []
+    except UnclearMountError as error:
+        return [], list(arguments), [f"nothing shadowed: {error}"]
     except UnknownOptionError as error:
         return (
             [],
@@ -62,10 +65,7 @@ def prepare_command_line(
         )
     if line is None:
         return [], list(arguments), []
-    prepared = [
-        prepare(workspace, environ, location=location, engine=engine)
-        for workspace, location in find_workspaces(line, folder)
-    ]
+    prepared = [prepare(workspace, environ, location=location, engine=engine) for workspace, location in workspaces]
     added = [argument for item in prepared for argument in item.document["runArgs"]]
     warnings = [warning for item in prepared for warning in item.messages()]
     return prepared, [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]], warnings
@@ -75,7 +75,8 @@ def find_workspaces(line: RunLine, folder: str) -> Iterator[tuple[str, Location]
     """Yield the workspaces that the line bind-mounts (real host paths), and where each is in the container.
 
     `folder` is the current host folder: the bind that is it, or holds it, carries a workspace. So does one that
-    carries the folder that the dev container tools name in a label, and one whose source has opted in.
+    carries the folder that the dev container tools name in a label, and one whose source has opted in. Raises
+    UnclearMountError.
     """
     mounts = list(mounts_in(line.options))
     labels = (option.value or "" for option in line.options if option.name in ("-l", "--label"))
@@ -86,7 +87,7 @@ def find_workspaces(line: RunLine, folder: str) -> Iterator[tuple[str, Location]
             workspace = _workspace_in(source, [*named, folder])
             if workspace:
                 mounted = frozenset(other.target for other in mounts if other is not mount)
-                yield workspace, Location(Mount("bind", source, mount.target), "the command line", mounted)
+                yield workspace, Location(mount._replace(source=source), "the command line", mounted)
 
 
 def _workspace_in(source: str, folders: Sequence[str]) -> str | None:

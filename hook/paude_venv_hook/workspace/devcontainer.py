@@ -12,7 +12,7 @@ import re
 from collections import namedtuple
 
 from paude_venv_hook.engines.commandline import options
-from paude_venv_hook.engines.mounts import Mount, container_path, mounts_in, parse_mount
+from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.names import has_control_characters, is_utf8
 from paude_venv_hook.text import shown
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
+# Some are its own with all that is in them; in others people have a place of their own, such as /opt/app.
 # Text, since few files need it compiled.
 _CONTAINERS_OWN = (
-    "/|/(home|root|usr|usr/local|usr/share|var|var/lib)"
+    "/|/(home(/[^/]+)?|media|mnt|opt|root|srv|tmp|usr|usr/local|usr/share|usr/src|var|var/lib|var/tmp)"
     "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
 )
 
@@ -72,13 +73,11 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
     container_folder = folder or (_folder_in(default, workspace_folder) if default else "/")
     at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
     mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
-    return Devcontainer(
-        path,
-        mount,
-        why,
-        container_folder if folder is None else at_reading(folder),
-        _targets(config, substitution(path, workspace_folder, container_folder, environ)),
-    )
+    try:
+        targets = _targets(config, substitution(path, workspace_folder, container_folder, environ))
+    except UnclearMountError as error:
+        mount, why, targets = None, f"in devcontainer.json, {error}", frozenset()
+    return Devcontainer(path, mount, why, container_folder if folder is None else at_reading(folder), targets)
 
 
 def _folder_in(mount: Mount, folder: str) -> str:
@@ -101,10 +100,10 @@ def _workspace_mount(
     text = substitute(config["workspaceMount"] or "")
     if not text:
         return None, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"
-    mount = parse_mount(text)
-    if mount.type != "bind":
+    mount = None if has_control_characters(text) else parse_mount(text)
+    if mount and mount.type != "bind":
         return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
-    if not mount.source or not mount.target.startswith("/") or has_control_characters(text) or not is_utf8(text):
+    if not mount or not mount.source or not mount.target.startswith("/") or not is_utf8(text):
         raise DevcontainerError(
             f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
             "in UTF-8 and without control characters; mend it"
@@ -116,8 +115,11 @@ def _workspace_mount(
 
 
 def _targets(config: Mapping[str, Any], substitute: Callable[[str], str]) -> frozenset[str]:
-    """Return the container paths that the file's `mounts` and `runArgs` mount."""
-    entries = [e if isinstance(e, str) else f"target={e.get('target')}" for e in config.get("mounts") or ()]
+    """Return the container paths that the file's `mounts` and `runArgs` mount. Raises UnclearMountError."""
+    entries = [
+        entry if isinstance(entry, str) else f"source={entry.get('source')},target={entry.get('target')}"
+        for entry in config.get("mounts") or ()
+    ]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
     mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
     return frozenset(mount.target for mount in mounts if mount.target.startswith("/"))

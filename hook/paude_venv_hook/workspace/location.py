@@ -69,7 +69,8 @@ def locate(
     found = None if path is None else read_devcontainer(path, workspace_folder, environ)
     mounted = found.targets if found else frozenset()
     if container_workspace_folder is not None:
-        return Location(Mount("bind", workspace_folder, target), "--container-workspace-folder", mounted)
+        is_shared = bool(found and found.mount and found.mount.is_shared)
+        return Location(Mount("bind", workspace_folder, target, is_shared), "--container-workspace-folder", mounted)
     if found:
         return Location(found.mount, found.why, mounted)
     if not workspace_folder.startswith("/"):
