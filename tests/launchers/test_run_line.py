@@ -106,6 +106,17 @@ LINES: list[tuple[str, str | None]] = [
     ("-r --url ssh://x run IMG", "IMG"),
     ("--root /r --runroot /rr --storage-driver vfs run IMG", "IMG"),
     ("--hooks-dir /h --runtime crun --runtime-flag debug --log-level=debug run IMG", "IMG"),
+    # podman's global options after the subcommand, where a letter keeps its meaning of there
+    ("run --log-level=error --rm IMG", "IMG"),
+    ("run --log-level error IMG", "IMG"),
+    ("create --cgroup-manager cgroupfs --trace --syslog IMG", "IMG"),
+    ("run --root /r --runroot /rr --storage-driver vfs -v /src:/app IMG", "IMG"),
+    ("container --log-level error run IMG", "IMG"),
+    ("--trace container --syslog create -v /src:/app IMG", "IMG"),
+    ("container run --hooks-dir /h --conmon /c --events-backend file --tmpdir /t IMG", "IMG"),
+    ("run --runtime crun --runtime-flag debug --storage-opt a=b --log-level debug IMG", "IMG"),
+    ("run --max-workers 1 --registries-conf f --volumepath /v --network-config-dir /n IMG", "IMG"),
+    ("run -c 512 -l a=b -h host -v /src:/app --log-level warn IMG", "IMG"),
     # podman's own
     ("run --userns=keep-id --security-opt label=disable IMG", "IMG"),
     ("run --replace --name x --rmi IMG", "IMG"),
@@ -290,6 +301,16 @@ def test_below_an_opted_in_folder_that_folder_is_the_workspace(workspace: Path, 
     assert [word.partition(":")[0] for word in found] == [
         "run", "--tmpfs", "/app/.venv", "--tmpfs", "/app/cache", "-v", "..", "IMG",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("letter", ["-D", "-H", "-r"])
+def test_a_global_letter_is_none_of_run(letter: str) -> None:
+    with pytest.raises(UnknownOptionError, match=f"^{letter}$"):
+        parse_run(["run", letter, "x", "IMG"])
+
+
+def test_no_option_of_run_is_a_flag_and_takes_a_value() -> None:
+    assert {*FLAGS & VALUES, *GLOBAL_FLAGS & GLOBAL_VALUES} == set()
 
 
 def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, make_venv: MakeVenv) -> None:

@@ -8,17 +8,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-# The options of `run` and `create` of Docker 20.10 to 28 and Podman 4.3 to 5.8, and those before the subcommand.
-# Those that take no value:
-FLAGS = frozenset(
+# The options before the subcommand, then those of `run` and `create`, of Docker 20.10 to 28 and Podman 4.3 to 5.8.
+# Those that take no value are the flags.
+GLOBAL_FLAGS = frozenset(
+    """
+    --debug --help --noout --remote --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
+    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+)
+GLOBAL_VALUES = frozenset(
+    """
+    --cdi-spec-dir --cgroup-manager --config --conmon --connection --context --cpu-profile --db-backend
+    --default-mounts-file --events-backend --hooks-dir --host --identity --imagestore --log-level --max-workers
+    --memory-profile --module --namespace --network-cmd-path --network-config-dir --out --pull-option
+    --registries-conf --root --runroot --runtime --runtime-flag --ssh --storage-driver --storage-opt --tls-ca
+    --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --volumepath -H -c -l
+    """.split()  # noqa: SIM905
+)
+
+# Podman takes its long global options there too, and Docker refuses a line that has one of them.
+FLAGS = frozenset(option for option in GLOBAL_FLAGS if option.startswith("--")).union(
     """
     --detach --disable-content-trust --env-host --help --http-proxy --init --interactive --no-healthcheck
     --no-hostname --no-hosts --oom-kill-disable --passwd --privileged --publish-all --quiet --read-only
     --read-only-tmpfs --replace --rm --rmi --rootfs --sig-proxy --tls-verify --tty --unsetenv-all --use-api-socket
     -P -d -i -q -t
-    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+    """.split()  # noqa: SIM905
 )
-VALUES = frozenset(
+VALUES = frozenset(option for option in GLOBAL_VALUES if option.startswith("--")).union(
     """
     --add-host --annotation --arch --attach --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop
     --cert-dir --cgroup-conf --cgroup-parent --cgroupns --cgroups --chrootdirs --cidfile --conmon-pidfile --cpu-count
@@ -40,19 +56,6 @@ VALUES = frozenset(
     --subgidname --subuidname --sysctl --systemd --timeout --tmpfs --tz --uidmap --ulimit --umask --unsetenv --user
     --userns --uts --variant --volume --volume-driver --volumes-from --workdir
     -a -c -e -h -l -m -p -u -v -w
-    """.split()  # noqa: SIM905
-)
-GLOBAL_FLAGS = frozenset(
-    """
-    --debug --help --noout --remote --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
-    """.split()  # noqa: SIM905
-)
-GLOBAL_VALUES = frozenset(
-    """
-    --cdi-spec-dir --cgroup-manager --config --conmon --connection --context --db-backend --events-backend
-    --hooks-dir --host --identity --imagestore --log-level --module --namespace --network-cmd-path
-    --network-config-dir --out --pull-option --root --runroot --runtime --runtime-flag --ssh --storage-driver
-    --storage-opt --tls-ca --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --volumepath -H -c -l
     """.split()  # noqa: SIM905
 )
 
@@ -128,7 +131,7 @@ def parse_run(arguments: Sequence[str]) -> RunLine | None:
     """
     index = _end(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES), 0)
     if list(arguments[index : index + 1]) == ["container"]:
-        index += 1
+        index = _end(options(arguments, index + 1, GLOBAL_FLAGS, GLOBAL_VALUES), index + 1)
     if list(arguments[index : index + 1]) not in (["run"], ["create"]):
         return None
     index += 1
