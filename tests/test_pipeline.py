@@ -19,7 +19,6 @@ from paude_venv_hook import __version__
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import (
     DevcontainerError,
-    EngineError,
     HookError,
     JsonFileError,
     SettingsError,
@@ -349,9 +348,22 @@ def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: 
 
     assert document["engines"]["docker"] == {"runArgs": None, "error": message}
     assert document["runArgs"][0] == "--mount"
-    with pytest.raises(EngineError) as caught:
-        ready(workspace, engine="docker")
-    assert str(caught.value) == message
+    why = f"Docker has no way to mount a tmpfs on {workspace}/a:b, for its colon; rename the folder"
+    docker = ready(workspace, engine="docker")
+    assert docker.plan == Plan((), (Skipped("a:b", why),))
+    assert docker.document["engines"] == {
+        "docker": {"runArgs": []},
+        "podman": {"runArgs": document["runArgs"]},
+    }
+
+
+def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: MakeVenv) -> None:
+    for index in range(100):
+        make_venv(workspace / str(index))
+    assert len(ready(workspace).plan.shadows) == 100
+
+    make_venv(workspace / "one more")
+    assert ready(workspace).plan == Plan((), (Skipped(".", "101 venvs are more than 100; list those that matter"),))
 
 
 def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:

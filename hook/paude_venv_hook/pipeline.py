@@ -8,11 +8,11 @@ from collections import namedtuple
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.overlay import make_document
-from paude_venv_hook.plan import Plan, Skipped, make_plan
+from paude_venv_hook.plan import Plan, Skipped, make_plan, without_colons
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import detect, find_listed
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
-from paude_venv_hook.workspace.settings import read_settings
+from paude_venv_hook.workspace.settings import MAX_DIRECTORIES, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def prepare(
             refuse_unmountable(path)
         plan, warnings = _plan(workspace_folder, settings, location)
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
+    if chosen == "docker":
+        plan = without_colons(plan, "Docker")
     return Prepared(
         workspace_folder,
         settings,
@@ -106,4 +108,8 @@ def _plan(workspace_folder: str, settings: Settings, location: Location) -> tupl
         said_in = settings.venv_source  # a file's path, a flag or a variable
         where = f"{shown(said_in)}: venv" if os.path.isabs(said_in) else said_in
         found, warnings = find_listed(real, settings.venv, where, same_path=same_path), []
-    return make_plan(found, real, mount._replace(source=source), location.mounted), warnings
+    plan = make_plan(found, real, mount._replace(source=source), location.mounted)
+    if len(plan.shadows) > MAX_DIRECTORIES:
+        why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
+        plan = Plan((), (Skipped(".", why),))
+    return plan, warnings

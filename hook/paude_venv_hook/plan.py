@@ -69,6 +69,18 @@ def make_plan(found: Iterable[Found], workspace_folder: str, mount: Mount, mount
     return Plan(tuple(outermost), tuple(skipped.values()))
 
 
+def without_colons(plan: Plan, who: str) -> Plan:
+    """Return the plan for one who cannot name a container path with a colon (Docker, compose): those are skipped."""
+    kept, skipped = [], list(plan.skipped)
+    for shadow in plan.shadows:
+        if ":" in shadow.destination:
+            why = f"{who} has no way to mount a tmpfs on {shadow.destination}, for its colon; rename the folder"
+            skipped.append(Skipped(shadow.path, why))
+        else:
+            kept.append(shadow)
+    return Plan(tuple(kept), tuple(skipped))
+
+
 def _lies_in(host_path: str, shadows: Mapping[str, Shadow]) -> str:
     """Return "" or the reason why what lies in a shadow needs none of its own."""
     above = [folder for folder in _folders_above(host_path, os.sep) if folder in shadows]

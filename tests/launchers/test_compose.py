@@ -17,7 +17,7 @@ from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
-from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
+from paude_venv_hook.errors import DevcontainerError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
     Project,
     add_compose_file,
@@ -527,18 +527,22 @@ def test_nobody_is_asked_where_nothing_is_to_be_shadowed(
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
 @pytest.mark.parametrize(("name", "target"), [("my:env", "/code"), ("env", "/co:de")])
-def test_a_colon_cannot_be_said_with_either_engine(
+def test_a_colon_cannot_be_said_with_either_engine_and_the_rest_is_shadowed(
     workspace: Path, make_venv: MakeVenv, programs: Programs, engine: str, name: str, target: str
 ) -> None:
+    make_venv(workspace / ".venv")
     make_venv(workspace / name)
+    others = [".venv"] if target == "/code" else []
 
-    with pytest.raises(EngineError) as error:
-        _prepare(workspace, service="app", target=target, engine=engine)
+    document, messages = _prepare(workspace, service="app", target=target, engine=engine)
 
-    assert str(error.value) == (
-        f"{target}/{name}: compose has no way to mount a tmpfs on a path with a colon; "
-        "rename the folder, or shadow nothing with --venv none"
-    )
+    assert _destinations(document) == [f"{target}/{other}" for other in others]
+    assert messages == [
+        f"{path} not shadowed: {'Docker' if engine == 'docker' else 'compose'} has no way to mount a tmpfs on "
+        f"{target}/{path}, for its colon; rename the folder"
+        for path in (".venv", name)
+        if path not in others
+    ]
 
 
 @pytest.mark.parametrize(

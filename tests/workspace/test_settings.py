@@ -384,6 +384,7 @@ DOCUMENTS = st.fixed_dictionaries(
 @pytest.mark.parametrize(
     "document",
     [{}, {"image": 1}, {"venv": "auto"}, {"venv": "none"}, {"venv": []}, {"venv": ["...", ".a", "a\\b", "a..b"]}]
+    + [{"venv": ["a"] * 100}, {"venv": ["a"] * 101}]
     + [{"venv-tmpfs": {"size": size}} for size in ("2g", "100%", "0", "010g", "2gb", " 2g")]
     + [{"venv": value} for value, _ in VENV_PROBLEMS]
     + [{"venv-tmpfs": value} for value, _ in TMPFS_PROBLEMS],

@@ -13,9 +13,10 @@ from collections import namedtuple
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import find_program
-from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
+from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -80,23 +81,13 @@ def prepare_compose(
             location = location._replace(mount=location.mount._replace(is_shared=True))
         location = location._replace(mounted=project.targets.union(mount.target for mount in mounts))
 
-    def prepare_for(engine: str) -> Prepared:
-        return prepare(workspace_folder, environ, location=location, engine=engine, venv=venv)
-
-    _refuse_colons(prepare_for("podman"))  # before Docker's own words, which advise Podman
-    prepared = prepare_for(choose_compose_engine(engine, environ))
+    chosen = choose_compose_engine(engine, environ)
+    prepared = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
     warnings = [f"{shown(path)} is the workspace too, where nothing is shadowed" for path in _exposed(prepared, mounts)]
-    prepared = prepared._replace(warnings=(*prepared.warnings, *warnings))
+    prepared = prepared._replace(
+        warnings=(*prepared.warnings, *warnings), plan=without_colons(prepared.plan, "compose")
+    )
     return prepared, make_compose_file(service, prepared.document["runArgs"])
-
-
-def _refuse_colons(prepared: Prepared) -> None:
-    for shadow in prepared.plan.shadows:
-        if ":" in shadow.destination:
-            raise EngineError(
-                f"{shown(shadow.destination)}: compose has no way to mount a tmpfs on a path with a colon; "
-                "rename the folder, or shadow nothing with --venv none"
-            )
 
 
 def _exposed(prepared: Prepared, mounts: Sequence[Mount]) -> list[str]:
@@ -123,12 +114,14 @@ def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
 
 
 def make_compose_file(service: str, run_args: Sequence[str]) -> dict[str, Any]:
-    """Return the compose file that gives the service what the `--tmpfs` of the run arguments give a container.
+    """Return the compose file that gives the service what each `--tmpfs` of the run arguments gives a container.
 
+    The other option, Podman's `--mount` for a path with a colon, has no counterpart in compose, and is left out.
     Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
     arguments it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
     """
-    tmpfs = [value.replace("$", "$$") for value in run_args[1::2]]
+    options = zip(run_args[::2], run_args[1::2], strict=True)
+    tmpfs = [value.replace("$", "$$") for option, value in options if option == "--tmpfs"]
     return {"services": {service: {"tmpfs": tmpfs} if tmpfs else {}}}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FILE_NAME = "paude.json"
 KEYS = ("venv", "venv-tmpfs")
 MODES = ("auto", "none")
+MAX_DIRECTORIES = 100  # each is a mount point to make, and a few hundred bytes of an engine's command line
 _TMPFS_KEYS = ("size", "uid", "gid")
 
 # The kernel's memparse() and the percent sign of tmpfs(5). 0 would mean "no limit", a leading 0 octal: 010g is 8g.
@@ -99,6 +100,8 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
         )
     if not isinstance(value, list):
         raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
+    if len(value) > MAX_DIRECTORIES:
+        raise SettingsError(f"{where}: lists {len(value)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
 
 
