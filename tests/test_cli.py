@@ -47,6 +47,8 @@ NAMES = [
     "vénv😀",
 ]
 
+EMPTY = "is empty; write a value, or leave it out"
+
 
 @pytest.fixture(autouse=True)
 def _podman(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,6 +433,14 @@ def test_the_help_names_each_command_and_has_examples(hook: Hook, flag: str) -> 
         (["--no-such"], "unrecognized arguments: --no-such; see paude-venv-hook --help"),
         (["run", "extra\x1b"], r"unrecognized arguments: extra\x1b; see paude-venv-hook --help"),
         (["path", "--quiet"], "unrecognized arguments: --quiet; see paude-venv-hook --help"),
+        (["--workspace-folder", ""], f"--workspace-folder: {EMPTY}"),
+        (["path", "--workspace-folder="], f"--workspace-folder: {EMPTY}"),
+        (["status", "--config", ""], f"--config: {EMPTY}"),
+        (["run", "--output", ""], f"--output: {EMPTY}"),
+        (["print", "--target="], f"--container-workspace-folder: {EMPTY}"),
+        (["run", "--venv", ""], f"--venv: {EMPTY}"),
+        (["verify", ""], f"container: {EMPTY}"),
+        (["init", "--template", "pip", ""], f"folder: {EMPTY}"),
         (["--work", "."], "unrecognized arguments: --work .; see paude-venv-hook --help"),
         (["--output"], "argument --output: expected one argument; see paude-venv-hook run --help"),
         (["verify"], "the following arguments are required: CONTAINER; see paude-venv-hook verify --help"),

@@ -227,6 +227,26 @@ def test_another_devcontainer_json_can_be_named(workspace: Path, make_venv: Make
     assert str(caught.value) == f"{workspace}/gone.json: cannot be read: No such file or directory; mend or remove it"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--new-flag", "-v", "x:/src/.venv"],
+        ["--new-value", "1", "--new-flag", "--mount", "type=volume,source=x,target=/src/.venv"],
+        ["--new=1", "-Z", "--tmpfs=/src/.venv"],
+        ["--new-flag", "--rm", "--new-flag", "--name", "-v", "-itv", "x:/src/.venv"],
+    ],
+)
+def test_an_option_that_is_not_known_yet_hides_no_mount_behind_it(
+    workspace: Path, make_venv: MakeVenv, arguments: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    mount = "type=bind,source=.,target=/src"
+
+    prepared = ready(configure(workspace, workspaceMount=mount, runArgs=arguments))
+
+    assert prepared.messages() == [".venv not shadowed: the configuration mounts something on /src/.venv already"]
+
+
 def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_venv: MakeVenv) -> None:
     subprocess.run(["git", "init", "-q", str(workspace)], check=True)
     make_venv(workspace / ".venv")

@@ -86,13 +86,15 @@ def options(
     arguments: Sequence[str],
     start: int = 0,
     flags: Collection[str] = FLAGS,
-    values: Collection[str] | None = None,
+    values: Collection[str] = VALUES,
+    *,
+    lenient: bool = False,
 ) -> Iterator[Option]:
     """Yield the options from the index `start` on, up to the first word that is none.
 
     `--name value`, `--name=value`, `-n value`, `-nvalue`, `-n=value` and clusters such as `-itv value` are all read.
-    `flags` take no value; all others take one, or, where `values` is given, only those do and another option raises
-    UnknownOptionError.
+    `flags` take no value and `values` take one. Another option raises UnknownOptionError or, if `lenient`, takes the
+    next word unless that is an option itself: a flag that is too new must not hide what follows.
     """
     index = start
     while index < len(arguments):
@@ -101,9 +103,11 @@ def options(
             return
         index += 1
         for name, attached in _split(word, flags):
-            if values is not None and name not in flags and name not in values:
+            is_known = name in flags or name in values
+            if not is_known and not lenient:
                 raise UnknownOptionError(name)
-            if attached is not None or name in flags:
+            is_alone = not is_known and arguments[index : index + 1] and arguments[index].startswith("-")
+            if attached is not None or name in flags or is_alone:
                 yield Option(name, attached, index)
             else:
                 index += 1

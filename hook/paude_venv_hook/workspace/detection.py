@@ -62,7 +62,15 @@ def detect(workspace_folder: str, mounted_folder: str, *, same_path: bool) -> tu
             found += _scan(mounted_folder, workspace_folder, same_path=same_path)[0]
         except OSError as error:
             warnings.append(f"{shown(mounted_folder)}: cannot be searched for venvs: {error.strerror}")
-    return found, warnings
+    shadowed = {item.host_path for item in found if not item.problem}
+
+    def needs_none(link: Found) -> bool:
+        """Tell whether a symlink out of the workspace folder leads to the venv of the git root, in both worlds."""
+        if not link.problem or link.host_path not in shadowed:
+            return False
+        return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
+
+    return [item for item in found if not needs_none(item)], warnings
 
 
 def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[Found], set[str]]:
@@ -148,7 +156,7 @@ def named_by_file(path: str, folder: str) -> str | None:
     """Return the real path of the directory inside `folder` that a `.venv` *file* names, or None.
 
     virtualenv and pipenv write such files. What pipenv's names is often no path but a venv in its own store, which may
-    be called like a directory of sources here: the directory has to be a venv, or empty.
+    be called like a directory of sources, or of logs, here: the directory has to be a venv.
     """
     text = os.fsdecode(read_start(path)).strip()
     if not text or "\0" in text:
@@ -157,7 +165,7 @@ def named_by_file(path: str, folder: str) -> str | None:
     if target == folder or not is_inside(target, folder) or not os.path.isdir(target):
         return None
     is_venv = _is_file(os.path.join(target, "pyvenv.cfg")) or _is_old_virtualenv(target)
-    return target if is_venv or not _safe_listdir(target) else None
+    return target if is_venv else None
 
 
 def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same_path: bool) -> list[Found]:

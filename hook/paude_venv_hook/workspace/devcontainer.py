@@ -121,7 +121,7 @@ def _targets(config: Mapping[str, Any], substitute: Callable[[str], str]) -> fro
         for entry in config.get("mounts") or ()
     ]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
-    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
+    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()], lenient=True))
     return frozenset(mount.target for mount in mounts if mount.target.startswith("/"))
 
 

@@ -116,6 +116,8 @@ def check_name(name: Any, where: str) -> str:
     if not name:
         raise SettingsError(f"{where}: is empty; write a directory's name, or remove the entry")
     portable = name.replace(os.sep, "/")
+    if name in MODES:
+        raise SettingsError(f'{text} is a mode; write it alone, or "./{name}" for a directory of that name')
     if any(part != part.strip() for part in portable.split("/")):
         raise SettingsError(f"{text} begins or ends a name with a blank; remove it")
     if has_control_characters(name):
