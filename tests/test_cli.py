@@ -545,10 +545,10 @@ REFUSED = {
         ),
     ),
     "devcontainer.json is cut off": (
-        [".devcontainer/devcontainer.json = {"],
+        ['.devcontainer/devcontainer.json = {"image":'],
         [],
         (
-            "error[json-file]: {app}/.devcontainer/devcontainer.json:1:2: Unexpected end of input; "
+            "error[json-file]: {app}/.devcontainer/devcontainer.json:1:10: Unexpected end of input; "
             "JSON is expected, with comments and trailing commas if you like"
         ),
     ),

@@ -40,6 +40,7 @@ NEEDED = (
     "--target: needed, since docker compose config does not tell it ({}); "
     "say where the workspace folder is in the service's container"
 )
+NO_BIND = "the service app has no bind mount that holds the workspace folder"
 INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 
 
@@ -58,7 +59,7 @@ def _bind(source: Path | str, target: str) -> dict[str, Any]:
     return {"type": "bind", "source": str(source), "target": target}
 
 
-def _prepare(workspace: Path, **flags: str) -> tuple[dict[str, Any], list[str]]:
+def _prepare(workspace: Path, **flags: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the compose file of the workspace, for Docker, and the messages."""
     prepared, document = prepare_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
     return document, prepared.messages()
@@ -172,21 +173,20 @@ def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, t
     ]
 
     for mounts in ([*others, nearest], [nearest, *others]):
-        assert find_workspace(mounts, str(workspace)).mount == nearest
-    assert find_workspace(others, str(workspace)).mount == Mount("bind", str(tmp_path), "/top")
+        assert find_workspace(mounts, str(workspace), "app").mount == nearest
+    assert find_workspace(others, str(workspace), "app").mount == Mount("bind", str(tmp_path), "/top")
 
 
-def test_without_such_a_bind_the_target_has_to_be_given(workspace: Path) -> None:
-    with pytest.raises(UsageError) as error:
-        find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace))
+def test_without_such_a_bind_there_is_nothing_to_shadow(workspace: Path) -> None:
+    location = find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace), "app")
 
-    assert str(error.value) == NEEDED.format(f"the service has no bind mount that holds {workspace}")
+    assert (location.mount, location.why) == (None, NO_BIND)
 
 
 def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: Path, programs: Programs) -> None:
     programs("docker", f"printf '%s\\n' \"$@\" >'{workspace}/asked'; pwd >>'{workspace}/asked'; echo '{{\"name\": 1}}'")
 
-    assert read_config(["/a b.yml", "/c.yml"], str(workspace), os.environ) == {"name": 1}
+    assert read_config(["/a b.yml", "/c.yml"], str(workspace), os.environ) == ({"name": 1}, "")
 
     asked = (workspace / "asked").read_text().splitlines()
     words = ["-f", "/a b.yml", "-f", "/c.yml", "--profile", "*", "config", "--format", "json"]
@@ -215,7 +215,7 @@ def test_where_compose_does_not_tell_the_target_has_to_be_given(
         programs("docker", script)
 
     with pytest.raises(UsageError) as error:
-        read_config([], str(workspace), os.environ)
+        _prepare(workspace, service="app")
 
     assert str(error.value) == NEEDED.format(why)
 
@@ -614,6 +614,50 @@ def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd:
         "",
         "paude-venv-hook: error[usage]: --service: needed, since no devcontainer.json names it; "
         "say which service has the workspace\n",
+    )
+
+
+@pytest.mark.parametrize("bind", [None, "src", "../beside"])
+def test_a_service_without_the_workspace_is_left_as_it_is_with_a_word(
+    workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str], bind: str | None
+) -> None:
+    base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code"}
+    fill(workspace, ".venv/pyvenv.cfg", "src/", f".devcontainer/devcontainer.json = {json.dumps(base)}")
+    compose(*([_bind(os.path.normpath(workspace / bind), "/code")] if bind else []))
+    word = f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}\n"
+
+    assert main(["devcontainer-config", "--engine", "podman"]) == 0
+    out, err = capfd.readouterr()
+    assert (json.loads(out), err) == (base, word)
+    assert main(["print", "--format", "compose"]) == 0
+    out, err = capfd.readouterr()
+    assert (json.loads(out), err) == ({"services": {"app": {}}}, word)
+    assert not Path(default_path(str(workspace)).replace(".json", ".compose.json")).exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (INSTALLED + "echo 'env file /w/.env not found' >&2; exit 14", "it says: env file /w/.env not found"),
+        ("exit 125", "it is not installed"),
+        (None, "docker is not on PATH"),
+    ],
+)
+def test_devcontainer_config_goes_on_where_compose_does_not_tell_yet(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str], script: str | None, why: str
+) -> None:
+    """What it lacks may be made by initializeCommand, which comes later."""
+    base = {"dockerComposeFile": ["c.yml"], "service": "app", "initializeCommand": "touch .env"}
+    fill(workspace, ".venv/pyvenv.cfg", f".devcontainer.json = {json.dumps(base)}")
+    if script:
+        programs("docker", script)
+
+    assert main(["devcontainer-config", "--engine", "docker"]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out) == base
+    assert err == (
+        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why})\n"
     )
 
 

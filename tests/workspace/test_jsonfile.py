@@ -193,6 +193,33 @@ def test_a_tolerant_reader_refuses_the_rest_all_the_same(tmp_path: Path) -> None
     assert _refusal(path, unique_keys=False) == f'{path}:2:5: Unexpected "2"; {MENDED}'
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1', {"a": 1}),
+        ('{"a": [1, {"b": "]}",\n', {"a": [1, {"b": "]}"}]}),
+        ('{"a": "\\"{", // }\n"b": [[1]', {"a": '"{', "b": [[1]]}),
+        ('{"a": 1}}', {"a": 1}),
+        ('{"a": 1} {"b": ', {"a": 1}),
+        ("/* { */ {", {}),
+    ],
+)
+def test_brackets_at_the_end_matter_only_where_keys_have_to_be_unique(
+    tmp_path: Path, text: str, expected: object
+) -> None:
+    path = _file(tmp_path, text)
+
+    assert read_object(path, unique_keys=False) == expected
+    assert _refusal(path).endswith(MENDED)
+
+
+@pytest.mark.parametrize("text", ['{"a": [1}', '{"a":', '{"a": "b', "]{}", '{"a" 1'])
+def test_what_else_is_missing_is_refused(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path, text)
+
+    assert _refusal(path, unique_keys=False).endswith(MENDED)
+
+
 def test_the_name_in_an_error_is_printable(tmp_path: Path) -> None:
     assert _refusal(str(tmp_path / "a\nb")) == (
         f"{tmp_path}/a\\nb: cannot be read: No such file or directory; mend or remove it"

@@ -26,14 +26,16 @@ MAX_JSON5_LENGTH = 64 * 1024
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
+_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
 def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
     """Return the JSON object that the file at the host path `path` holds.
 
-    With `unique_keys=False` the last of several equal keys wins and bytes that are not UTF-8 are replaced, as the
-    dev container tools do with devcontainer.json. Raises JsonFileError, which names the file and, where the parser
+    With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, brackets that
+    are missing at the end do not matter, nor what follows the last one, as the dev container tools read
+    devcontainer.json. Raises JsonFileError, which names the file and, where the parser
     knows them, line and column.
     """
     try:
@@ -74,6 +76,8 @@ def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: 
         raise JsonFileError(f"{shown(path)}: empty; write a JSON object such as {{}}")
     pairs_hook = _refuse_duplicates(path) if unique_keys else dict
     value, problem = _quick_parse(text, pairs_hook)
+    if problem and not unique_keys:
+        value, problem = _quick_parse(complete(blank_comments(text)), pairs_hook)
     if problem:
         if len(text) > MAX_JSON5_LENGTH:
             raise JsonFileError(
@@ -104,6 +108,20 @@ def blank_comments(text: str) -> str:
     """Return the text with blanks for its comments and trailing commas; every other character keeps its place."""
     text = _COMMENT.sub(lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
     return _TRAILING_COMMA.sub(lambda match: match[1] + " " if match[1] else match[0], text)
+
+
+def complete(text: str) -> str:
+    """Return JSON without comments up to the end of its first value; brackets that are open at the end are closed."""
+    missing: list[str] = []
+    for match in _BRACKET.finditer(text):
+        if match[0] in ("[", "{"):
+            missing.append("]" if match[0] == "[" else "}")
+        elif match[0] in ("]", "}"):
+            if not missing or missing.pop() != match[0]:
+                break
+            if not missing:
+                return text[: match.end()]
+    return text + "".join(reversed(missing))
 
 
 def _json5_parse(path: str, text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
