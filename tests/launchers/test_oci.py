@@ -139,7 +139,15 @@ def test_mounts_that_the_host_would_see_are_not_made(app: Path) -> None:
         mounts, messages = mounts_of(bind(app, "/app", "rbind", propagation))
 
         assert mounts == [bind(app, "/app", "rbind", propagation)]
-        assert messages == [f"{app}: nothing shadowed: it is mounted shared, so that the host would be too"]
+        assert messages == [
+            f"nothing shadowed: {app} is mounted shared, so that the host's venv would be covered too; mount it private"
+        ]
+
+
+def test_where_nothing_is_to_be_shadowed_a_shared_mount_needs_no_word(app: Path) -> None:
+    fill(app, 'paude.json = {"venv": "none"}')
+
+    assert mounts_of(bind(app, "/app", "rbind", "rshared")) == ([bind(app, "/app", "rbind", "rshared")], [])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -99,7 +100,8 @@ def hook_text(program: Path, home: Path, *more: str) -> str:
     "args": [
       "sh",
       "-c",
-      "config=$(cat); result=$(printf \\"%s\\\\n\\" \\"$config\\" | \\"$0\\" oci-precreate) && [ \\"$result\\" ] || \
+      "limit=; command -v timeout >/dev/null && limit=\\"timeout -s KILL 10\\"; config=$(cat); \
+result=$(printf \\"%s\\\\n\\" \\"$config\\" | $limit \\"$0\\" oci-precreate) && [ \\"$result\\" ] || \
 result=$config; printf \\"%s\\\\n\\" \\"$result\\"",
       "{program}"
     ],
@@ -726,6 +728,33 @@ def test_whatever_the_program_does_wrong_the_config_comes_back(
     config = CONFIG + b" " * size + b"x"
 
     assert start(config) == config + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "printed"),
+    [
+        ('echo "$@" >"${0%/*}/words"; exit 137', CONFIG + b"\n"),
+        ('echo "$@" >"${0%/*}/words"; shift 3; exec "$@"', b"{}\n"),
+        (None, b"{}\n"),
+    ],
+    ids=["it takes too long", "it is quick", "there is no timeout, as on macOS"],
+)
+def test_the_program_has_ten_seconds_where_the_machine_can_tell(
+    programs: Programs, program: Path, timeout: str | None, printed: bytes
+) -> None:
+    program.write_text("#!/bin/sh\necho '{}'\n")
+    folder = programs("cat", f'exec {shutil.which("cat", path=os.defpath)} "$@"').parent
+    if timeout:
+        programs("timeout", timeout)
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", podman_hook._SCRIPT, program],  # noqa: SLF001 - what the hook file holds, with another PATH
+        env={"PATH": str(folder)}, input=CONFIG, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == printed
+    if timeout:
+        assert (folder / "words").read_text() == f"-s KILL 10 {program} oci-precreate\n"
 
 
 def test_a_program_that_may_not_be_executed_gives_the_config_back(

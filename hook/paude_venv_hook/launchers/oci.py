@@ -11,7 +11,7 @@ import json
 import os
 import re
 
-from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.pipeline import prepare
@@ -80,14 +80,10 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
             venv = annotation  # the user's own list of directories is for workspaces, not for every folder
         else:
             continue
-        if not _options(mount).isdisjoint(("shared", "rshared")):
-            # The tmpfs would cover the host's venv as well, and stay there when the container is gone.
-            warnings.append(f"{shown(source)}: nothing shadowed: it is mounted shared, so that the host would be too")
-            continue
-        mounted = {
-            container_path(other["destination"]): other.get("type", "") for other in mounts if other is not mount
-        }
-        location = Location((Mount("bind", source, container_path(mount["destination"])),), "the OCI config", mounted)
+        others = [other for other in mounts if other is not mount]
+        mounted = {container_path(other["destination"]): other.get("type", "") for other in others}
+        bind = Mount("bind", source, container_path(mount["destination"]), is_shared(_options(mount)))
+        location = Location((bind,), "the OCI config", mounted)
         prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
         result += [_tmpfs(shadow.destination, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
         shadows += prepared.plan.shadows

@@ -29,9 +29,11 @@ OWN_FOLDER = "paude-venv-hook.d"
 DROP_IN = os.path.join("containers.conf.d", "99-paude-venv-hook.conf")
 
 # Podman starts no container when a hook fails, be it only that an upgrade took the program's interpreter away. So the
-# hook is a line of shell, which gives the config back as it came unless the program ($0) makes something of it.
+# hook is a line of shell, which gives the config back as it came unless the program ($0) makes something of it in a few
+# seconds.
 _SCRIPT = (
-    'config=$(cat); result=$(printf "%s\\n" "$config" | "$0" oci-precreate) && [ "$result" ] || result=$config; '
+    'limit=; command -v timeout >/dev/null && limit="timeout -s KILL 10"; config=$(cat); '
+    'result=$(printf "%s\\n" "$config" | $limit "$0" oci-precreate) && [ "$result" ] || result=$config; '
     'printf "%s\\n" "$result"'
 )
 _HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)

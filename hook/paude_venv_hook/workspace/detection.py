@@ -74,7 +74,15 @@ def detect(
             continue
         found += [*more, *_reserve(folder, workspace_folder, more, ())]
         unshadowed += left
-    return Detected(found, unshadowed, warnings)
+    shadowed = {item.host_path for item in found if not item.problem}
+
+    def needs_none(link: Found) -> bool:
+        """Tell whether a symlink out of the workspace folder leads to the venv of the git root, in both worlds."""
+        if not link.problem or link.host_path not in shadowed:
+            return False
+        return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
+
+    return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
 
 
 def _reserve(

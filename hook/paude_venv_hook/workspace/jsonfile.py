@@ -1,7 +1,7 @@
 """Read a JSON object from a file: strict JSON, JSON with comments (devcontainer.json), or JSON5 (paude.json).
 
 Strict JSON is tried first, then the same text with comments and trailing commas blanked out, and only what neither
-reads goes to json5, whose parser needs some 7 ms per KB.
+reads goes to json5, whose parser needs 7 ms per KB, and up to 45. It gets no more than the files of people hold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import os
 import re
 import stat
-from contextlib import suppress
 
 from paude_venv_hook.errors import JsonFileError
 from paude_venv_hook.text import shown
@@ -21,19 +20,22 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 MAX_BYTES = 1024 * 1024
+MAX_JSON5_LENGTH = 64 * 1024
 
 # What is not closed ends with the text: a match that failed there would be tried again from every later quote.
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
+_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
 def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
     """Return the JSON object that the file at the host path `path` holds.
 
-    With `unique_keys=False` the last of several equal keys wins and bytes that are not UTF-8 are replaced, as the
-    dev container tools do with devcontainer.json. Raises JsonFileError, which names the file and, where the parser
+    With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, brackets that
+    are missing at the end do not matter, nor what follows the last one, as the dev container tools read
+    devcontainer.json. Raises JsonFileError, which names the file and, where the parser
     knows them, line and column.
     """
     try:
@@ -73,8 +75,15 @@ def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: 
     if not text.strip():
         raise JsonFileError(f"{shown(path)}: empty; write a JSON object such as {{}}")
     pairs_hook = _refuse_duplicates(path) if unique_keys else dict
-    value = _quick_parse(text, pairs_hook)
-    if value is None:
+    value, problem = _quick_parse(text, pairs_hook)
+    if problem and not unique_keys:
+        value, problem = _quick_parse(complete(blank_comments(text)), pairs_hook)
+    if problem:
+        if len(text) > MAX_JSON5_LENGTH:
+            raise JsonFileError(
+                f"{shown(path)}{problem}; JSON is expected, with comments and trailing commas if you like, "
+                f"and JSON5 only up to {MAX_JSON5_LENGTH} characters"
+            )
         value = _json5_parse(path, text, pairs_hook)
     if not isinstance(value, dict):
         raise JsonFileError(f"{shown(path)}: holds no JSON object; write {{…}} around it")
@@ -82,18 +91,37 @@ def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: 
     return document
 
 
-def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
-    """Parse strict JSON, or JSON with comments and trailing commas; None for all else."""
+def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> tuple[Any, str]:
+    """Return what strict JSON holds, or JSON with comments and trailing commas, and "" or what is wrong, and where."""
+    problem = ""
     for prepare in (str, blank_comments):
-        with suppress(ValueError):
-            return json.loads(prepare(text), object_pairs_hook=pairs_hook)
-    return None
+        try:
+            return json.loads(prepare(text), object_pairs_hook=pairs_hook), ""
+        except json.JSONDecodeError as error:
+            problem = f":{error.lineno}:{error.colno}: {error.msg}"
+        except ValueError as error:  # a number of too many digits
+            problem = f": {error}".partition(";")[0]
+    return None, problem
 
 
 def blank_comments(text: str) -> str:
     """Return the text with blanks for its comments and trailing commas; every other character keeps its place."""
     text = _COMMENT.sub(lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
     return _TRAILING_COMMA.sub(lambda match: match[1] + " " if match[1] else match[0], text)
+
+
+def complete(text: str) -> str:
+    """Return JSON without comments up to the end of its first value; brackets that are open at the end are closed."""
+    missing: list[str] = []
+    for match in _BRACKET.finditer(text):
+        if match[0] in ("[", "{"):
+            missing.append("]" if match[0] == "[" else "}")
+        elif match[0] in ("]", "}"):
+            if not missing or missing.pop() != match[0]:
+                break
+            if not missing:
+                return text[: match.end()]
+    return text + "".join(reversed(missing))
 
 
 def _json5_parse(path: str, text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
