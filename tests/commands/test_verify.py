@@ -80,6 +80,13 @@ def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) ->
     assert location.mounted == {"/top": "bind", "/app/cache": "volume"}
 
 
+@pytest.mark.parametrize(("propagation", "shared"), [("rprivate", False), ("rslave", False), ("shared", True)])
+def test_a_bind_that_the_host_shares_is_known_as_one(workspace: Path, propagation: str, shared: bool) -> None:
+    bind = {"Type": "bind", "Source": str(workspace), "Destination": "/app", "Propagation": propagation}
+
+    assert locate_in({"Mounts": [bind]}, str(workspace)).mount == Mount("bind", str(workspace), "/app", shared)
+
+
 def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> None:
     assert locate_in({"Mounts": None}, str(workspace)).mount is None
 

@@ -120,6 +120,7 @@ CONFIG = {
         },
         "db": {"image": "y"},
         "none": {"image": "y", "volumes": None, "tmpfs": None},
+        "null": None,
     },
 }
 
@@ -135,7 +136,7 @@ def test_volumes_and_tmpfs_are_read_but_not_what_shadows_already() -> None:
         Mount("tmpfs", "", "/w$x"),
         Mount("tmpfs", "", "/mine"),
     ]
-    assert mounts_of(CONFIG, "db") == mounts_of(CONFIG, "none") == []
+    assert mounts_of(CONFIG, "db") == mounts_of(CONFIG, "none") == mounts_of(CONFIG, "null") == []
 
 
 _IDS = st.integers(0, 2**32 - 2)
@@ -151,7 +152,10 @@ def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (CONFIG, '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none'),
+        (
+            CONFIG,
+            '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none, null',
+        ),
         ({"name": "x"}, '--service: "ap" is no service of the compose files; they have none'),
     ],
 )
@@ -205,6 +209,8 @@ def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: 
         ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
         ("echo 'services: {}'", "it prints no JSON"),
         ("printf '\\377'", "it prints no JSON"),
+        ("echo '[1]'", "it prints no project"),
+        ("echo null", "it prints no project"),
         (None, "docker is not on PATH"),
     ],
 )

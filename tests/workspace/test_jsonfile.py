@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paude_venv_hook.errors import JsonFileError
-from paude_venv_hook.workspace.jsonfile import MAX_BYTES, MAX_JSON5_LENGTH, blank_comments, read_object
+from paude_venv_hook.workspace.jsonfile import MAX_BYTES, MAX_JSON5_LENGTH, blank_comments, complete, read_object
 
 MENDED = "JSON is expected, with comments and trailing commas if you like"
 TOO_DEEP = 100_000
@@ -193,6 +193,9 @@ def test_a_tolerant_reader_refuses_the_rest_all_the_same(tmp_path: Path) -> None
     assert _refusal(path, unique_keys=False) == f'{path}:2:5: Unexpected "2"; {MENDED}'
 
 
+FILLED = {"a": 1, "b": [], "c": {"d": "e"}, "f": ["g", "h", {}, []]}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -202,9 +205,11 @@ def test_a_tolerant_reader_refuses_the_rest_all_the_same(tmp_path: Path) -> None
         ('{"a": 1}}', {"a": 1}),
         ('{"a": 1} {"b": ', {"a": 1}),
         ("/* { */ {", {}),
+        ('{"a": 1 "b": [] /* x */ "c": {"d": "e"}\n"f": ["g" "h", {} []]}', FILLED),
+        ('{"a": true\n"b": "c \\" d" "e": "x{"', {"a": True, "b": 'c " d', "e": "x{"}),
     ],
 )
-def test_brackets_at_the_end_matter_only_where_keys_have_to_be_unique(
+def test_missing_commas_and_last_brackets_matter_only_where_keys_have_to_be_unique(
     tmp_path: Path, text: str, expected: object
 ) -> None:
     path = _file(tmp_path, text)
@@ -329,6 +334,7 @@ def test_openings_without_an_end_are_passed_in_one_go(unit: str) -> None:
     text = '"' + unit * (MAX_BYTES // 4 // len(unit)) + "\\"
 
     assert len(blank_comments(text)) == len(text)
+    assert len(complete(text)) >= len(text)
 
 
 # ---- Properties: whoever parses a text, quick path or json5, means the same by it.

@@ -10,7 +10,7 @@ from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import choose_engine
-from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import VerifyError
 from paude_venv_hook.options import ENGINE, QUIET, VENV, WORKSPACE_FOLDER, argument
@@ -85,7 +85,12 @@ def inspect(engine: str, container: str) -> dict[str, Any]:
 def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
     """Return where the inspected container has the workspace folder (a host path): its own binds say it."""
     mounts = [
-        Mount(item.get("Type", ""), item.get("Source", ""), container_path(item.get("Destination", "")))
+        Mount(
+            item.get("Type", ""),
+            item.get("Source", ""),
+            container_path(item.get("Destination", "")),
+            is_shared([item.get("Propagation", "")]),
+        )
         for item in container.get("Mounts") or ()
     ]
     binds = binds_of(mounts, workspace_folder)

@@ -219,11 +219,12 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
             # Without its plugin, docker takes `-f` and the like for options of its own and complains about those.
             installed = run("version").returncode == 0
             return {}, _complaint(done.stderr) if installed else "it is not installed"
-        return json.loads(done.stdout), ""
+        told = json.loads(done.stdout)
     except OSError as error:
         return {}, f"docker cannot be started: {error.strerror}"
     except ValueError:
         return {}, "it prints no JSON"
+    return (told, "") if isinstance(told, dict) else ({}, "it prints no project")
 
 
 def _complaint(stderr: bytes) -> str:
@@ -243,6 +244,7 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
         names = ", ".join(shown(name) for name in services) or "none"
         hint = did_you_mean(service, services)
         raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
+    said = services[service] or {}
     mounts = [
         Mount(
             entry["type"],
@@ -250,9 +252,9 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
             container_path(_undoubled(entry["target"])),
             is_shared([(entry.get("bind") or {}).get("propagation", "")]),
         )
-        for entry in services[service].get("volumes") or ()
+        for entry in said.get("volumes") or ()
     ]
-    for entry in services[service].get("tmpfs") or ():
+    for entry in said.get("tmpfs") or ():
         target, _, options = entry.partition(":")
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))

@@ -26,6 +26,7 @@ MAX_JSON5_LENGTH = 64 * 1024
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
+_MISSING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*)(?=[\"\[{{])|{_STRING}", re.DOTALL)
 _BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 
@@ -33,8 +34,8 @@ _JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
     """Return the JSON object that the file at the host path `path` holds.
 
-    With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, brackets that
-    are missing at the end do not matter, nor what follows the last one, as the dev container tools read
+    With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, and it does
+    not matter whether commas or the last brackets are missing, nor what follows those, as the dev container tools read
     devcontainer.json. Raises JsonFileError, which names the file and, where the parser
     knows them, line and column.
     """
@@ -111,7 +112,8 @@ def blank_comments(text: str) -> str:
 
 
 def complete(text: str) -> str:
-    """Return JSON without comments up to the end of its first value; brackets that are open at the end are closed."""
+    """Return JSON without comments up to the end of its first value, with the commas and brackets that it lacks."""
+    text = _MISSING_COMMA.sub(lambda match: match[1] + "," if match[1] else match[0], text)
     missing: list[str] = []
     for match in _BRACKET.finditer(text):
         if match[0] in ("[", "{"):
