@@ -229,6 +229,23 @@ class Project:
         done = self.devcontainer("up", "--buildkit", "never", "--skip-non-blocking-commands")
         return Container(self.engine, json.loads(done.stdout.splitlines()[-1])["containerId"]), done.stderr
 
+    def up_refused(self) -> str:
+        """Launch it, which has to fail at the setup, remove the container, and return what was said."""
+        done = self.devcontainer("up", "--buildkit", "never", "--skip-non-blocking-commands", check=False)
+        assert done.returncode != 0
+        self.remove()
+        return done.stderr
+
+    def containers(self) -> list[str]:
+        """Return its containers."""
+        label = f"label=devcontainer.local_folder={self.folder}"
+        return self.engine("ps", "--all", "--quiet", "--filter", label).stdout.split()
+
+    def remove(self) -> None:
+        """Remove its containers."""
+        for name in self.containers():
+            self.engine("rm", "--force", "--volumes", name)
+
     def inside(self, command: str) -> str:
         """Run the command in the container, and return its stdout; it has to succeed."""
         return self.devcontainer("exec", "sh", "-c", command).stdout
@@ -254,10 +271,9 @@ def project(
 ) -> Iterator[Project]:
     """Return a project folder that is to be filled; its containers are removed at the end."""
     folder = tmp_path / "app"
-    yield Project(engine, folder, tools, launcher, "paude-venv-docker")
-    found = engine("ps", "--all", "--quiet", "--filter", f"label=devcontainer.local_folder={folder}")
-    for name in found.stdout.split():
-        engine("rm", "--force", "--volumes", name)
+    project = Project(engine, folder, tools, launcher, "paude-venv-docker")
+    yield project
+    project.remove()
 
 
 def copy(template: str, project: Project) -> None:
@@ -275,8 +291,9 @@ def copy(template: str, project: Project) -> None:
     ],
 )
 def test_host_and_container_each_keep_their_own(
-    template: str, project: Project, stands_in: bool, record_property: RecordProperty
+    template: str, project: Project, docker: Path, stands_in: bool, record_property: RecordProperty
 ) -> None:
+    """Last without the wrapper, where the setup stops before it harms the host's venv."""
     copy(template, project)
     venvs = [project.folder / name for name in VENVS.get(template, [".venv"])]
     locks = [project.folder / name for name in LOCKS.get(template, [])]
@@ -314,6 +331,46 @@ def test_host_and_container_each_keep_their_own(
     assert " passed" in project.on_host(*exports, tests)
     assert [tree_hash(venv) for venv in venvs] == before
     assert (project.folder / CONFIG).read_bytes() == config
+
+    project.remove()
+    said = replace(project, docker_path=str(docker)).up_refused()
+    assert (
+        f"{VENVS.get(template, ['.venv'])[0]} may be the host's and is left alone. For one of the container's" in said
+    )
+    assert [tree_hash(venv) for venv in venvs] == before
+    assert " passed" in project.on_host(*exports, tests)
+    if stands_in:
+        record_property("result", "yes, with an image that stands in")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(name, marks=pytest.mark.proves(f"template {name}, a fresh clone: the host's tree gets no venv"))
+        for name in IDS
+    ],
+)
+def test_a_fresh_clone_works_with_and_without_the_wrapper(
+    template: str, project: Project, docker: Path, stands_in: bool, record_property: RecordProperty
+) -> None:
+    copy(template, project)
+    venvs = [project.folder / name for name in VENVS.get(template, [".venv"])]
+
+    project.up()
+    project.check_interpreter()
+    project.remove()
+    for venv in venvs:
+        venv.rmdir()  # reserved, and empty
+
+    bare = replace(project, docker_path=str(docker))
+    container, _ = bare.up()
+    bare.check_interpreter()
+    assert all(list(venv.iterdir()) for venv in venvs)
+
+    bare.engine("restart", "--time=0", container.name)
+    again, _ = bare.up()
+    assert again.name == container.name
+    bare.check_interpreter()
     if stands_in:
         record_property("result", "yes, with an image that stands in")
 
@@ -332,6 +389,10 @@ def test_without_the_hook_the_launch_works(project: Project, launcher: dict[str,
     assert " passed" in bare.inside(*bare.told("Tests"))
     assert (bare.folder / ".venv/pyvenv.cfg").is_file()
 
+    bare.remove()  # and a rebuilt container goes on with the venv of the former one
+    bare.up()
+    assert " passed" in bare.inside(*bare.told("Tests"))
+
 
 @pytest.mark.proves("a failure of the hook stops the launch of a template")
 def test_a_failure_of_the_hook_stops_the_launch(project: Project) -> None:
@@ -342,12 +403,11 @@ def test_a_failure_of_the_hook_stops_the_launch(project: Project) -> None:
 
     assert done.returncode != 0
     assert "paude-venv-hook: error[settings]: " in done.stderr
-    found = project.engine("ps", "--all", "--quiet", "--filter", f"label=devcontainer.local_folder={project.folder}")
-    assert found.stdout == ""
+    assert project.containers() == []
 
 
 @pytest.mark.proves("this repository in its own dev container")
-def test_this_repository_in_its_own_dev_container(project: Project) -> None:
+def test_this_repository_in_its_own_dev_container(project: Project, docker: Path) -> None:
     tracked = run("git", "-C", ROOT, "ls-files", "-z", check=False, env=ENVIRONMENT)
     if tracked.returncode:
         missing("this is no git repository")
@@ -365,4 +425,8 @@ def test_this_repository_in_its_own_dev_container(project: Project) -> None:
     assert "Shadowing venv: .venv" in said
     project.check_interpreter()
     assert " passed" in project.inside(".venv/bin/python -m pytest tests/test_plan.py")
+    assert tree_hash(project.folder / ".venv") == before
+
+    project.remove()
+    assert ".venv may be the host's and is left alone." in replace(project, docker_path=str(docker)).up_refused()
     assert tree_hash(project.folder / ".venv") == before
