@@ -332,7 +332,6 @@ def test_host_and_container_each_keep_their_own(
     project.inside_as_paude(read_object(str(project.folder / "paude.json"))["setup"])
     assert " passed" in project.inside_as_paude(tests)
     assert all(lock.is_file() for lock in locks)
-    assert [tree_hash(venv) for venv in venvs] == before
 
     # Without the wrapper the setup stops before it harms the host's.
     project.remove()
