@@ -37,7 +37,8 @@ PACKAGE = """
     schemas/overlay.json schemas/paude.json
 """
 IN_EACH_TEMPLATE = """
-    .devcontainer/devcontainer.json .gitignore README.md devcontainer-template.json paude.json pyproject.toml
+    .devcontainer/devcontainer.json .devcontainer/own-venv.sh .gitignore README.md devcontainer-template.json
+    paude.json pyproject.toml
 """
 WORDCOUNT = "src/wordcount/__init__.py tests/test_wordcount.py"
 TEMPLATES = {

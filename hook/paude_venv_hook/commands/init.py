@@ -31,8 +31,9 @@ EXAMPLES = """\
 
 METADATA = "devcontainer-template.json"
 _DEVCONTAINER = os.path.join(".devcontainer", "devcontainer.json")
+_GUARD = os.path.join(".devcontainer", "own-venv.sh")
 # What a template has to say about venvs and containers. The rest is an example, for a folder that holds no project yet.
-_SETTINGS = (_DEVCONTAINER, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
+_SETTINGS = (_DEVCONTAINER, _GUARD, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
 _PROJECT_FILES = frozenset(("Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"))
 _OWN_CHOICES = ("base", "image", "name")
 
@@ -165,11 +166,12 @@ def _addition(template: str, existing: str) -> str:
         lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
     try:
         with open(existing, encoding="utf-8", errors="replace") as file:
-            lacking = set(lines) - {line.strip() for line in file}
+            present = {line.strip() for line in file}
     except OSError as error:
         raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; mend or remove it") from None
-    wanted = lacking if template.endswith(".gitignore") else lacking and lines  # a line of TOML needs its table
-    return "\n".join(line for line in lines if line in wanted)
+    lacking = [line for line in lines if line.strip() not in present]
+    # A line of TOML needs its table, and a script is one whole.
+    return "\n".join(lacking if template.endswith(".gitignore") or not lacking else lines)
 
 
 def _members(values: dict[str, object]) -> str:
