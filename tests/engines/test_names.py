@@ -29,6 +29,7 @@ WITH_COLON = ["co:lon", ":", 'a:b,"c"', "C:\\venv", "x:ro,noexec"]
 
 
 def make_venvs(workspace: Path, names: list[str]) -> None:
+    (workspace / "pyproject.toml").write_text("")  # nothing is reserved beside them
     for name in names:
         (workspace / name).mkdir()
         (workspace / name / "pyvenv.cfg").write_text("home = /usr/bin\n")

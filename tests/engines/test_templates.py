@@ -307,7 +307,7 @@ def test_host_and_container_each_keep_their_own(
 
     # With the wrapper, and no venv of the host.
     container, said = project.up()
-    assert f"Shadowing venv: {', '.join(names)}" in said
+    assert f"Planned shadow: {', '.join(names)}" in said
     project.check_interpreter()
     assert [list(venv.iterdir()) for venv in venvs] == [[] for _ in venvs]
     give_to_owner(project.folder)  # who would have been the one to reserve them
@@ -407,7 +407,7 @@ def test_this_repository_in_its_own_dev_container(project: Project, docker: Path
 
     _, said = project.up()
 
-    assert "Shadowing venv: .venv" in said
+    assert "Planned shadow: .venv; " in said
     project.check_interpreter()
     assert " passed" in project.inside(".venv/bin/python -m pytest tests/test_plan.py")
     assert tree_hash(project.folder / ".venv") == before

@@ -135,6 +135,7 @@ def test_a_mounted_folder_above_the_workspace_at_another_path(
     folder = workspace / "packages" / "api"
     make_venv(folder / ".venv")
     make_venv(workspace / "env")
+    (workspace / "pyproject.toml").write_text("")  # nothing is reserved beside it
     flags = ("--container-workspace-folder", "/src/app/packages/api")
     container = launch(workspace, *shadow_args(folder, engine.name, *flags), target="/src/app")
 
