@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import MakeVenv
+from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
@@ -619,6 +619,37 @@ def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd:
         "paude-venv-hook: error[usage]: --service: needed, since no devcontainer.json names it; "
         "say which service has the workspace\n",
     )
+
+
+def test_status_shows_what_is_shadowed_in_the_service(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], hook: Hook
+) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "app"}')
+    compose(_bind(workspace, "/code"))
+
+    report = json.loads(hook("status", "--json").out)
+
+    assert report["workspaceMount"] == {"source": str(workspace), "target": "/code"}
+    assert [(row["path"], row["state"], row["destination"]) for row in report["directories"]] == [
+        (".venv", "shadowed", "/code/.venv")
+    ]
+
+
+def test_status_names_the_venvs_where_compose_does_not_tell(
+    workspace: Path, make_venv: MakeVenv, hook: Hook, programs: Callable[[str, str], Path]
+) -> None:
+    programs("docker", "exit 1")
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "app"}')
+
+    rows = json.loads(hook("status", "--json").out)["directories"]
+
+    why = "docker compose config does not tell where it is mounted (it is not installed)"
+    assert [(row["path"], row["state"], row["why"]) for row in rows] == [
+        (".", "skipped", why),
+        (".venv", "skipped", f"venv; {why}"),
+    ]
 
 
 @pytest.mark.parametrize("bind", [None, "src", "../beside"])

@@ -34,6 +34,7 @@ _CONTAINERS_OWN = (
     "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
 )
 
+COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
 _AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 _AT_EACH_START = ("postStartCommand", "postAttachCommand")
 # What a command says that makes an environment, as far as it can be told.
@@ -134,7 +135,7 @@ def _workspace_mount(
     substitute: Callable[[str], str],
 ) -> tuple[Mount | None, str]:
     if "dockerComposeFile" in config:
-        return None, "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
+        return None, COMPOSE_DECIDES
     if "workspaceMount" not in config:
         return default, "default of devcontainer.json"
     text = substitute(config["workspaceMount"] or "")
