@@ -8,6 +8,7 @@ from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.commandline import UnknownOptionError, parse_run
 from paude_venv_hook.engines.mounts import Mount, mounts_in
 from paude_venv_hook.engines.programs import replace_process
+from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, mount_points
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.terminal import announce, guarded, warn
@@ -27,20 +28,31 @@ _LOCAL_FOLDER_LABEL = "devcontainer.local_folder="
 def launch(program: str, arguments: Sequence[str], *, quiet: bool = True) -> int:
     """Replace this process by the engine at the host path, with the shadows added to its arguments.
 
-    Returns an exit code only where that cannot be.
+    Returns an exit code only where that cannot be: 125, as engines do before the start, where the settings are wrong.
+    What is no fault of the settings, such as a mount point that cannot be made, stops no launch that works without us.
     """
 
     def add_and_start() -> int:
+        try:
+            folder = os.getcwd()
+        except OSError as error:
+            if "run" in arguments or "create" in arguments:
+                warn([f"nothing shadowed: the current folder cannot be found: {error.strerror}; change to another one"])
+            return replace_process(program, arguments)
         engine = "podman" if is_podman(program, os.environ) else "docker"
-        prepared, words, warnings = prepare_command_line(arguments, engine, os.environ, os.getcwd())
+        prepared, words, warnings = prepare_command_line(arguments, engine, os.environ, folder)
         shadows = [shadow for item in prepared for shadow in item.plan.shadows]
-        with mount_points(shadow.host_path for shadow in shadows):
-            warn(warnings)
-            if not quiet:
-                announce(shadows)
+        try:
+            with mount_points(shadow.host_path for shadow in shadows):
+                warn(warnings)
+                if not quiet:
+                    announce(shadows)
+        except WorkspaceError as error:
+            warn([f"nothing shadowed: {error}"])
+            return replace_process(program, arguments)
         return replace_process(program, words)
 
-    return guarded(add_and_start)
+    return guarded(add_and_start, refused=125)
 
 
 def prepare_command_line(
