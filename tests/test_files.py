@@ -569,15 +569,29 @@ def test_what_root_makes_in_the_workspace_of_another_user_is_that_users(tmp_path
     workspace.mkdir()
     os.chown(workspace, 12345, 23456)
     workspace.chmod(mode)
-    for folder in tmp_path.parents[:3]:
-        if folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o711)
 
     with mount_points([str(workspace / ".venv")]):
         pass
 
     made = (workspace / ".venv").stat()
     assert (made.st_uid, made.st_gid, os.geteuid(), os.getegid()) == (12345, 23456, 0, 0)
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["setegid", "seteuid"])
+def test_a_root_that_cannot_be_the_owner_makes_it_all_the_same(
+    tmp_path: Path, mocker: MockerFixture, name: str
+) -> None:
+    workspace = tmp_path / "app"
+    workspace.mkdir()
+    os.chown(workspace, 12345, 23456)
+    real = getattr(os, name)
+    mocker.patch(f"os.{name}", side_effect=lambda number: real(number) if number == 0 else os.chdir("/no/such/folder"))
+
+    with mount_points([str(workspace / ".venv")]):
+        pass
+
+    assert ((workspace / ".venv").is_dir(), os.geteuid(), os.getegid()) == (True, 0, 0)
 
 
 @needs_root

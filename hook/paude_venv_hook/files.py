@@ -209,17 +209,16 @@ def _in_place(change: Callable[..., None], path: str) -> None:
 
 @contextmanager
 def _as_owner(folder: os.stat_result) -> Iterator[None]:
-    """Be the owner of a folder, if root is somebody else."""
+    """Be the owner of a folder, if root is somebody else: unless this root may not, who has no power over it either."""
     if os.geteuid() != 0 or folder.st_uid == 0:
         yield
         return
     group = os.getegid()
-    os.setegid(folder.st_gid)
     try:
-        os.seteuid(folder.st_uid)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
+        with suppress(OSError):  # a container's root without that capability, an owner whom its user namespace lacks
+            os.setegid(folder.st_gid)
+            os.seteuid(folder.st_uid)
+        yield
     finally:
+        os.seteuid(0)
         os.setegid(group)
