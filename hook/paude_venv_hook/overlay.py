@@ -34,11 +34,17 @@ VERSION = 1
 
 
 def default_path(workspace_folder: str) -> str:
-    """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude."""
+    """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude.
+
+    Raises OverlayError for a user without a home folder.
+    """
+    folder = user_folder("cache")
+    if not folder:
+        raise OverlayError("HOME: is not set, and this user has no home folder; set it, or use --output")
     real = os.path.realpath(workspace_folder)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
     digest = sha256(os.fsencode(real)).hexdigest()[:16]
-    return os.path.join(user_folder("cache"), "venv-overlays", f"{name}-{digest}.json")
+    return os.path.join(folder, "venv-overlays", f"{name}-{digest}.json")
 
 
 def make_document(

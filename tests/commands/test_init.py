@@ -741,6 +741,45 @@ def test_a_kept_file_that_is_no_file(init: Init, workspace: Path) -> None:
     assert os.listdir(workspace) == [".gitignore"]
 
 
+@pytest.mark.parametrize("name", [".gitignore", "paude.json", ".devcontainer.json"])
+@pytest.mark.parametrize("kind", ["fifo", "/dev/zero", "/dev/tty"])
+def test_a_kept_file_that_would_never_end_or_begin(init: Init, workspace: Path, name: str, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(workspace / name)
+    else:
+        (workspace / name).symlink_to(kind)
+
+    code, out, _ = init("--template=pip")
+
+    found = name != ".devcontainer.json"  # the search for one passes over what is no file
+    assert (code, out) == ((1, []) if found else (0, out))
+    assert found == (os.listdir(workspace) == [name])
+
+
+@pytest.mark.parametrize("there", [[], [".devcontainer.json = {}"], [".devcontainer.json = {}", ".gitignore = x"]])
+def test_on_a_full_disk_no_file_is_left_that_stops_the_next_one(
+    init: Init, workspace: Path, command: list[str], there: list[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    fill(workspace, *there)
+    before = files_in(workspace)
+    full = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, {resource.RLIM_INFINITY})); "
+    code = f"{full} from paude_venv_hook.cli import main; sys.exit(main(['init', '--template=pip']))"
+
+    done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(": cannot be written: File too large; mend it\n")
+    assert files_in(workspace) == before
+    assert init("--template=pip").code == 0
+    assert "" not in files_in(workspace).values()
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    """Return the text of each file below the folder, by its path from there."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_kept_file_that_is_not_json(init: Init, workspace: Path) -> None:
     fill(workspace, 'paude.json = {"venv": }')
 

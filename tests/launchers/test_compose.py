@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from layout import fill, reserved
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import DevcontainerError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
     Project,
@@ -209,8 +211,7 @@ def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: 
         ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
         ("echo 'services: {}'", "it prints no JSON"),
         ("printf '\\377'", "it prints no JSON"),
-        ("echo '[1]'", "it prints no project"),
-        ("echo null", "it prints no project"),
+        *((f"echo '{odd}'", "it prints no JSON object") for odd in ("[1]", "null", "7", '"services"')),
         (None, "docker is not on PATH"),
     ],
 )
@@ -711,3 +712,29 @@ def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
     assert json.loads(Path(added).read_bytes()) == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
     assert os.listdir(workspace / ".venv") == []  # the mount point is the user's, and made before the engine makes it
     assert err == reserved("uv.lock")
+
+
+def test_a_compose_that_does_not_answer_is_said(
+    workspace: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("docker", "while :; do :; done")
+    monkeypatch.setattr("paude_venv_hook.launchers.compose.ask", partial(ask, seconds=0.05))
+
+    assert read_config([], str(workspace), os.environ) == (
+        {},
+        "docker cannot be asked: no answer within 0.05 seconds",
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, 7, "text", [], {}, {"volumes": 7, "tmpfs": {}}, {"volumes": [None, 7, {"type": "bind"}], "tmpfs": [7]}],
+)
+def test_a_service_that_is_described_oddly_mounts_nothing(odd: object) -> None:
+    assert mounts_of({"services": {"app": odd}}, "app") == []
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], ["app"], "app"])
+def test_services_that_are_no_object_are_none(odd: object) -> None:
+    with pytest.raises(UsageError, match="they have none"):
+        mounts_of({"services": odd}, "app")

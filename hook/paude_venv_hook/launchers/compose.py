@@ -11,12 +11,13 @@ from collections import namedtuple
 
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
@@ -26,6 +27,7 @@ from paude_venv_hook.workspace.variables import substitution
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from subprocess import CompletedProcess
     from typing import Any
 
     from paude_venv_hook.pipeline import Prepared
@@ -196,21 +198,13 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
     `files`, and `workspace_folder`, in which it is started, are host paths. The text is "", or why it does not tell.
     """
     import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
-    import subprocess  # noqa: PLC0415 - 6 ms
 
     docker = find_program("docker", environ)
     if docker is None:
         return {}, "docker is not on PATH"
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [docker, "compose", *arguments],
-            cwd=workspace_folder,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+    def run(*arguments: str) -> CompletedProcess[bytes]:
+        return ask([docker, "compose", *arguments], environ, folder=workspace_folder)
 
     named = [argument for file in files for argument in ("-f", file)]
     try:
@@ -221,10 +215,10 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
             return {}, _complaint(done.stderr) if installed else "it is not installed"
         told = json.loads(done.stdout)
     except OSError as error:
-        return {}, f"docker cannot be started: {error.strerror}"
-    except ValueError:
+        return {}, f"docker cannot be asked: {error.strerror}"
+    except (ValueError, RecursionError):
         return {}, "it prints no JSON"
-    return (told, "") if isinstance(told, dict) else ({}, "it prints no project")
+    return (told, "") if isinstance(told, dict) else ({}, "it prints no JSON object")
 
 
 def _complaint(stderr: bytes) -> str:
@@ -239,22 +233,22 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
     Shadows do not count: else a file of ours among the project's own would make the next one come out empty.
     Raises UsageError for a service that is not there.
     """
-    services = config.get("services") or {}
+    services = get_object(config, "services")
     if service not in services:
         names = ", ".join(shown(name) for name in services) or "none"
         hint = did_you_mean(service, services)
         raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
-    said = services[service] or {}
     mounts = [
         Mount(
-            entry["type"],
-            _undoubled(entry.get("source", "")),
-            container_path(_undoubled(entry["target"])),
-            is_shared([(entry.get("bind") or {}).get("propagation", "")]),
+            get_text(entry, "type"),
+            _undoubled(get_text(entry, "source")),
+            container_path(_undoubled(get_text(entry, "target"))),
+            is_shared([get_text(get_object(entry, "bind"), "propagation")]),
         )
-        for entry in said.get("volumes") or ()
+        for entry in get_list(services[service], "volumes")
+        if get_text(entry, "target")
     ]
-    for entry in said.get("tmpfs") or ():
+    for entry in [text for text in get_list(services[service], "tmpfs") if isinstance(text, str)]:
         target, _, options = entry.partition(":")
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))

@@ -70,27 +70,37 @@ def launch(program: str, arguments: Sequence[str], *, explicit: bool = False) ->
     """Replace this process by the engine at the host path, with the shadows added to its arguments.
 
     Where a person asked for it (`explicit`), it is said what is shadowed, or why nothing is. Returns an exit code only
-    where the engine cannot be started.
+    where the engine cannot be started: 125, as engines do before the start, where the settings are wrong. What is no
+    fault of the settings, such as a mount point that cannot be made, stops no launch that works without us.
     """
 
     def add_and_start() -> int:
-        folder = os.getcwd()
         starts = _starts_container(arguments)
+        try:
+            folder = os.getcwd()
+        except OSError as error:
+            if starts:
+                warn([f"nothing shadowed: the current folder cannot be found: {error.strerror}; change to another one"])
+            return replace_process(program, arguments)
         engine = "podman" if starts and is_podman(program, os.environ) else "docker"
         added = prepare_command_line(arguments, engine, os.environ, folder)
         shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
-        with mount_points(shadow.host_path for shadow in shadows) as made:
-            warn(added.warnings)
-            if explicit:
-                announce(shadows)
-            nothing = added.nothing if starts else why_no_container(program, arguments)
-            if nothing and (explicit or (nothing == _COMPOSE and _holds_venv(folder))):
-                complain(f"nothing shadowed: {nothing}")
-            for line in (line for item in added.prepared for line in item.made(made)):
-                complain(line)
+        try:
+            with mount_points(shadow.host_path for shadow in shadows) as made:
+                warn(added.warnings)
+                if explicit:
+                    announce(shadows)
+                nothing = added.nothing if starts else why_no_container(program, arguments)
+                if nothing and (explicit or (nothing == _COMPOSE and _holds_venv(folder))):
+                    complain(f"nothing shadowed: {nothing}")
+                for line in (line for item in added.prepared for line in item.made(made)):
+                    complain(line)
+        except WorkspaceError as error:
+            warn([f"nothing shadowed: {error}"])
+            return replace_process(program, arguments)
         return replace_process(program, added.words)
 
-    return guarded(add_and_start)
+    return guarded(add_and_start, refused=125)
 
 
 def _starts_container(arguments: Sequence[str]) -> bool:

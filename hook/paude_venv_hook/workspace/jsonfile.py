@@ -7,11 +7,10 @@ reads goes to json5, whose parser needs 7 ms per KB, and up to 45. It gets no mo
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 
 from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.files import NOT_REGULAR, read_bytes
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
@@ -47,25 +46,18 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 
 def _read_text(path: str, errors: str) -> str:
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise JsonFileError(f"{shown(path)}: not a regular file; replace or remove it")
-            data = b"" if status.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)  # it may grow meanwhile
+        data = read_bytes(path, MAX_BYTES + 1)
     except OSError as error:
+        if error.strerror == NOT_REGULAR:
+            raise JsonFileError(f"{shown(path)}: {NOT_REGULAR}; replace or remove it") from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
-    if max(status.st_size, len(data)) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
     try:
         return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         line, column = _position(error.object[: error.start].decode())  # the object is without its BOM
         raise JsonFileError(f"{shown(path)}:{line}:{column}: not UTF-8; save it as UTF-8") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A FIFO in the file's place would block an ordinary open for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _position(before: str) -> tuple[int, int]:

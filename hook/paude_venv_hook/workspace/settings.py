@@ -84,8 +84,9 @@ def read_settings(workspace_folder: str, flag: str | None, environ: Mapping[str,
 
 
 def user_file() -> str:
-    """Return the host path of the user's own paude.json, in platformdirs' config folder of paude."""
-    return os.path.join(user_folder("config"), FILE_NAME)
+    """Return the host path of the user's own paude.json, in platformdirs' config folder of paude; "" for no home."""
+    folder = user_folder("config")
+    return folder and os.path.join(folder, FILE_NAME)
 
 
 def parse_venv_text(text: str, where: str) -> str | tuple[str, ...]:
