@@ -29,7 +29,7 @@ PACKAGE = """
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/mounts.py
     engines/programs.py
     launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
-    launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
+    launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/found.py workspace/git_root.py
     workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py

@@ -19,11 +19,11 @@ from layout import fill
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers.own_program import own_program
 from paude_venv_hook.launchers.podman_hook import (
     config_folder,
     hooks_folders,
     install,
-    own_program,
     plan_install,
     render,
     uninstall,
