@@ -26,12 +26,14 @@ PACKAGE = """
     commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
     commands/schema.py commands/status.py commands/store.py commands/verify.py
-    engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/mounts.py
-    engines/programs.py
-    launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
+    engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
+    engines/mounts.py engines/programs.py
+    launchers/__init__.py launchers/added.py launchers/compose.py launchers/compose_line.py
+    launchers/devcontainer_cli.py launchers/oci.py
     launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
-    workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/found.py workspace/git_root.py
+    workspace/__init__.py workspace/binds.py workspace/detection.py workspace/devcontainer.py workspace/found.py
+    workspace/git_root.py
     workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py
     workspace/settings.py workspace/variables.py workspace/venv.py
     schemas/overlay.json schemas/paude.json
@@ -59,7 +61,13 @@ TEMPLATE_FILES = [f"{name}/{file}" for name, own in TEMPLATES.items() for file i
 DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
 SDIST_FILES = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
 SDIST_FOLDERS = {"hook", "templates", "tests"}
-SCRIPTS = ("paude-venv-docker", "paude-venv-hook", "paude-venv-podman")
+SCRIPTS = (
+    "paude-venv-docker",
+    "paude-venv-docker-compose",
+    "paude-venv-hook",
+    "paude-venv-podman",
+    "paude-venv-podman-compose",
+)
 
 
 class Built(NamedTuple):

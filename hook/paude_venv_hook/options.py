@@ -47,7 +47,7 @@ ENGINE = argument(
 VENV = argument(
     "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"
 )
-OUTPUT = argument("--output", metavar="FILE", help="another file than the default; run takes - for stdout")
+OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
 CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")

@@ -34,7 +34,7 @@ def parse(name: str, command: Command, words: Sequence[str]) -> Any:
         raise UsageError(f"unrecognized arguments: {shown(' '.join(unknown))}; see {PROGRAM} --help")
     for names, _ in command.ARGUMENTS:
         # What a script passes on from a variable that is not set would else mean the current folder.
-        if getattr(options, names[0].lstrip("-").replace("-", "_")) == "":
+        if getattr(options, names[0].lstrip("-").replace("-", "_")) in ("", [""]):
             raise UsageError(f"{names[0]}: is empty; write a value, or leave it out")
     return options
 

@@ -63,8 +63,9 @@ def _bind(source: Path | str, target: str) -> dict[str, Any]:
 
 def _prepare(workspace: Path, **flags: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the compose file of the workspace, for Docker, and the messages."""
+    flags["services"] = [flags.pop("service")] if "service" in flags else []
     prepared, document = prepare_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
-    return document, prepared.messages()
+    return document, [message for item in prepared for message in item.messages()]
 
 
 def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
@@ -347,7 +348,7 @@ def test_a_service_of_compose_is_shadowed_where_compose_has_the_workspace(
     compose(_bind(workspace, "/code"))
     owner = workspace.stat()
 
-    prepared, document = prepare_compose(str(workspace), os.environ, service="app", engine="docker")
+    [prepared], document = prepare_compose(str(workspace), os.environ, services=["app"], engine="docker")
 
     options = f"rw,exec,nosuid,nodev,uid={owner.st_uid},gid={owner.st_gid},mode=1777"
     assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{options}"]}}}
@@ -416,7 +417,9 @@ def test_without_a_target_docker_is_needed(workspace: Path, programs: Programs) 
 def test_with_a_target_no_docker_is_needed(workspace: Path, make_venv: MakeVenv, programs: Programs) -> None:
     make_venv(workspace / ".venv")
 
-    prepared, document = prepare_compose(str(workspace), os.environ, service="app", target="/code", engine="podman")
+    [prepared], document = prepare_compose(
+        str(workspace), os.environ, services=["app"], target="/code", engine="podman"
+    )
 
     assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
     assert prepared.messages() == []

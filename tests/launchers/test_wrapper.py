@@ -382,19 +382,6 @@ def test_a_reserved_mount_point_is_made(workspace: Path, programs: Programs) -> 
     assert (workspace / ".venv").is_dir()
 
 
-def test_compose_is_warned_of_where_the_folder_holds_a_venv_and_passed_on(app: Path, programs: Programs) -> None:
-    programs("docker", DOCKER)
-    line = ("compose", "-f", "compose.yaml", "up", "-d")
-
-    done = wrapper("docker", *line)
-
-    assert (done.returncode, done.stdout.split()) == (0, list(line))
-    assert done.stderr.startswith("paude-venv-hook: nothing shadowed: compose decides what is mounted; ")
-    assert wrapper("docker", "compose", "ps").stderr == ""
-    (app / ".venv" / "pyvenv.cfg").unlink()
-    assert wrapper("docker", *line).stderr == ""
-
-
 def test_an_option_before_the_subcommand_that_is_not_known_is_said_and_passed_on(app: Path, programs: Programs) -> None:
     programs("docker", DOCKER)
 

@@ -35,7 +35,8 @@ def execute(options: Options) -> int:
         engine=options.engine,
         venv=options.venv,
     )
-    with mount_points(shadow.host_path for shadow in override.prepared.plan.shadows) as made:
+    shadows = [shadow for item in override.prepared for shadow in item.plan.shadows]
+    with mount_points(shadow.host_path for shadow in shadows) as made:
         for path, data in override.files.items():
             write_if_changed(path, data)
         if options.output in (None, "-"):
@@ -43,7 +44,7 @@ def execute(options: Options) -> int:
         else:
             write_if_changed(os.path.abspath(options.output), override.data)
     if not options.quiet:
-        warn(override.prepared.messages())
-        for line in override.prepared.made(made):
+        warn(dict.fromkeys(line for item in override.prepared for line in item.messages()))
+        for line in dict.fromkeys(line for item in override.prepared for line in item.made(made)):
             complain(line)
     return 0

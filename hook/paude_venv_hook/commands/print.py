@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.files import mount_points, read_file, write_if_changed
 from paude_venv_hook.options import (
     CONFIG,
     ENGINE,
+    OUTPUT,
     QUIET,
     VENV,
     WORKSPACE_FOLDER,
@@ -15,7 +18,8 @@ from paude_venv_hook.options import (
     container_workspace_folder,
 )
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import warn, write
+from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,15 +39,20 @@ ARGUMENTS = (
         help="one shell-quoted line (default), one argument a line, NUL-separated, the whole overlay, "
         "or a compose file",
     ),
-    argument("--service", metavar="NAME", help="with compose: the service that has the workspace"),
+    argument(
+        "--service",
+        metavar="NAME",
+        action="append",
+        help="with compose: a service that has the workspace (repeatable; default: all that bind it)",
+    ),
+    OUTPUT,
     QUIET,
 )
 EXAMPLES = """\
   eval "podman run --rm -it -v '$PWD:$PWD' -w '$PWD' $(paude-venv-hook print) IMAGE bash"
   mapfile -d '' args < <(paude-venv-hook print --format nul)
   paude-venv-hook print --format json | jq .engines
-  paude-venv-hook print --format compose --service app --target /app > venv.json &&
-    docker compose -f compose.yaml -f venv.json up
+  paude-venv-hook print --format compose --output compose.override.yaml && docker compose up
 """
 
 
@@ -51,21 +60,51 @@ class Options(WorkspaceOptions):
     """The values of the arguments."""
 
     format = "args"
-    service: str | None = None
+    service: list[str] | None = None
+    output: str | None = None
     quiet = False
 
 
 def execute(options: Options) -> int:
-    """Print what the format asks for; write nothing."""
+    """Print what the format asks for, or write it to a file.
+
+    A compose file that is written is there for later launches too, which do not make the mount points: it is done here.
+    """
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
-        prepared = options.prepare()
-        text = _render(prepared, options.format)
-    write(text)
+        prepared = [options.prepare()]
+        text = _render(prepared[0], options.format)
+    made: list[str] = []
+    if options.output in (None, "-"):
+        write(text)
+    elif options.format == "compose":
+        path = os.path.abspath(options.output)
+        _refuse_others(path)
+        with mount_points(shadow.host_path for item in prepared for shadow in item.plan.shadows) as made:
+            write_if_changed(path, text.encode())
+    else:
+        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"))
     if not options.quiet:
-        warn(prepared.messages())
+        warn(dict.fromkeys(line for item in prepared for line in item.messages()))
+        for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
+            complain(line)
     return 0
+
+
+def _refuse_others(path: str) -> None:
+    """Raise OverlayError where the host path is a compose file that was not made here."""
+    from paude_venv_hook.launchers.compose import is_ours  # noqa: PLC0415 - only for this format
+
+    try:
+        data = read_file(path)
+    except OSError as error:
+        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; mend it") from None
+    if data is not None and not is_ours(data):
+        raise OverlayError(
+            f"{shown(path)}: holds more than shadows, and is not overwritten; "
+            "write to another file, and name that after this one, with -f or in COMPOSE_FILE"
+        )
 
 
 def _render(prepared: Prepared, form: str) -> str:
@@ -80,13 +119,13 @@ def _render(prepared: Prepared, form: str) -> str:
     return "".join(item + ("\n" if form == "lines" else "\0") for item in arguments)
 
 
-def _compose(options: Options) -> tuple[Prepared, str]:
+def _compose(options: Options) -> tuple[list[Prepared], str]:
     from paude_venv_hook.launchers import compose  # noqa: PLC0415 - only for this format
 
     prepared, project = compose.prepare_compose(
         options.workspace_folder,
         os.environ,
-        service=options.service,
+        services=options.service or (),
         target=options.container_workspace_folder,
         config=options.config,
         engine=options.engine,

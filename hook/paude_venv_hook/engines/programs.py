@@ -28,9 +28,14 @@ def find_program(name: str, environ: Mapping[str, str], besides: Collection[str]
 
 
 def ask(
-    words: Sequence[str], environ: Mapping[str, str], *, folder: str | None = None, seconds: float = ASK_SECONDS
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    folder: str | None = None,
+    seconds: float = ASK_SECONDS,
+    stdin: bytes = b"",
 ) -> CompletedProcess[bytes]:
-    """Run a program, in a host folder, and return what it wrote and its exit code; it reads nothing from our stdin.
+    """Run a program, in a host folder, and return what it wrote and its exit code; what it reads is not our stdin.
 
     Raises OSError where it cannot be started, or gives no answer in time: its `strerror` says which.
     """
@@ -38,8 +43,7 @@ def ask(
 
     try:
         return subprocess.run(
-            words, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
-            check=False,
+            words, cwd=folder, env=dict(environ), input=stdin, capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise TimeoutError(None, f"no answer within {seconds:g} seconds") from None

@@ -1,4 +1,4 @@
-"""Compose: the compose file that shadows the venvs in one service, and where that service has the workspace.
+"""Compose: the compose file that shadows the venvs in its services, and where those have the workspace.
 
 What is made here is added to the project's own files: `docker compose -f compose.yaml -f venv.json up`.
 """
@@ -26,7 +26,7 @@ from paude_venv_hook.workspace.variables import substitution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from subprocess import CompletedProcess
     from typing import Any
 
@@ -52,29 +52,36 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     workspace_folder: str,
     environ: Mapping[str, str],
     *,
-    service: str | None = None,
+    services: Sequence[str] = (),
     target: str | None = None,
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
     target_needed: bool = True,
-) -> tuple[Prepared, dict[str, Any]]:
-    """Return the plan of a workspace folder (a host path) for a service of its compose project, and the compose file.
+) -> tuple[list[Prepared], dict[str, Any]]:
+    """Return the plans of a workspace folder (a host path), one for each service of its project, and the compose file.
 
-    `service` beats the one in devcontainer.json (`config` names another one). `target` is where the workspace folder
-    is in the service's container; without it, Docker Compose is asked. The other arguments are those of `prepare`.
-    Raises a HookError for whatever is wrong: a UsageError for a service that has to be given, and for a target where
-    Compose does not tell it, unless `target_needed` is false: nothing is shadowed then.
+    Those are the given `services`, else all that bind the folder or a part of it; the one in devcontainer.json
+    (`config` names another one) comes first, also where it binds nothing. `target` is where the workspace folder is in
+    the containers of the given services, or of that one; without it, Docker Compose is asked. The other arguments are
+    those of `prepare`. Raises a HookError for whatever is wrong: a UsageError for a service, or a target, that has to
+    be given where Compose does not tell it, unless `target_needed` is false: nothing is shadowed then.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
     project = (config and read_project(config, workspace_folder, environ)) or Project()
-    service = service or project.service
-    if not service:
+    named = list(services) or ([project.service] if project.service else [])
+    if target is not None and not named:
         raise UsageError("--service: needed, since no devcontainer.json names it; say which service has the workspace")
-    location, mounts = None, []
-    if read_settings(workspace_folder, venv, environ).venv != "none":
-        told, why_not = read_config(project.files, workspace_folder, environ)
+    is_none = read_settings(workspace_folder, venv, environ).venv == "none"
+    told, why_not = ({}, "") if is_none else read_config(project.files, workspace_folder, environ)
+    if not named and why_not:
+        raise UsageError(f"--service: needed, since docker compose config does not tell it ({shown(why_not)}); "
+                         "say which service has the workspace")  # fmt: skip
+    if not services and target is None and not is_none and not why_not:
+        named += [name for name in services_of(told, workspace_folder) if name != project.service]
+
+    def find(service: str) -> Location:
         mounts = [] if why_not else mounts_of(told, service)
         if target is not None:
             location = locate(workspace_folder, target, config, environ)
@@ -89,15 +96,49 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
             location = Location((), f"docker compose config does not tell where it is mounted ({shown(why_not)})")
         there = [mount.target for mount in location.mounts]
         parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target not in there]
-        mounted = {mount.target: mount.type for mount in (*project.mounts, *mounts)}
+        by_tools = project.mounts if service == project.service else ()
+        mounted = {mount.target: mount.type for mount in (*by_tools, *mounts)}
         if any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):  # also where --target says the place
             location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
-        location = location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
+        return location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
     chosen = choose_compose_engine(engine, environ)
-    prepared = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
+    prepared, files = [], []
+    for service in dict.fromkeys(named):
+        location = None if is_none else find(service)
+        plan = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
+        item, file = in_service(service, plan)
+        prepared.append(item)
+        files.append(file)
+    return prepared, merge(files)
+
+
+def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
+    """Return the services that bind a workspace folder (a host path) or a part of it, as compose tells it."""
+
+    def binds(service: str) -> bool:
+        mounts = mounts_of(config, service)
+        return bool(binds_of(mounts, workspace_folder) or parts_of(mounts, workspace_folder))
+
+    return list(filter(binds, get_object(config, "services")))
+
+
+def in_service(service: str, prepared: Prepared) -> tuple[Prepared, dict[str, Any]]:
+    """Return the plan as far as compose can name it, and the compose file that has it for a service."""
     prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
     return prepared, make_compose_file(service, prepared.document["runArgs"])
+
+
+def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one compose file for what is in several made here; each entry of a service is there once. Pure."""
+    services: dict[str, dict[str, list[Any]]] = {}
+    for file in files:
+        for service, described in file["services"].items():
+            lists = services.setdefault(service, {})
+            for key, entries in described.items():
+                there = lists.setdefault(key, [])
+                there += [entry for entry in entries if entry not in there]
+    return {"services": services}
 
 
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
@@ -197,25 +238,39 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
 
     `files`, and `workspace_folder`, in which it is started, are host paths. The text is "", or why it does not tell.
     """
-    import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
-
     docker = find_program("docker", environ)
     if docker is None:
         return {}, "docker is not on PATH"
+    named = [argument for file in files for argument in ("-f", file)]
+    return ask_config([docker, "compose"], named, workspace_folder, environ)
+
+
+def ask_config(
+    command: Sequence[str], named: Sequence[str], folder: str, environ: Mapping[str, str], stdin: bytes = b""
+) -> tuple[dict[str, Any], str]:
+    """Return what a compose program, started in a host folder with these options, tells of its project.
+
+    All profiles are asked for, since `up` and `run` may want any of them; where one of their services is what is
+    wrong, without them. `stdin` is for `-f -`. The text is "", or why it does not tell.
+    """
+    import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
 
     def run(*arguments: str) -> CompletedProcess[bytes]:
-        return ask([docker, "compose", *arguments], environ, folder=workspace_folder)
+        return ask([*command, *arguments], environ, folder=folder, stdin=stdin)
 
-    named = [argument for file in files for argument in ("-f", file)]
+    name = os.path.basename(command[0])
     try:
         done = run(*named, "--profile", "*", "config", "--format", "json")
         if done.returncode:
             # Without its plugin, docker takes `-f` and the like for options of its own and complains about those.
-            installed = run("version").returncode == 0
-            return {}, _complaint(done.stderr) if installed else "it is not installed"
+            if run("version").returncode:
+                return {}, "it is not installed"
+            done = run(*named, "config", "--format", "json")
+        if done.returncode:
+            return {}, _complaint(done.stderr)
         told = json.loads(done.stdout)
     except OSError as error:
-        return {}, f"docker cannot be asked: {error.strerror}"
+        return {}, f"{shown(name)} cannot be asked: {error.strerror}"
     except (ValueError, RecursionError):
         return {}, "it prints no JSON"
     return (told, "") if isinstance(told, dict) else ({}, "it prints no JSON object")
@@ -253,6 +308,33 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
     return mounts
+
+
+def labels_of(config: Mapping[str, Any], service: str) -> list[str]:
+    """Return the labels of a service as `KEY=VALUE`, from what `docker compose config` printed. Pure."""
+    labels = get_object(get_object(get_object(config, "services"), service), "labels")
+    return [f"{key}={_undoubled(get_text(labels, key))}" for key in labels]
+
+
+def is_ours(data: bytes) -> bool:
+    """Tell whether the bytes of a compose file hold what is made here, and nothing else."""
+    import json  # noqa: PLC0415 - only where there is such a file
+
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    services = get_object(document, "services")
+    return (
+        isinstance(document, dict)
+        and list(document) == ["services"]
+        and all(
+            set(get_object(services, name)) <= {"tmpfs", "volumes"}
+            and all(isinstance(entry, dict) for entry in get_list(services[name], "volumes"))
+            and not mounts_of(document, name)
+            for name in services
+        )
+    )
 
 
 def _undoubled(text: str) -> str:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Override(namedtuple("Override", ("prepared", "data", "files"))):
-    """The plan, the configuration as bytes of JSON, and the files that it names: their host paths and contents."""
+    """The plans, the configuration as bytes of JSON, and the files that it names: their host paths and contents."""
 
     __slots__ = ()
-    prepared: Prepared
+    prepared: list[Prepared]
     data: bytes
     files: dict[str, bytes]
 
@@ -64,12 +64,12 @@ def make_override(
             venv=venv,
             target_needed=False,
         )
-        if not prepared.plan.shadows:
+        if not any(item.plan.shadows for item in prepared):
             return Override(prepared, _dump(path, base), {})
         compose_file = default_path(folder).removesuffix(".json") + ".compose.json"
         document = compose.add_compose_file(path, base, compose_file, folder, environ)
         return Override(prepared, _dump(path, document), {compose_file: compose.dump(project)})
-    prepared = prepare(
+    plan = prepare(
         folder,
         environ,
         container_workspace_folder=container_workspace_folder,
@@ -77,8 +77,8 @@ def make_override(
         engine=engine,
         venv=venv,
     )
-    document = _add_run_args(path, base, prepared.document["runArgs"], folder, environ)
-    return Override(prepared, _dump(path, document), {})
+    document = _add_run_args(path, base, plan.document["runArgs"], folder, environ)
+    return Override([plan], _dump(path, document), {})
 
 
 def _add_run_args(

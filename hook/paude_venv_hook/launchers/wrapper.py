@@ -1,4 +1,4 @@
-"""`paude-venv-docker` and `paude-venv-podman`: the engine, with the shadows added to each `run` and `create`.
+"""`paude-venv-docker` and the like: the engine, or compose, with the shadows added to what starts containers.
 
 Launchers start them a dozen times per launch, so that a call which is only passed on loads nothing but this module
 and `engines.programs`.
@@ -16,7 +16,7 @@ import sys
 MARK = "PAUDE_VENV_WRAPPED"
 MOST_WRAPPERS = 20
 
-_ACTIVE = frozenset(("compose", "create", "run"))
+_ACTIVE = frozenset(("create", "run", "scale", "up", "watch"))  # the last three are of compose only
 
 
 def docker() -> int:
@@ -27,6 +27,16 @@ def docker() -> int:
 def podman() -> int:
     """Be podman (PAUDE_VENV_PODMAN, or the one on PATH)."""
     return main("podman")
+
+
+def docker_compose() -> int:
+    """Be docker-compose (PAUDE_VENV_DOCKER_COMPOSE, or the one on PATH)."""
+    return main("docker-compose")
+
+
+def podman_compose() -> int:
+    """Be podman-compose (PAUDE_VENV_PODMAN_COMPOSE, or the one on PATH)."""
+    return main("podman-compose")
 
 
 def main(name: str) -> int:
@@ -44,7 +54,7 @@ def main(name: str) -> int:
 def _become(name: str, arguments: list[str]) -> int:
     from paude_venv_hook.engines.programs import find_program, replace_process  # noqa: PLC0415 - ^C may come here
 
-    variable = f"PAUDE_VENV_{name.upper()}"
+    variable = f"PAUDE_VENV_{name.upper().replace('-', '_')}"
     given = os.environ.get(variable) or name
     if os.path.dirname(given) and not os.path.isabs(given):  # a repository could bring such a program
         return _refuse(name, f"{variable}: {given} is a relative path; write a name on PATH or an absolute path", 125)
@@ -58,7 +68,7 @@ def _become(name: str, arguments: list[str]) -> int:
     if not _ACTIVE.isdisjoint(arguments):
         from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - only where there may be something to add
 
-        return launch(program, arguments)
+        return launch(program, arguments, name=name)
     return replace_process(program, arguments)
 
 

@@ -1,0 +1,71 @@
+"""What is added to a command line that starts containers, from the workspaces that those mount."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+from paude_venv_hook.errors import WorkspaceError
+from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.settings import read_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.workspace.binds import Workspace
+
+
+class Added(namedtuple("Added", ("prepared", "words", "warnings", "nothing", "files", "variables"), defaults=({}, {}))):
+    """What came of a command line: the workspaces that it mounts, its arguments, and what a person should know.
+
+    `nothing` is why nothing was added where that is no warning yet. `files` are those that the arguments name: their
+    host paths and contents. `variables` are for the program's environment.
+    """
+
+    __slots__ = ()
+    prepared: list[Prepared]
+    words: list[str]
+    warnings: list[str]
+    nothing: str
+    files: Mapping[str, bytes]
+    variables: Mapping[str, str]
+
+
+def prepare_workspaces(
+    workspaces: Iterable[Workspace], environ: Mapping[str, str], engine: str
+) -> tuple[list[Prepared], list[str]]:
+    """Return the plans of the workspaces that a container mounts, and why one of them has none, one line each.
+
+    Raises HookError for a workspace whose settings are wrong.
+    """
+    prepared, warnings = [], []
+    for workspace in workspaces:
+        try:
+            prepared.append(_prepare(workspace, environ, engine))
+        except WorkspaceError as error:
+            if workspace.is_chosen:
+                raise
+            warnings.append(f"nothing shadowed: {error}")
+    return prepared, warnings
+
+
+def _prepare(workspace: Workspace, environ: Mapping[str, str], engine: str) -> Prepared:
+    folder, location, config, is_chosen = workspace
+    listed = isinstance(read_settings(folder, None, environ).venv, tuple)
+    venv = "auto" if listed and not is_chosen else None
+    return prepare(folder, environ, location=location, config=config, engine=engine, venv=venv)
+
+
+def why_nothing(prepared: Sequence[Prepared], without_workspace: str) -> str:
+    """Return why what starts a container needs no shadow; `without_workspace` is why where no workspace is mounted."""
+    for item in prepared:
+        if item.settings.venv in ("none", ()):
+            return f"venv is none ({shown(item.settings.venv_source)})"
+        for skipped in item.plan.skipped:
+            return f"{shown(skipped.path)} is {shown(skipped.why)}"
+    if not prepared:
+        return without_workspace
+    folders = dict.fromkeys(shown(item.workspace_folder) for item in prepared)
+    return f"{', '.join(folders)} holds no venv, and nothing says it will"
