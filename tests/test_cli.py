@@ -442,7 +442,7 @@ def test_the_help_names_each_command_and_has_examples(hook: Hook, flag: str) -> 
         (["init", "--template", "pip", ""], f"folder: {EMPTY}"),
         (["--work", "."], "unrecognized arguments: --work .; see paude-venv-hook --help"),
         (["--output"], "argument --output: expected one argument; see paude-venv-hook run --help"),
-        (["verify"], "the following arguments are required: CONTAINER; see paude-venv-hook verify --help"),
+        (["verify"], "CONTAINER: needed, or --service in its place; name one of them"),
         (
             ["--container-workspace-folder", "app"],
             (

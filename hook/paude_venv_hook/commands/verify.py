@@ -11,7 +11,7 @@ from contextlib import suppress
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.errors import VerifyError
+from paude_venv_hook.errors import UsageError, VerifyError
 from paude_venv_hook.files import read_bytes
 from paude_venv_hook.options import ENGINE, QUIET, VENV, WORKSPACE_FOLDER, argument
 from paude_venv_hook.pipeline import prepare
@@ -30,10 +30,18 @@ if TYPE_CHECKING:
 
 SUMMARY = "ask a running container whether the shadows are there"
 POSITION = 7
-ARGUMENTS = (WORKSPACE_FOLDER, ENGINE, VENV, QUIET, argument("container", metavar="CONTAINER", help="its name or id"))
+ARGUMENTS = (
+    WORKSPACE_FOLDER,
+    ENGINE,
+    VENV,
+    QUIET,
+    argument("--service", metavar="NAME", help="the containers of this service of compose that bind the workspace"),
+    argument("container", metavar="CONTAINER", nargs="?", help="its name or id; needed without --service"),
+)
 EXAMPLES = """\
   paude-venv-hook verify my-container
   paude-venv-hook verify --engine docker "$(docker ps --latest --quiet)"
+  paude-venv-hook verify --engine docker --service web
 """
 
 _RECREATE = "recreate the container with the arguments of the overlay"
@@ -46,22 +54,43 @@ class Options:
     engine = "auto"
     venv: str | None = None
     quiet = False
-    container = ""
+    service: str | None = None
+    container: str | None = None
 
 
 def execute(options: Options) -> int:
     """Tell for each shadow whether a running container has it; 1 where one is missing."""
+    if (options.service is None) == (options.container is None):
+        raise UsageError("CONTAINER: needed, or --service in its place; name one of them")
     engine, _ = choose_engine(options.engine, os.environ)
-    container = inspect(engine, options.container)
     folder = check_workspace_folder(options.workspace_folder)
-    location = locate_in(container, folder)
-    prepared = prepare(folder, os.environ, location=location, engine=engine, venv=options.venv)
-    if not options.quiet:
-        warn(prepared.messages())
-    checks = check(engine, container, prepared.plan.shadows)
+    if options.service is None:
+        containers = [inspect(engine, options.container or "")]
+    else:
+        containers = containers_of(engine, options.service, folder)
+    checks: list[Check] = []
+    for container in containers:
+        location = locate_in(container, folder)
+        prepared = prepare(folder, os.environ, location=location, engine=engine, venv=options.venv)
+        if not options.quiet:
+            warn(prepared.messages())
+        checks += check(engine, container, prepared.plan.shadows)
     for item in checks:
         write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
     return 1 if any(item.problem for item in checks) else 0
+
+
+def containers_of(engine: str, service: str, workspace_folder: str) -> list[dict[str, Any]]:
+    """Return what the engine knows of the running containers of a service that bind the workspace folder (a host path).
+
+    Compose programs label them all, whatever the project is called. Raises VerifyError where there is none.
+    """
+    names = _ask([engine, "ps", "--quiet", "--filter", f"label=com.docker.compose.service={service}"]).split()
+    containers = [inspect(engine, name) for name in names]
+    found = [container for container in containers if locate_in(container, workspace_folder).mounts]
+    if not found:
+        raise VerifyError(f"{shown(service)}: no running container of such a service binds the workspace; start one")
+    return found
 
 
 class Check(namedtuple("Check", ("path", "destination", "problem"))):

@@ -62,11 +62,11 @@ def prepare_compose_line(
     files = given or _found_files(command, options, line, environ, folder)
     if not files:
         return Added([], list(arguments), ["nothing shadowed: it cannot be told which files compose reads"], "")
-    folders = [folder, _project_folder(line, files, folder)]
+    project = _project_folder(line, files, folder)
     prepared, made, warnings = [], [], []
     for service in get_object(told, "services"):
         mounts = mounts_of(told, service)
-        workspaces = find_workspaces(mounts, labels_of(told, service), folders, "docker compose config")
+        workspaces = find_workspaces(mounts, labels_of(told, service), (project, folder), "docker compose config")
         found, problems = prepare_workspaces(workspaces, environ, engine)
         warnings += problems
         for item in found:
@@ -78,10 +78,12 @@ def prepare_compose_line(
         nothing = "" if warnings else why_nothing(prepared, "no service has a bind mount that carries a workspace")
         return Added(prepared, list(arguments), list(dict.fromkeys(warnings)), nothing)
     try:
-        path = _path(folders[-1], (engine, get_text(told, "name"), *files))
+        path = _path(project, (engine, get_text(told, "name"), *files))
     except OverlayError as error:
         return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
     named = [word for file in ([] if given else files) + [path] for word in ("-f", file)]
+    if set(given) == {"-"} and not line.values("--project-directory"):  # else it would be the folder of our file
+        named += ["--project-directory", folder]
     words = [*arguments[: line.end], *named, *arguments[line.end :]]
     return Added(prepared, words, list(dict.fromkeys(warnings)), "", {path: dump(merge(made))})
 
@@ -154,9 +156,9 @@ def _found_files(
 
 
 def _project_folder(line: ComposeLine, files: Sequence[str], folder: str) -> str:
-    """Return the host folder of the project: the one that is named, else that of the first file."""
-    named = line.values("--project-directory")[-1:] or [os.path.dirname(files[0])]
-    return os.path.normpath(os.path.join(folder, *named))
+    """Return the host folder of the project: the one that is named, else that of the first file, else the current."""
+    of_files = [os.path.dirname(file) for file in files if file != "-"]
+    return os.path.normpath(os.path.join(folder, *(line.values("--project-directory")[-1:] or of_files[:1])))
 
 
 def _path(project_folder: str, identity: Sequence[str]) -> str:
