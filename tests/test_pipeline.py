@@ -463,6 +463,15 @@ def test_a_venv_called_venv_is_shadowed_whoever_made_it(workspace: Path) -> None
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
 
 
+def test_a_venv_that_a_command_would_not_make_again_is_shadowed_only_if_the_host_made_it(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n")
+    configure(workspace, postCreateCommand="[ -d .venv ] || python3 -m venv .venv")
+
+    assert destinations(ready(workspace)) == {}
+    fill(workspace, f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n")
+    assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
+
+
 def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
     make_venv(workspace / "api" / ".venv")

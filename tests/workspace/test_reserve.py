@@ -10,7 +10,7 @@ import pytest
 from layout import fill
 from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.found import Found
-from paude_venv_hook.workspace.reserve import find_evidence, names_reserved
+from paude_venv_hook.workspace.reserve import find_evidence, guards_reserved, names_reserved
 
 UV_TABLE = "[tool.uv] in pyproject.toml"
 PDM_TABLE = "[tool.pdm] in pyproject.toml"
@@ -128,10 +128,53 @@ def test_a_text_that_does_not(config: dict[str, object]) -> None:
     assert not names_reserved(json.dumps(config))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[ ! -d .venv ] && python3 -m venv .venv",
+        "[ -d .venv ] || uv sync",
+        "[ -e ./.venv/ ] || uv sync",
+        'if [[ ! -d ".venv" ]]; then uv venv; fi',
+        "test -d .venv || python3 -m venv .venv",
+        "test ! -d ${containerWorkspaceFolder}/.venv && uv venv",
+        ["bash", "-c", "[ -d '/workspaces/app/.venv' ] || uv venv"],
+    ],
+)
+def test_where_a_command_looks_for_the_directory_none_is_made(workspace: Path, command: object) -> None:
+    text = json.dumps({"postCreateCommand": command})
+    fill(workspace, "uv.lock", f"{DEVCONTAINER} = {text}")
+
+    assert (guards_reserved(text), evidence(workspace)) == (True, "")
+    fill(workspace, ".venv/")
+    assert evidence(workspace) == "an empty .venv"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[ -x .venv/bin/python ] || python3 -m venv .venv",
+        "test -e .venv/pyvenv.cfg || uv venv",
+        "[ -d backend/.venv ] || uv venv backend/.venv",
+        "[ -d .venv-docker ] || uv venv .venv-docker",
+        "[ -f .venv ] && rm .venv; rm -d .venv; uv venv",
+    ],
+)
+def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) -> None:
+    assert not guards_reserved(json.dumps({"postCreateCommand": command}))
+
+
 def test_a_hostile_text_takes_no_long_time() -> None:
     """Quadratic matching would take minutes; a test that hangs is a test that fails."""
-    for text in ("a" * 60_000, "/.venv" * 10_000, " " * 60_000, '"UV_PROJECT_ENVIRONMENT' * 2_000, "$" * 60_000):
+    for text in (
+        "a" * 60_000,
+        "/.venv" * 10_000,
+        " " * 60_000,
+        '"UV_PROJECT_ENVIRONMENT' * 2_000,
+        "$" * 60_000,
+        "test -d " * 8_000,
+    ):
         assert not names_reserved(text + "x")
+        assert not guards_reserved(text + "x")
 
 
 def test_it_is_reserved_beside_another_venv(workspace: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
+IS_VENV = "venv"
 RESERVED_WHY = "reserved"  # followed by the evidence
 NAMES_NO_VENV = "a file that names no venv of the workspace"
 _WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
@@ -63,6 +64,7 @@ def detect(
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
         warnings.append("the workspace folder itself is a venv, which cannot be shadowed: it holds the source")
     else:
+        found = _with_record_if_guarded(found, configurations)
         found += _reserve(workspace_folder, workspace_folder, found, configurations)
     for folder in dict.fromkeys(mounted_folders):
         if folder == workspace_folder:
@@ -75,6 +77,20 @@ def detect(
         found += [*more, *_reserve(folder, workspace_folder, more, ())]
         unshadowed += left
     return Detected(found, unshadowed, warnings)
+
+
+def _with_record_if_guarded(found: list[Found], configurations: Sequence[str]) -> list[Found]:
+    """Return what was found; a `.venv` that a command makes only where none is says who made it, as others do.
+
+    Shadowed, one that a container made for itself would never be made again.
+    """
+    if not any(item.path == RESERVED and item.why == IS_VENV for item in found):
+        return found
+    from paude_venv_hook.workspace.reserve import guards_reserved, read_text  # noqa: PLC0415 - few are guarded
+
+    if not any(guards_reserved(read_text(path)) for path in configurations):
+        return found
+    return [_recorded(item) if item.path == RESERVED else item for item in found]
 
 
 def _reserve(
@@ -105,7 +121,7 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
             if entry.is_dir(follow_symlinks=False):
                 path = entry.path
                 if access(path + "/pyvenv.cfg", exists) and is_file(path + "/pyvenv.cfg"):
-                    found.append(_found_venv(prefix + entry.name, path, "venv"))
+                    found.append(_found_venv(prefix + entry.name, path, IS_VENV))
                 elif _links(entry) != _NO_FOLDERS_INSIDE:
                     _look_inside(prefix + entry.name, path, found, unshadowed)
             elif entry.is_symlink() or entry.name == RESERVED:
@@ -144,9 +160,13 @@ def _links(entry: os.DirEntry[str]) -> int:
 
 
 def _found_venv(path: str, host_path: str, why: str) -> Found:
-    if os.path.basename(path) == RESERVED:  # it is the host's and the container's, by name
-        return Found(path, host_path, why)
-    return Found(path, host_path, why, "", made_at(host_path), has_its_python(host_path))
+    found = Found(path, host_path, why)
+    is_shared = os.path.basename(path) == RESERVED  # it is the host's and the container's, by name
+    return found if is_shared else _recorded(found)
+
+
+def _recorded(found: Found) -> Found:
+    return found._replace(made_at=made_at(found.host_path), has_python=has_its_python(found.host_path))
 
 
 def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unshadowed]) -> None:

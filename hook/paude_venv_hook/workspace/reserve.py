@@ -16,7 +16,7 @@ from paude_venv_hook.workspace.jsonfile import blank_comments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 PLACEHOLDERS = frozenset((".gitignore", ".gitkeep", ".keep"))
 
@@ -31,6 +31,8 @@ _HERE = (
     r"(?:\./)*|\$(?:\{(?:containerWorkspaceFolder|localWorkspaceFolder|workspaceFolder|PWD)\}|PWD)/"
     r"|/workspaces?/[^/]+/"
 )
+# `[ ! -d .venv ]`, `test -d .venv`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`.
+_GUARD = rf"""(?:\[|\btest)\s+(?:!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
 _LONGEST = 300  # as far as it is looked back for that path
 _SWITCH = (
     r'\b(?:POETRY_VIRTUALENVS_IN_PROJECT|PIPENV_VENV_IN_PROJECT)"?\s*[:=]\s*"?(?:true|1|yes|on)\b'
@@ -42,14 +44,18 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> str:
     """Return what tells that the project in the folder (a host path) keeps its venv in `.venv`, "" if nothing does.
 
     `configurations` are the host paths of its devcontainer.json and paude.json. A `.venv` that is there counts where it
-    is an empty directory or holds nothing but placeholders; anything else in its place means no.
+    is an empty directory or holds nothing but placeholders; anything else in its place means no. So does a command that
+    makes the venv only where no directory is.
     """
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
     if is_there and not is_unused(path):
         return ""
     # What the project says goes first: the answer is the same once the directory was made.
-    return next(_evidence(folder, configurations), "an empty .venv" if is_there else "")
+    texts = {path: read_text(path) for path in configurations}
+    if any(map(guards_reserved, texts.values())):
+        return "an empty .venv" if is_there else ""
+    return next(_evidence(folder, texts), "an empty .venv" if is_there else "")
 
 
 def is_unused(directory: str) -> bool:
@@ -60,7 +66,12 @@ def is_unused(directory: str) -> bool:
         return False
 
 
-def _evidence(folder: str, configurations: Sequence[str]) -> Iterator[str]:
+def read_text(path: str) -> str:
+    """Return the text of a devcontainer.json or paude.json (a host path), without its comments."""
+    return blank_comments(read_start(path).decode("utf-8", "replace"))
+
+
+def _evidence(folder: str, texts: Mapping[str, str]) -> Iterator[str]:
     def start_of(name: str) -> bytes:
         return read_start(os.path.join(folder, name))
 
@@ -68,7 +79,6 @@ def _evidence(folder: str, configurations: Sequence[str]) -> Iterator[str]:
         return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
     project = start_of("pyproject.toml")
-    texts = {path: blank_comments(read_start(path).decode("utf-8", "replace")) for path in configurations}
     uv = files("uv.lock", "uv.toml") or _table(project, "uv")
     if uv and not any(map(_moves_uv, texts.values())):
         yield uv[0]
@@ -99,6 +109,14 @@ def names_reserved(text: str) -> bool:
         if re.fullmatch(_HERE, before) or (folder and before == folder[1].rstrip("/") + "/"):
             return True
     return bool(re.search(_SWITCH, text, re.IGNORECASE))
+
+
+def guards_reserved(text: str) -> bool:
+    """Tell whether a command in the text of a configuration makes `.venv` only where no such directory is there.
+
+    It would make none any more, in the container and on the host, where one was made for a shadow.
+    """
+    return re.search(_GUARD, text) is not None
 
 
 def _moves_uv(text: str) -> bool:

@@ -57,6 +57,12 @@ def made_at(folder: str) -> str:
 
 
 def has_its_python(folder: str) -> bool:
-    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says."""
-    home = read_pyvenv_cfg(folder).get("home", "")
-    return not home or os.path.isdir(home)
+    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says.
+
+    Images have theirs in folders that machines have too, like /usr/local/bin: it is looked for in `home`.
+    """
+    said = read_pyvenv_cfg(folder)
+    home = said.get("home", "")
+    names = ("python3", "python", "python.exe")
+    is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in names)
+    return is_at_home and os.path.exists(said.get("executable", folder))  # it names the version, from Python 3.11 on
