@@ -12,7 +12,7 @@ import pytest
 
 from paude_venv_hook import overlay
 
-NAMES = [f"environments-{index:03}" for index in range(300)]  # the overlay has 150 KB
+NAMES = [f"environments-{'x' * 80}-{index:02}" for index in range(100)]  # the overlay has 150 KB
 
 RUN = """
 import os, signal, sys, time
@@ -49,7 +49,7 @@ for kill in range(100):
     os.waitpid(child, 0)
     document = overlay.load(path)
     engines.add(document["engine"])
-    if len(document["shadows"]) != 300 or len(os.listdir(os.path.dirname(path))) > 2:
+    if len(document["shadows"]) != 100 or len(os.listdir(os.path.dirname(path))) > 2:
         sys.exit(f"kill {kill}")
 sys.exit(run(1) or run(2) or len(engines) - 2)
 """

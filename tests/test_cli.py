@@ -47,6 +47,8 @@ NAMES = [
     "vénv😀",
 ]
 
+EMPTY = "is empty; write a value, or leave it out"
+
 
 @pytest.fixture(autouse=True)
 def _podman(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,6 +432,14 @@ def test_the_help_names_each_command_and_has_examples(hook: Hook, flag: str) -> 
         (["--no-such"], "unrecognized arguments: --no-such; see paude-venv-hook --help"),
         (["run", "extra\x1b"], r"unrecognized arguments: extra\x1b; see paude-venv-hook --help"),
         (["path", "--quiet"], "unrecognized arguments: --quiet; see paude-venv-hook --help"),
+        (["--workspace-folder", ""], f"--workspace-folder: {EMPTY}"),
+        (["path", "--workspace-folder="], f"--workspace-folder: {EMPTY}"),
+        (["status", "--config", ""], f"--config: {EMPTY}"),
+        (["run", "--output", ""], f"--output: {EMPTY}"),
+        (["print", "--target="], f"--container-workspace-folder: {EMPTY}"),
+        (["run", "--venv", ""], f"--venv: {EMPTY}"),
+        (["verify", ""], f"container: {EMPTY}"),
+        (["init", "--template", "pip", ""], f"folder: {EMPTY}"),
         (["--work", "."], "unrecognized arguments: --work .; see paude-venv-hook --help"),
         (["--output"], "argument --output: expected one argument; see paude-venv-hook run --help"),
         (["verify"], "the following arguments are required: CONTAINER; see paude-venv-hook verify --help"),
@@ -534,10 +544,10 @@ REFUSED = {
         ),
     ),
     "devcontainer.json is cut off": (
-        [".devcontainer/devcontainer.json = {"],
+        ['.devcontainer/devcontainer.json = {"image":'],
         [],
         (
-            "error[json-file]: {app}/.devcontainer/devcontainer.json:1:2: Unexpected end of input; "
+            "error[json-file]: {app}/.devcontainer/devcontainer.json:1:10: Unexpected end of input; "
             "JSON is expected, with comments and trailing commas if you like"
         ),
     ),
@@ -682,13 +692,15 @@ REFUSED = {
         ["--config", "gone.json"],
         "error[json-file]: {app}/gone.json: cannot be read: No such file or directory; mend or remove it",
     ),
-    "a colon on Docker": (
-        ["a:b/pyvenv.cfg"],
-        ["--engine", "docker"],
-        (
-            "error[engine]: {app}/a:b: Docker has no way to mount a tmpfs on a path with a colon; "
-            "rename the folder, use Podman, or shadow nothing with --venv none"
-        ),
+    "a list that is too long": (
+        ["paude.json = " + json.dumps({"venv": [str(index) for index in range(10_000)]})],
+        [],
+        "error[settings]: {app}/paude.json: venv: lists 10000 directories; 100 is the most, so list fewer",
+    ),
+    "a flag that is too long": (
+        [],
+        ["--venv", "a" + ",a" * 100],
+        "error[settings]: --venv: lists 101 directories; 100 is the most, so list fewer",
     ),
 }
 
@@ -704,6 +716,21 @@ def test_what_is_wrong_is_refused_in_one_line_with_nothing_written(
 
     assert hook(command, *flags) == (1, "", f"paude-venv-hook: {message.format(app=workspace)}\n")
     assert tree(workspace, home) == before
+
+
+def test_what_docker_cannot_name_is_said_and_the_rest_is_shadowed(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "my:venv/pyvenv.cfg", ".venv/pyvenv.cfg", 'paude.json = {"venv": [".venv", "my:venv", "a:b"]}')
+
+    code, out, err = hook("run", "--engine", "docker", "--output", "-")
+
+    assert code == 0
+    assert [shadow["path"] for shadow in json.loads(out)["shadows"]] == [".venv"]
+    why = "Docker has no way to mount a tmpfs on {}/{}, for its colon; rename the folder"
+    assert err == (
+        f"paude-venv-hook: warning: my:venv not shadowed: {why.format(workspace, 'my:venv')}\n"
+        f"paude-venv-hook: warning: a:b not shadowed: {why.format(workspace, 'a:b')}\n" + planned(".venv")
+    )
+    assert not (workspace / "a:b").exists()
 
 
 def test_an_unknown_engine_in_the_environment_is_refused(

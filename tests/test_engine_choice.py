@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from paude_venv_hook.engines import choice
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker, is_podman
 from paude_venv_hook.errors import SettingsError
 
@@ -125,3 +128,34 @@ def test_an_unknown_engine_in_the_environment_is_refused(value: str, message: st
         choose_engine("auto", {"PAUDE_VENV_ENGINE": value})
 
     assert str(caught.value) == f"PAUDE_VENV_ENGINE: {message}; use auto, docker or podman"
+
+
+@pytest.mark.parametrize("script", ['exec /usr/bin/podman "$@"', 'echo hint >&2\nexec podman "$@"'])
+def test_a_script_that_becomes_podman_at_its_end_is_not_started(
+    programs: Programs, tmp_path: Path, script: str
+) -> None:
+    """That is podman-docker, word for word."""
+    program = programs("docker", f"echo started >{tmp_path}/started\n{script}\n")
+
+    assert is_podman(str(program), os.environ)
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("script", ["read line; echo podman version $line", "/bin/cat; echo docker version 4"])
+def test_a_program_that_is_asked_reads_nothing_of_ours(programs: Programs, script: str) -> None:
+    program = programs("docker", script)
+    words = "import os, sys; from paude_venv_hook.engines.choice import is_podman; is_podman(sys.argv[1], os.environ)"
+    code = f"{words}; print(sys.stdin.read())"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(program)], input="all", capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "all\n"
+
+
+def test_a_program_that_does_not_answer_is_no_podman(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_VERSION_SECONDS", 0.05)
+    program = programs("docker", "while :; do :; done")
+
+    assert not is_podman(str(program), os.environ)

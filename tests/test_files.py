@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from paude_venv_hook import files
 from paude_venv_hook.errors import OverlayError, WorkspaceError
-from paude_venv_hook.files import mount_points, read_file, write_if_changed
+from paude_venv_hook.files import can_make, mount_points, read_bytes, read_file, read_start, write_if_changed
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a file of Linux's /proc")
 
@@ -516,3 +517,168 @@ def test_a_mount_point_that_cannot_be_made_takes_back_those_before_it(tmp_path: 
         pass
 
     assert os.listdir(tmp_path) == []
+
+
+# ---- What a stranger may have prepared
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no O_PATH")
+@pytest.mark.parametrize("swapped", ["app", "app/sub"])
+def test_a_mount_point_is_not_made_through_a_folder_that_became_a_symlink(
+    tmp_path: Path, mocker: MockerFixture, swapped: str
+) -> None:
+    """As between the check and the mkdir: the check sees no directory there, and then the parent is a symlink."""
+    (tmp_path / "app" / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "sub").mkdir(parents=True)
+    point = tmp_path / "app" / "sub" / ".venv"
+    (tmp_path / swapped).rename(tmp_path / "before")
+    (tmp_path / swapped).symlink_to(tmp_path / "elsewhere" / ("sub" if "sub" in swapped else ""))
+
+    with pytest.raises(WorkspaceError) as caught, mount_points([str(point)]):
+        pass
+
+    assert str(caught.value) == (
+        f"{point}: the mount point cannot be made: Not a directory; make it, or use --venv none"
+    )
+    assert os.listdir(tmp_path / "elsewhere" / "sub") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no O_PATH")
+def test_a_mount_point_is_not_removed_through_a_folder_that_became_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "elsewhere" / ".venv").mkdir(parents=True)
+
+    def swap_and_fail() -> None:
+        (tmp_path / "app").rename(tmp_path / "before")
+        (tmp_path / "app").symlink_to("elsewhere")
+        raise KeyError
+
+    with pytest.raises(KeyError), mount_points([str(tmp_path / "app" / ".venv")]):
+        swap_and_fail()
+
+    assert os.listdir(tmp_path / "elsewhere") == [".venv"]
+
+
+needs_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else")
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o700, 0o2775])
+def test_what_root_makes_in_the_workspace_of_another_user_is_that_users(tmp_path: Path, mode: int) -> None:
+    workspace = tmp_path / "app"
+    workspace.mkdir()
+    os.chown(workspace, 12345, 23456)
+    workspace.chmod(mode)
+
+    with mount_points([str(workspace / ".venv")]):
+        pass
+
+    made = (workspace / ".venv").stat()
+    assert (made.st_uid, made.st_gid, os.geteuid(), os.getegid()) == (12345, 23456, 0, 0)
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["setegid", "seteuid"])
+def test_a_root_that_cannot_be_the_owner_makes_it_all_the_same(
+    tmp_path: Path, mocker: MockerFixture, name: str
+) -> None:
+    workspace = tmp_path / "app"
+    workspace.mkdir()
+    os.chown(workspace, 12345, 23456)
+    real = getattr(os, name)
+    mocker.patch(f"os.{name}", side_effect=lambda number: real(number) if number == 0 else os.chdir("/no/such/folder"))
+
+    with mount_points([str(workspace / ".venv")]):
+        pass
+
+    assert ((workspace / ".venv").is_dir(), os.geteuid(), os.getegid()) == (True, 0, 0)
+
+
+@needs_root
+def test_root_cannot_be_led_by_the_owner_to_where_the_owner_may_not_write(tmp_path: Path) -> None:
+    workspace = tmp_path / "app"
+    workspace.mkdir(mode=0o555)
+    os.chown(workspace, 12345, 23456)
+
+    with pytest.raises(WorkspaceError), mount_points([str(workspace / ".venv")]):
+        pass
+
+    assert (os.listdir(workspace), os.geteuid(), os.getegid()) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link to /dev/zero", "socket"])
+def test_what_is_no_file_is_read_neither_whole_nor_in_part(target: Path, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "directory":
+        target.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            os.chdir(target.parent)
+            server.bind(target.name)
+    else:
+        target.symlink_to("/dev/zero")
+
+    assert read_start(str(target)) == b""
+    with pytest.raises(OSError, match=r"regular file|directory|device"):
+        read_bytes(str(target))
+
+
+def test_of_a_file_no_more_is_read_than_was_asked_for(target: Path) -> None:
+    target.write_bytes(b"x" * 100)
+
+    assert (read_bytes(str(target), 10), read_bytes(str(target))) == (b"x" * 10, b"x" * 100)
+
+
+def test_a_directory_can_be_made_where_the_mode_and_the_file_system_let_it(tmp_path: Path) -> None:
+    assert can_make(str(tmp_path))
+    assert not can_make(str(tmp_path / "missing"))
+    assert not can_make("/proc/self")
+
+
+# ---- A name of full length, a lock that is never given, stdout by another name
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\N{SNOWMAN}" * 85, "x" * 252])
+def test_a_name_may_be_as_long_as_names_can_be(target: Path, name: str) -> None:
+    path = target.parent / name
+
+    assert write_if_changed(str(path), b"new")
+    assert not write_if_changed(str(path), b"new")
+    assert os.listdir(path.parent) == [name]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_lock_that_is_never_given_is_said(target: Path, monkeypatch: pytest.MonkeyPatch, exists: bool) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    if exists:
+        target.write_bytes(b"old")
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.0)
+    holder = os.open(target.parent, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+
+    refusal = _refusal(target)
+    os.close(holder)
+
+    assert refusal == (
+        f"{target}: cannot be written: another process keeps its folder locked for more than 0 seconds; "
+        "mend it or use --output"
+    )
+    assert target.exists() == exists
+    assert write_if_changed(str(target), b"new")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no such name here")
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "log"])
+def test_stdout_by_another_name_is_written_to_and_not_replaced(target: Path, name: str) -> None:
+    log = target.parent / "log"
+    log.write_bytes(b"before\n")
+    code = "import sys; from paude_venv_hook.files import write_if_changed; write_if_changed(sys.argv[1], b'new')"
+    before = log.stat().st_ino
+
+    with log.open("ab") as out:
+        subprocess.run([sys.executable, "-c", code, name], stdout=out, cwd=log.parent, check=True)
+    piped = subprocess.run([sys.executable, "-c", code, "/dev/stdout"], capture_output=True, check=True)
+
+    assert (log.read_bytes(), log.stat().st_ino, os.listdir(log.parent)) == (b"before\nnew", before, ["log"])
+    assert piped.stdout == b"new"

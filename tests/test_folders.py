@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
 import platformdirs
 import pytest
 from pytest_mock import MockerFixture
 
-from paude_venv_hook.folders import user_folder
+from layout import fill
+from paude_venv_hook.folders import home_folder, user_folder
 
 
 @pytest.mark.parametrize("platform", ["linux", "elsewhere"])
@@ -27,3 +36,64 @@ def test_they_are_what_platformdirs_says(
     mocker.patch("sys.platform", platform)
 
     assert {kind: user_folder(kind) for kind in expected} == expected
+
+
+@pytest.mark.parametrize("said", [None, "", "relative", "~/x"])
+def test_without_home_the_list_of_users_tells(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
+    monkeypatch.delenv("HOME") if said is None else monkeypatch.setenv("HOME", said)
+    own = pwd.getpwuid(os.getuid()).pw_dir
+
+    assert user_folder("config") == f"{own.rstrip('/')}/.config/paude"
+
+
+@pytest.mark.parametrize("platform", ["linux", "elsewhere"])
+@pytest.mark.parametrize("kind", ["config", "cache"])
+def test_a_user_whom_nobody_knows_has_no_folder(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture, platform: str, kind: str
+) -> None:
+    """And above all not one that is called `~` in the current folder, which may be a stranger's."""
+    monkeypatch.delenv("HOME")
+    mocker.patch("pwd.getpwuid", side_effect=KeyError)
+    mocker.patch("sys.platform", platform)
+
+    assert user_folder(kind) == ""
+
+
+@pytest.mark.parametrize("words", [["print", "--quiet"], ["exec", "/bin/echo", "run", "-v", ".:/app", "IMG"]])
+def test_a_user_without_a_home_can_launch(workspace: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    fill(workspace, "~/.config/paude/paude.json = nonsense", ".venv/pyvenv.cfg")
+    monkeypatch.delenv("HOME")
+    code = "import pwd, sys; from unittest import mock; pwd.getpwuid = mock.Mock(side_effect=KeyError)\n"
+    code += "from paude_venv_hook.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    path = subprocess.run([sys.executable, "-c", code, "path"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.replace("Shadowing venv: .venv\n", "")) == (0, "")
+    assert "/.venv:rw," in done.stdout
+    assert (path.returncode, path.stdout) == (1, "")
+    assert path.stderr == (
+        "paude-venv-hook: error[overlay]: HOME: is not set, and this user has no home folder; set it, or use --output\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "user"),
+    [
+        ("         0          0 4294967295\n", 0),
+        ("         0       1000          1\n         1     100000      65536\n", 1000),
+        ("      5000          7          1\n", 0),
+        (None, 0),
+    ],
+)
+def test_the_home_in_a_user_namespace_is_that_of_the_user_outside_of_it(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture, uid_map: str | None, user: int
+) -> None:
+    monkeypatch.delenv("HOME")
+    mocker.patch("os.getuid", return_value=0)
+    mocker.patch("pwd.getpwuid", side_effect=lambda number: SimpleNamespace(pw_dir=f"/home/{number}"))
+    mocker.patch(
+        "builtins.open", **({"side_effect": OSError} if uid_map is None else {"return_value": StringIO(uid_map)})
+    )
+
+    assert home_folder() == f"/home/{user}"

@@ -221,7 +221,7 @@ def test_what_is_no_file_blocks_nothing_and_is_never_read(workspace: Path, name:
         ("sparse", f": larger than {MAX_BYTES} bytes; make it smaller"),
         ("[" * 100_000, ": nested too deeply; flatten it"),
         ("[" * 100_000 + "]" * 100_000, ": nested too deeply; flatten it"),
-        ("{'venv':" + "[" * 100_000, ": nested too deeply; flatten it"),
+        ("{'venv':" + "[" * 60_000, ": nested too deeply; flatten it"),
     ],
     ids=["100 MB", "open brackets", "closed brackets", "JSON5"],
 )
@@ -359,8 +359,13 @@ def test_a_template_is_not_copied_through_a_symlink_out_of_the_folder(
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/etc", "/etc/x", "/usr", "/usr/lib/python3", "/usr/local/bin", "/root", "/w/../dev/shm", "//"]
-)
+    "target",
+    [
+        "/", "/etc", "/etc/x", "/usr", "/usr/lib/python3", "/usr/local/bin", "/root", "/w/../dev/shm", "//", "/opt",
+        "/srv/", "/mnt", "/media", "/tmp", "/home",  # noqa: S108 - a path in a container
+        "/home/vscode", "/home/vscode/.",
+    ],
+)  # fmt: skip
 def test_a_workspace_on_a_folder_of_the_containers_own_is_not_shadowed(
     workspace: Path, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:
@@ -378,7 +383,14 @@ def test_a_workspace_on_a_folder_of_the_containers_own_is_not_shadowed(
     )
 
 
-@pytest.mark.parametrize("target", ["/usr/src/app", "/usr/local/app", "/srv", "/opt", "/var/www", "/home/me", "/etcx"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/usr/src/app", "/usr/local/app", "/srv/app", "/opt/app", "/mnt/app", "/tmp/app",  # noqa: S108 - a path in a container
+        "/var/www", "/home/me/app",
+        "/root/app", "/etcx", "/options",
+    ],
+)  # fmt: skip
 def test_a_workspace_on_any_other_folder_is_shadowed(
     workspace: Path, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:

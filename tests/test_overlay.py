@@ -120,10 +120,19 @@ def test_what_docker_cannot_mount_is_null_and_an_error_for_docker_alone() -> Non
     assert str(caught.value) == NO_COLON
 
 
-def test_what_the_chosen_engine_cannot_mount_is_refused() -> None:
-    with pytest.raises(EngineError) as caught:
-        _document(COLON, engine="docker")
-    assert str(caught.value) == NO_COLON
+def test_what_docker_cannot_mount_is_skipped_where_it_is_the_chosen_engine() -> None:
+    document = _document(Plan((*PLAN.shadows, *COLON.shadows), PLAN.skipped), engine="docker")
+
+    why = "Docker has no way to mount a tmpfs on /workspaces/app/a:b, for its colon; rename the folder"
+    assert document == {
+        **_document(engine="docker"),
+        "skipped": [*_document()["skipped"], {"path": "a:b", "why": why}],
+        "engines": {
+            "docker": {"runArgs": DOCKER},
+            "podman": {"runArgs": [*PODMAN, *podman_run_args(["/workspaces/app/a:b"], None)]},
+        },
+    }
+    assert _errors(document) == []
 
 
 SETTINGS = st.builds(

@@ -19,7 +19,6 @@ from paude_venv_hook import __version__
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import (
     DevcontainerError,
-    EngineError,
     HookError,
     JsonFileError,
     SettingsError,
@@ -31,6 +30,10 @@ from paude_venv_hook.plan import Plan, Shadow, Skipped
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, opted_in
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
+
+
+SHARED = "{app} is mounted shared, so that the host's venv would be covered too; mount it private"
+CONTROL = "holds a control character; remove it"
 
 
 def ready(folder: Path, **flags: Any) -> Prepared:
@@ -150,18 +153,43 @@ def test_the_destination_comes_from_the_workspace_mount(
             "the compose files decide what is mounted; use devcontainer-config, or print --format compose",
         ),
         ({"workspaceMount": "type=bind,source=/usr,target=/src"}, "/usr is mounted, which does not hold it"),
+        *(
+            ({"workspaceMount": f"type=bind,source=.,target=/src,{options}"}, SHARED)
+            for options in ("bind-propagation=rshared", "readonly,bind-propagation=shared", "rshared")
+        ),
+        (
+            {"mounts": ["type=volume,target=/x\n,target=/usr"]},
+            f'in devcontainer.json, --mount "type=volume,target=/x\\n,target=/usr" {CONTROL}',
+        ),
+        (
+            {"mounts": [{"source": "a\n", "target": "/x"}]},
+            f'in devcontainer.json, --mount "source=a\\n,target=/x" {CONTROL}',
+        ),
+        ({"runArgs": ["--init", "-v", "v:/x\r"]}, f'in devcontainer.json, --volume "v:/x\\r" {CONTROL}'),
+        ({"runArgs": ["--tmpfs=${localEnv:ODD}"]}, f'in devcontainer.json, --tmpfs "/x\\n" {CONTROL}'),
     ],
 )
 def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line_says_why(
-    workspace: Path, make_venv: MakeVenv, keys: dict[str, str], why: str
+    workspace: Path, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch, keys: dict[str, object], why: str
 ) -> None:
+    monkeypatch.setenv("ODD", "/x\n")
     make_venv(workspace / ".venv")
+    why = why.format(app=workspace)
 
     prepared = ready(configure(workspace, **keys))
 
     assert prepared.document["runArgs"] == []
     assert prepared.plan == Plan((), (Skipped(".", why), Skipped(".venv", f"venv; {why}", is_expected=True)))
     assert prepared.messages() == [f"nothing shadowed: {why}"]
+
+
+def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    configure(workspace, workspaceMount="type=bind,source=.,target=/src,bind-propagation=rshared")
+
+    prepared = ready(workspace, container_workspace_folder="/code")
+
+    assert prepared.messages() == [f"nothing shadowed: {SHARED.format(app=workspace)}"]
 
 
 def test_the_flag_beats_devcontainer_json_whose_own_mounts_still_count(workspace: Path, make_venv: MakeVenv) -> None:
@@ -197,6 +225,28 @@ def test_another_devcontainer_json_can_be_named(workspace: Path, make_venv: Make
     with pytest.raises(JsonFileError) as caught:
         ready(workspace, config="gone.json")
     assert str(caught.value) == f"{workspace}/gone.json: cannot be read: No such file or directory; mend or remove it"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--new-flag", "-v", "x:/src/.venv"],
+        ["--new-value", "1", "--new-flag", "--mount", "type=volume,source=x,target=/src/.venv"],
+        ["--new=1", "-Z", "--tmpfs=/src/.venv"],
+        ["--new-flag", "--rm", "--new-flag", "--name", "-v", "-itv", "x:/src/.venv"],
+    ],
+)
+def test_an_option_that_is_not_known_yet_hides_no_mount_behind_it(
+    workspace: Path, make_venv: MakeVenv, arguments: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    mount = "type=bind,source=.,target=/src"
+
+    prepared = ready(configure(workspace, workspaceMount=mount, runArgs=arguments))
+
+    taken = "the configuration mounts something on /src/.venv already"
+    why = "left to your own tmpfs on /src/.venv" if "--tmpfs=/src/.venv" in arguments else taken
+    assert prepared.messages() == [f".venv not shadowed: {why}"]
 
 
 def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_venv: MakeVenv) -> None:
@@ -322,9 +372,22 @@ def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: 
 
     assert document["engines"]["docker"] == {"runArgs": None, "error": message}
     assert document["runArgs"][0] == "--mount"
-    with pytest.raises(EngineError) as caught:
-        ready(workspace, engine="docker")
-    assert str(caught.value) == message
+    why = f"Docker has no way to mount a tmpfs on {workspace}/a:b, for its colon; rename the folder"
+    docker = ready(workspace, engine="docker")
+    assert docker.plan == Plan((), (Skipped("a:b", why),))
+    assert docker.document["engines"] == {
+        "docker": {"runArgs": []},
+        "podman": {"runArgs": document["runArgs"]},
+    }
+
+
+def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: MakeVenv) -> None:
+    for index in range(100):
+        make_venv(workspace / str(index))
+    assert len(ready(workspace).plan.shadows) == 100
+
+    make_venv(workspace / "one more")
+    assert ready(workspace).plan == Plan((), (Skipped(".", "101 venvs are more than 100; list those that matter"),))
 
 
 def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:

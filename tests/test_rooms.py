@@ -27,7 +27,7 @@ ROOMS = (
     ("stores",),
     ("workspace",),
     ("engines",),
-    ("digest", "errors", "files", "folders", "names", "text", "__init__"),
+    ("digest", "errors", "files", "folders", "names", "text", "values", "__init__"),
 )
 RANKS = {name: rank for rank, room in enumerate(ROOMS) for name in room}
 

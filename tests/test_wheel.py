@@ -22,14 +22,14 @@ NAME = f"paude_venv_hook-{__version__}"
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
     __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py overlay.py
-    parser.py pipeline.py plan.py py.typed terminal.py text.py
+    parser.py pipeline.py plan.py py.typed terminal.py text.py values.py
     commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
     commands/schema.py commands/status.py commands/store.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/mounts.py
     engines/programs.py
     launchers/__init__.py launchers/compose.py launchers/devcontainer_cli.py launchers/oci.py
-    launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
+    launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/detection.py workspace/devcontainer.py workspace/found.py workspace/git_root.py
     workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py
@@ -37,7 +37,8 @@ PACKAGE = """
     schemas/overlay.json schemas/paude.json
 """
 IN_EACH_TEMPLATE = """
-    .devcontainer/devcontainer.json .gitignore README.md devcontainer-template.json paude.json pyproject.toml
+    .devcontainer/devcontainer.json .devcontainer/own-venv.sh .gitignore README.md devcontainer-template.json
+    paude.json pyproject.toml
 """
 WORDCOUNT = "src/wordcount/__init__.py tests/test_wordcount.py"
 TEMPLATES = {

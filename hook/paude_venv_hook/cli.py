@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 (an error), 2 (usage), 3 (a bug of ours), 130 (^C).
 
-    `exec` returns the code of an engine that could not be started (126, 127), and otherwise does not return.
+    `exec` returns the code of an engine that could not be started (125, 126, 127), and otherwise does not return.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     return guarded(lambda: _dispatch(given))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import OverlayError, WorkspaceError
@@ -11,19 +13,28 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 START_BYTES = 64 * 1024
+MOST_BYTES = 16 * 1024 * 1024
+NOT_REGULAR = "not a regular file"
+LOCK_SECONDS = 5.0
+_TEMPORARY = ".paude-venv-hook.tmp"  # not named after the file, whose name may be as long as a name can be
 
 
 def write_if_changed(path: str, data: bytes) -> bool:
     """Make the file at the host path hold `data`, and return whether it had to be written.
 
     A reader, and a crash at any moment, sees the old file or the new one, whole. A symlink is followed, an existing
-    mode is kept, a new file and folder are private to the user. Raises OverlayError; the old file is then unchanged.
+    mode is kept, a new file and folder are private to the user. What is stdout by another name (`/dev/stdout`) is
+    written to as stdout is. Raises OverlayError; the old file is then unchanged.
     """
-    path = os.path.realpath(path)
     try:
+        if _is_stdout(path):
+            while data:
+                data = data[os.write(1, data) :]
+            return True
+        path = os.path.realpath(path)
         if read_file(path) == data:
             return False
         folder = os.path.dirname(path)
@@ -38,13 +49,13 @@ def write_if_changed(path: str, data: bytes) -> bool:
 def read_file(path: str) -> bytes | None:
     """Return the bytes of a regular file, None where nothing is; OverlayError for anything that is no file."""
     try:
-        mode = os.stat(path).st_mode
+        return read_bytes(path)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(mode):
-        raise OverlayError(f"{shown(path)}: exists and is not a regular file; name another one")
-    with open(path, "rb") as file:
-        return file.read()
+    except OSError as error:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OverlayError(f"{shown(path)}: exists and is not a regular file; name another one") from None
+        raise error from None
 
 
 def is_file(path: str) -> bool:
@@ -56,14 +67,33 @@ def is_file(path: str) -> bool:
 
 
 def read_start(path: str) -> bytes:
-    """Return the first 64 KB of a file, nothing for what cannot be read or is no file: a FIFO would block for ever."""
+    """Return the first 64 KB of a file, nothing for what cannot be read or is no file."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return b""
-        with open(path, "rb") as file:
-            return file.read(START_BYTES)
+        return read_bytes(path, START_BYTES)
     except OSError:
         return b""
+
+
+def read_bytes(path: str, most: int = MOST_BYTES) -> bytes:
+    """Return the first bytes of a regular file at a host path, which a stranger may have put there.
+
+    Raises OSError, also for what is no regular file: a FIFO would block for ever, a device never end.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, NOT_REGULAR)
+        return file.read(most)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+def _is_stdout(path: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(1))
+    except OSError:
+        return False
 
 
 def is_inside(path: str, folder: str) -> bool:
@@ -73,7 +103,10 @@ def is_inside(path: str, folder: str) -> bool:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Let one writer at a time into the folder; a writer that is killed leaves no lock behind."""
+    """Let one writer at a time into the folder; a writer that is killed leaves no lock behind.
+
+    Raises OSError for a lock that another process keeps.
+    """
     try:
         import fcntl  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -81,7 +114,16 @@ def _locked(folder: str) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    reason = f"another process keeps its folder locked for more than {LOCK_SECONDS:.0f} seconds"
+                    raise OSError(errno.ETIMEDOUT, reason) from None
+                time.sleep(0.01)
         yield
     finally:
         os.close(descriptor)
@@ -90,7 +132,7 @@ def _locked(folder: str) -> Iterator[None]:
 def _replace(path: str, data: bytes) -> None:
     # The name is always the same, so that what killed writers leave behind is one file. The next one removes it: its
     # mode, and whoever else has it open, are not to be trusted.
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.tmp")
+    temporary = os.path.join(os.path.dirname(path), _TEMPORARY)
     with suppress(FileNotFoundError):
         os.unlink(temporary)
     try:
@@ -113,7 +155,7 @@ def _open_private(path: str, flags: int) -> int:
 
 @contextmanager
 def mount_points(host_paths: Iterable[str]) -> Iterator[list[str]]:
-    """Make the directories that do not exist yet, as the user: the engine would make them as root.
+    """Make the directories that do not exist yet (real host paths): the engine would make them as root.
 
     Yields those that were made. What was made is removed again where the block fails. Raises WorkspaceError.
     """
@@ -126,8 +168,13 @@ def mount_points(host_paths: Iterable[str]) -> Iterator[list[str]]:
     except BaseException:
         for path in made:
             with suppress(OSError):
-                os.rmdir(path)
+                _in_place(os.rmdir, path)
         raise
+
+
+def can_make(folder: str) -> bool:
+    """Tell whether a directory can be made in the host folder: its file system and its mode let this user."""
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _make_mount_point(path: str) -> bool:
@@ -135,7 +182,7 @@ def _make_mount_point(path: str) -> bool:
     if os.path.isdir(path):
         return False
     try:
-        os.mkdir(path)
+        _in_place(os.mkdir, path)
     except OSError as error:
         if os.path.isdir(path):  # another hook was quicker
             return False
@@ -143,3 +190,43 @@ def _make_mount_point(path: str) -> bool:
             f"{shown(path)}: the mount point cannot be made: {error.strerror}; make it, or use --venv none"
         ) from None
     return True
+
+
+def _in_place(change: Callable[..., None], path: str) -> None:
+    """Make or remove the directory at a real host path, but not through a symlink that came into it since.
+
+    Root does it as the owner of the folder: the workspace of another user stays that user's, who could otherwise lead
+    root to another place.
+    """
+    if change not in os.supports_dir_fd:
+        change(path)
+        return
+    *folders, name = path.split(os.sep)[1:]
+    flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+    descriptor = os.open(os.sep, flags)
+    try:
+        for folder in folders:
+            below = os.open(folder, flags, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        with _as_owner(os.fstat(descriptor)):
+            change(name, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_owner(folder: os.stat_result) -> Iterator[None]:
+    """Be the owner of a folder, if root is somebody else: unless this root may not, who has no power over it either."""
+    if os.geteuid() != 0 or folder.st_uid == 0:
+        yield
+        return
+    group = os.getegid()
+    try:
+        with suppress(OSError):  # a container's root without that capability, an owner whom its user namespace lacks
+            os.setegid(folder.st_gid)
+            os.seteuid(folder.st_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)

@@ -6,26 +6,62 @@ import os
 import sys
 
 _XDG = {
-    "config": ("XDG_CONFIG_HOME", "~/.config"),
-    "cache": ("XDG_CACHE_HOME", "~/.cache"),
-    "data": ("XDG_DATA_HOME", "~/.local/share"),
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "cache": ("XDG_CACHE_HOME", ".cache"),
+    "data": ("XDG_DATA_HOME", ".local/share"),
 }
 
 
 def user_folder(kind: str) -> str:
-    """Return the host path of paude's `config`, `cache` or `data` folder.
+    """Return the host path of paude's `config`, `cache` or `data` folder, "" for a user without a home folder.
 
     On Linux this is the XDG Base Directory Specification itself, with what platformdirs makes of it: to import
     platformdirs takes as long as all the rest of a run. A test compares both.
     """
-    variable, default = _XDG[kind]
-    if sys.platform == "linux" and os.path.isabs(os.environ.get("HOME", "")):
+    if sys.platform == "linux":
+        variable, default = _XDG[kind]
         folder = os.environ.get(variable, "")
-        return os.path.join(folder if os.path.isabs(folder) else os.path.expanduser(default), "paude")
+        if os.path.isabs(folder):
+            return os.path.join(folder, "paude")
+        home = home_folder()
+        return home and os.path.join(home, default, "paude")
     import platformdirs  # noqa: PLC0415
 
-    if kind == "config":
-        return platformdirs.user_config_dir("paude", appauthor=False)
-    if kind == "cache":
-        return platformdirs.user_cache_dir("paude", appauthor=False)
-    return platformdirs.user_data_dir("paude", appauthor=False)
+    find = {
+        "config": platformdirs.user_config_dir,
+        "cache": platformdirs.user_cache_dir,
+        "data": platformdirs.user_data_dir,
+    }[kind]
+    try:
+        folder = find("paude", appauthor=False)
+    except RuntimeError:  # for a user without a home
+        return ""
+    return folder if os.path.isabs(folder) else ""  # as older ones say it: ~ as it is, which the repository may have
+
+
+def home_folder() -> str:
+    """Return the host path of the user's home folder, "" where there is none.
+
+    Without HOME (Podman clears the environment of its hooks) it is the one in the list of users, of the user outside of
+    a user namespace: in the one of a rootless Podman, everybody is root.
+    """
+    home = os.environ.get("HOME", "")
+    if os.path.isabs(home):
+        return home.rstrip("/") or "/"
+    try:
+        import pwd  # noqa: PLC0415 - not on Windows
+
+        home = pwd.getpwuid(_outside(os.getuid())).pw_dir
+    except (ImportError, KeyError):
+        return ""
+    return home if os.path.isabs(home) else ""
+
+
+def _outside(user: int) -> int:
+    """Return the number that a user of this user namespace has outside of it (user_namespaces(7))."""
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            ranges = [[int(word) for word in line.split()] for line in file]
+    except OSError:
+        return user
+    return next((first + user - start for start, first, count in ranges if start <= user < start + count), user)

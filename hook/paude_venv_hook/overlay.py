@@ -19,6 +19,7 @@ from paude_venv_hook.engines.arguments import ENGINES, docker_run_args, podman_r
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.folders import user_folder
+from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -33,11 +34,17 @@ VERSION = 1
 
 
 def default_path(workspace_folder: str) -> str:
-    """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude."""
+    """Return the host path of the workspace folder's overlay, in platformdirs' cache folder of paude.
+
+    Raises OverlayError for a user without a home folder.
+    """
+    folder = user_folder("cache")
+    if not folder:
+        raise OverlayError("HOME: is not set, and this user has no home folder; set it, or use --output")
     real = os.path.realpath(workspace_folder)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
     digest = sha256(os.fsencode(real)).hexdigest()[:16]
-    return os.path.join(user_folder("cache"), "venv-overlays", f"{name}-{digest}.json")
+    return os.path.join(folder, "venv-overlays", f"{name}-{digest}.json")
 
 
 def make_document(
@@ -50,19 +57,19 @@ def make_document(
 ) -> dict[str, Any]:
     """Return the overlay of a plan as a JSON value (schemas/overlay.json); the same input gives the same overlay.
 
-    `owner` is the uid and gid of Docker's shadows in the container. Raises EngineError where the chosen engine has no
-    arguments for the plan; where only the other has none, its `runArgs` are null and its `error` says why.
+    `owner` is the uid and gid of Docker's shadows in the container. What Docker cannot name is skipped where it is the
+    chosen engine; where that is Podman, Docker's `runArgs` are null and its `error` says why.
     """
-    destinations = [shadow.destination for shadow in plan.shadows]
     size = settings.tmpfs.size
-    engines: dict[str, dict[str, Any]] = {}
+    podman = podman_run_args([shadow.destination for shadow in plan.shadows], size)
+    if engine == "docker":
+        plan = without_colons(plan, "Docker")
+    docker: dict[str, Any]
     try:
-        engines["docker"] = {"runArgs": docker_run_args(destinations, owner, size)}
+        docker = {"runArgs": docker_run_args([shadow.destination for shadow in plan.shadows], owner, size)}
     except EngineError as error:
-        if engine == "docker":
-            raise
-        engines["docker"] = {"runArgs": None, "error": str(error)}
-    engines["podman"] = {"runArgs": podman_run_args(destinations, size)}
+        docker = {"runArgs": None, "error": str(error)}
+    engines = {"docker": docker, "podman": {"runArgs": podman}}
     return {
         "version": VERSION,
         "generator": f"paude-venv-hook {__version__}",

@@ -32,6 +32,10 @@ def parse(name: str, command: Command, words: Sequence[str]) -> Any:
     _, unknown = make_parser(name, command).parse_known_args(words, namespace=options)
     if unknown:
         raise UsageError(f"unrecognized arguments: {shown(' '.join(unknown))}; see {PROGRAM} --help")
+    for names, _ in command.ARGUMENTS:
+        # What a script passes on from a variable that is not set would else mean the current folder.
+        if getattr(options, names[0].lstrip("-").replace("-", "_")) == "":
+            raise UsageError(f"{names[0]}: is empty; write a value, or leave it out")
     return options
 
 

@@ -9,7 +9,7 @@ from paude_venv_hook import messages
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.overlay import make_document
-from paude_venv_hook.plan import Plan, Skipped, make_plan
+from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people, without_colons
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
 from paude_venv_hook.workspace.devcontainer import (
@@ -20,7 +20,7 @@ from paude_venv_hook.workspace.devcontainer import (
 )
 from paude_venv_hook.workspace.found import RESERVED, Found
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
-from paude_venv_hook.workspace.settings import FILE_NAME, read_settings
+from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def prepare(
     if config and by_tools and plan.shadows:
         warnings = (*warnings, *_of_commands(plan, config))
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
+    if chosen == "docker":
+        plan = without_colons(plan, "Docker")
     return Prepared(
         workspace_folder,
         settings,
@@ -111,7 +113,8 @@ def _plan(
     workspace_folder: str, config: str | None, settings: Settings, location: Location
 ) -> tuple[Plan, Sequence[str]]:
     real = os.path.realpath(workspace_folder)
-    mounts = [item for item in _real(location.mounts) if is_inside(real, item.source) or is_inside(item.source, real)]
+    carriers = [item for item in _real(location.mounts) if is_inside(real, item.source) or is_inside(item.source, real)]
+    mounts = [mount for mount in carriers if not mount.is_shared]
     same_path = not location.mounts or any(mount.source == mount.target for mount in location.mounts)
     if settings.venv == "auto":
         own = os.path.join(workspace_folder, FILE_NAME)
@@ -123,11 +126,21 @@ def _plan(
         said_in = settings.venv_source  # a file's path, a flag or a variable
         where = f"{shown(said_in)}: venv" if os.path.isabs(said_in) else said_in
         detected = Detected(find_listed(real, settings.venv, where, same_path=same_path))
+    # The engines have no way to keep a mount in a shared one from the host.
+    shared = [
+        f"{shown(mount.source)} is mounted shared, so that the host's venv would be covered too; mount it private"
+        for mount in carriers
+        if mount.is_shared
+    ]
     if mounts:
         plan = make_plan(detected.found, real, mounts, location.mounted, detected.unshadowed)
-        return plan, detected.warnings
+        if len(plan.shadows) > MAX_DIRECTORIES:
+            why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
+            plan = Plan((), (Skipped(".", why),))
+        return plan, [*detected.warnings, *shared]
     why = f"{shown(location.mounts[0].source)} is mounted, which does not hold it" if location.mounts else location.why
-    others = [Skipped(item.path, f"{item.why}; {why}", is_expected=True) for item in detected.found]
+    why = shared[0] if shared else why
+    others = [Skipped(name_for_people(item.path), f"{item.why}; {why}", is_expected=True) for item in detected.found]
     return Plan((), (Skipped(".", why), *others)), ()
 
 

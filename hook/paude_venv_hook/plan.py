@@ -79,7 +79,7 @@ def make_plan(
         above = "" if item.host_path in by_host_path else _lies_in(item.host_path, by_host_path)
         skip = Skipped(item.path, above, is_expected=True) if above else problem
         if skip:
-            path = item.path if can_be_mounted(item.path) else shown(item.path)
+            path = name_for_people(item.path)
             skipped[item.host_path, path] = skip._replace(path=path)
     visible = (
         item
@@ -89,6 +89,23 @@ def make_plan(
         and any(why is None for _, why in _destinations(item.host_path, mounts, mounted))
     )
     return Plan(tuple(outermost), tuple(skipped.values()), tuple(visible))
+
+
+def without_colons(plan: Plan, who: str) -> Plan:
+    """Return the plan for one who cannot name a container path with a colon (Docker, compose): those are skipped."""
+    kept, skipped = [], list(plan.skipped)
+    for shadow in plan.shadows:
+        if ":" in shadow.destination:
+            why = f"{who} has no way to mount a tmpfs on {shadow.destination}, for its colon; rename the folder"
+            skipped.append(Skipped(shadow.path, why))
+        else:
+            kept.append(shadow)
+    return plan._replace(shadows=tuple(kept), skipped=tuple(skipped))
+
+
+def name_for_people(path: str) -> str:
+    """Return the path as it can be written: with escapes where no engine could mount it either."""
+    return path if can_be_mounted(path) else shown(path)
 
 
 def _lies_in(host_path: str, shadows: Mapping[str, Shadow]) -> str:

@@ -3,37 +3,82 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import HookError, OverlayError, UsageError
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
 
     from paude_venv_hook.plan import Shadow
 
 PROGRAM = "paude-venv-hook"
 
 
-def guarded(action: Callable[[], int]) -> int:
+_ENDINGS = (signal.SIGHUP, signal.SIGTERM)
+
+
+class Ended(BaseException):
+    """A signal asks this process to end; its argument is the signal's number."""
+
+
+def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
     """Return the exit code of the action, or the one of its error, after saying what it is.
 
-    1 is an error that the user can mend, 2 a wrong command line, 3 a bug of ours, 130 ^C, 141 that nobody reads.
+    1 is an error that the user can mend, 2 a wrong command line (or `refused` for both), 3 a bug of ours, 130 ^C,
+    129 and 143 another signal, 141 that nobody reads.
     """
     try:
-        return action()
+        with _signals_end_it():
+            return action()
     except HookError as error:
         complain(f"error[{error.code}]: {error}")
-        return 2 if isinstance(error, UsageError) else 1
+        return refused or (2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         return 130
+    except Ended as error:
+        return 128 + int(error.args[0])
     except BrokenPipeError:  # nobody reads any more: `… | head -1`
         return 141
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        if isinstance(error, FileNotFoundError) and _folder_is_gone():
+            complain("error[workspace]: the current folder was removed; change to another one")
+            return refused or 1
         complain(_bug(error))
         return 3
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """Raise Ended for the signals that end this process: what is half done is then tidied up."""
+    changed = []
+    try:
+        for number in _ENDINGS:
+            with suppress(ValueError):  # only the main thread has signals
+                if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` wants it ignored
+                    signal.signal(number, _end)
+                    changed.append(number)
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    raise Ended(number)
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _bug(error: Exception) -> str:
@@ -62,18 +107,14 @@ def announce(shadows: Iterable[Shadow]) -> None:
         say(f"Shadowing venv: {names}")
 
 
-def say(line: str) -> None:
-    """Write a line to stderr."""
-    if sys.stderr:  # None where it was closed; print() would turn to stdout then
-        print(line, file=sys.stderr)
-
-
 def write(text: str) -> None:
     """Write data to stdout, as UTF-8 whatever the locale says: the paths of an overlay are UTF-8.
 
     Raises OverlayError where it cannot be written, BrokenPipeError where nobody reads any more.
     """
     if not sys.stdout:
+        if text:
+            raise OverlayError("stdout: is closed; open it, or use --output")
         return
     try:
         sys.stdout.flush()

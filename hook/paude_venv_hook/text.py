@@ -1,6 +1,8 @@
-"""Words for people: names made safe to print, and a guess at what was meant."""
+"""Words for people: names made safe to print, a guess at what was meant, and a line on stderr."""
 
 from __future__ import annotations
+
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,3 +22,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.7)
     return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def say(line: str) -> None:
+    """Write a line to stderr, or nowhere: that nobody can be told (a full disk, a closed terminal) stops no launch."""
+    if sys.stderr:  # None where it was closed
+        try:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            sys.stderr = None  # Python would try again at its end, and make that the exit code

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
 SCHEMAS = Path(__file__).parent / "schemas"
 CONFIG, METADATA = ".devcontainer/devcontainer.json", "devcontainer-template.json"
+GUARD = ".devcontainer/own-venv.sh"
 
 IDS = ["hatch", "monorepo", "pdm", "pip", "pipenv", "poetry", "uv"]
 VENVS = {"hatch": [".hatch"], "monorepo": [".venv", "legacy/.venv"]}
@@ -57,6 +60,17 @@ each_project = pytest.mark.parametrize("project", [*(TEMPLATES / name for name i
 def config_of(project: Path) -> dict[str, Any]:
     """Return what its devcontainer.json says."""
     return read_object(str(project / CONFIG))
+
+
+def guard_of(name: str) -> str:
+    """Return what a template, or this repository, puts before its setup."""
+    return f"sh {GUARD} {' '.join(VENVS.get(name, ['.venv']))} && "
+
+
+def setup_of(template: str) -> str:
+    """Return the setup that the template's devcontainer.json runs, after what guards the host's venv."""
+    command: str = config_of(TEMPLATES / template)["postCreateCommand"]
+    return command.removeprefix(guard_of(template))
 
 
 def metadata_of(template: str) -> dict[str, Any]:
@@ -135,6 +149,7 @@ def test_one_command_makes_the_venv_and_makes_it_right_again(project: Path) -> N
     config = config_of(project)
 
     assert config["postCreateCommand"] == config["postStartCommand"]
+    assert config["postCreateCommand"].startswith(guard_of(project.name))
     for guard in ("[ -d", "[[ -d", "test -d", "[ -e", "test -e"):
         assert guard not in config["postStartCommand"] + config.get("onCreateCommand", "")
 
@@ -151,7 +166,8 @@ def test_an_editor_waits_for_the_venv_and_finds_it(project: Path) -> None:
 
 @each_project
 def test_each_tool_has_the_variables_that_it_needs(project: Path) -> None:
-    assert config_of(project).get("containerEnv", {}) == VARIABLES.get(project.name, {})
+    host = {"LOCAL_WORKSPACE_FOLDER": "${localWorkspaceFolder}"}
+    assert config_of(project)["containerEnv"] == {**VARIABLES.get(project.name, {}), **host}
 
 
 def test_poetry_and_hatch_have_their_settings_in_files_that_count_on_the_host_too() -> None:
@@ -204,13 +220,13 @@ def test_the_hook_shadows_what_the_template_makes(
 
 
 @each_template
-def test_the_readme_says_in_ten_lines_what_to_know(template: str) -> None:
+def test_the_readme_says_in_a_few_lines_what_to_know(template: str) -> None:
     lines = (TEMPLATES / template / "README.md").read_text().splitlines()
     host, container, tests = (next(line for line in lines if f"- {word}" in line) for word in ("Host", "Con", "Tests"))
     venv = VENVS.get(template, [".venv"])[0]
 
-    assert 9 <= len(lines) <= 12
-    assert f"`{config_of(TEMPLATES / template)['postStartCommand']}`" in host
+    assert 12 <= len(lines) <= 15
+    assert f"`{setup_of(template)}`" in host
     assert f"`{LOCKS[template]}`" in host if template in LOCKS else "makes no lock file" in host
     assert ("commit" in host) == (template in LOCKS)
     assert "`devcontainer up --workspace-folder . --docker-path paude-venv-docker`" in container
@@ -240,6 +256,215 @@ def test_the_example_is_a_package_with_a_compiled_dependency_and_tests(template:
     assert 'dependencies = ["regex>=' in (own / "pyproject.toml").read_text()
     for path in ("src/wordcount/__init__.py", "tests/test_wordcount.py"):
         assert (own / path).read_bytes() == (pip / path).read_bytes()
+
+
+# ---- what guards the host's venv, inside of a container
+
+
+def test_the_guard_is_the_same_everywhere() -> None:
+    assert {(TEMPLATES / template / GUARD).read_bytes() for template in IDS} == {(ROOT / GUARD).read_bytes()}
+
+
+Guard = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def guard(workspace: Path) -> Guard:
+    """Return a function that runs the guard in the workspace, which the host has at `/home/me/app`."""
+
+    def run(*directories: str, host: str | None = "/home/me/app") -> subprocess.CompletedProcess[str]:
+        environ = {name: value for name, value in os.environ.items() if name != "LOCAL_WORKSPACE_FOLDER"}
+        environ |= {} if host is None else {"LOCAL_WORKSPACE_FOLDER": host}
+        return subprocess.run(
+            ["sh", ROOT / GUARD, *(directories or (".venv",))],
+            cwd=workspace,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def refused(directory: str) -> tuple[int, str, str]:
+    message = (
+        f"{directory} may be the host's and is left alone. For one of the container's own, install paude-venv-hook "
+        "and run: devcontainer up --workspace-folder . --docker-path paude-venv-docker --remove-existing-container "
+        "(VS Code: set dev.containers.dockerPath to paude-venv-docker, and rebuild). To share one instead, remove it "
+        "first.\n"
+    )
+    return 1, "", message
+
+
+def what(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
+    return done.returncode, done.stdout, done.stderr
+
+
+ALLOWED = (0, "", "")
+
+# How each tool writes down where a venv was made: lines of bin/activate.
+RECORDS = {
+    "venv": 'VIRTUAL_ENV="{}"\nexport VIRTUAL_ENV\n',
+    "venv of 3.12": '    export VIRTUAL_ENV=$(cygpath "{0}")\nelse\n    export VIRTUAL_ENV="{0}"\nfi\n',
+    "venv of 3.13": "        VIRTUAL_ENV=$(cygpath {0})\n        ;;\n    *)\n        export VIRTUAL_ENV={0}\n",
+    "virtualenv": '    if [ -d "$CURRENT_ENV" ]; then\n        VIRTUAL_ENV="$CURRENT_ENV"\n'
+    "    else\n        VIRTUAL_ENV={}\n    fi\n",
+    "uv": "VIRTUAL_ENV='{}'\n    VIRTUAL_ENV=$(cygpath -u \"$VIRTUAL_ENV\")\nexport VIRTUAL_ENV\n",
+}
+
+
+def make_venv_of(folder: Path, made_at: Path | str, record: str = RECORDS["venv"]) -> None:
+    """Make what counts as a venv, which says that it was made at the path."""
+    fill(folder, "pyvenv.cfg", f"bin/activate = {record.format(made_at)}")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (),
+        (".venv/",),
+        (".venv/.gitkeep",),
+        (".venv/.gitignore = *", ".venv/CACHEDIR.TAG"),  # where uv was interrupted
+        ("venvs/x/", ".venv -> venvs/x"),
+    ],
+)
+def test_where_there_is_no_venv_the_setup_runs(guard: Guard, workspace: Path, entries: tuple[str, ...]) -> None:
+    fill(workspace, *entries)
+
+    assert what(guard()) == ALLOWED
+    assert what(guard(host=str(workspace))) == ALLOWED
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_a_venv_made_at_the_containers_path_is_its_own(guard: Guard, workspace: Path, record: str) -> None:
+    make_venv_of(workspace / ".venv", workspace / ".venv", record)
+
+    assert what(guard()) == ALLOWED
+
+
+def test_a_real_venv_is_told_by_where_it_was_made(guard: Guard, workspace: Path) -> None:
+    for path in (".venv", "venvs/with a blank"):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", workspace / path], check=True)
+
+    assert what(guard(".venv", "venvs/with a blank")) == ALLOWED
+    (workspace / ".venv").rename(workspace / "moved")
+    assert what(guard("moved")) == refused("moved")
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.parametrize(
+    "path", ["/home/me/app/.venv", "{}/.venv2", "{}/.ven", "{}.venv", "/x{}/.venv", "{}/.venv/", ""]
+)
+def test_a_venv_made_at_another_path_stops_the_setup(guard: Guard, workspace: Path, record: str, path: str) -> None:
+    make_venv_of(workspace / ".venv", path.format(workspace), record)
+
+    assert what(guard()) == refused(".venv")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (".venv/pyvenv.cfg = home = /nowhere",),
+        (".venv/pyvenv.cfg", ".venv/bin/activate/"),
+        (".venv/pyvenv.cfg", ".venv/Scripts/activate = x"),  # of Windows
+        (".venv/bin/activate = VIRTUAL_ENV=$(dirname $0)",),  # made before virtualenv 20, or relocatable
+        (".venv/conda-meta/history",),
+        (".venv/default/pyvenv.cfg",),
+        (".venv = /home/me/.virtualenvs/app",),
+        (".venv -> /home/me/.virtualenvs/app",),
+        (".venv -> .venv",),
+    ],
+)
+def test_a_venv_that_does_not_say_where_it_was_made_stops_the_setup(
+    guard: Guard, workspace: Path, entries: tuple[str, ...]
+) -> None:
+    fill(workspace, *entries)
+    before = texts_of(workspace)
+
+    assert what(guard()) == refused(".venv")
+    assert texts_of(workspace) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_a_venv_that_cannot_be_looked_into_stops_the_setup(guard: Guard, workspace: Path) -> None:
+    make_venv_of(workspace / ".venv", workspace / ".venv")
+    (workspace / ".venv").chmod(0)
+
+    assert what(guard()) == refused(".venv")
+
+
+@pytest.mark.parametrize("host", [None, "", "{}", "{}/below", "{parent}"])
+def test_where_the_host_may_have_the_same_path_the_path_tells_nothing(
+    guard: Guard, workspace: Path, host: str | None
+) -> None:
+    make_venv_of(workspace / ".venv", workspace / ".venv")
+
+    same = host and host.format(workspace, parent=workspace.parent)
+
+    assert what(guard(host=same)) == refused(".venv")
+
+
+@pytest.mark.parametrize("host", ["{}2", "{parent}/ap", "${{localWorkspaceFolder}}"])
+def test_a_host_path_that_looks_much_alike_is_another_one(guard: Guard, workspace: Path, host: str) -> None:
+    """The last is what VS Code says where it cloned a repository into a volume: there is no such folder."""
+    make_venv_of(workspace / ".venv", workspace / ".venv")
+
+    assert what(guard(host=host.format(workspace, parent=workspace.parent))) == ALLOWED
+
+
+Mount = Callable[..., None]
+
+
+@pytest.fixture
+def mount(programs: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Mount:
+    """Return a function that makes the guard see these mount points, written as the kernel does, and no others."""
+
+    def run(*paths: Path | str) -> None:
+        escaped = [str(path).replace("\\", r"\134").replace(" ", r"\040") for path in paths]
+        program = programs("cut", f"printf '%s\\n' / {shlex.join(escaped)} /proc")
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.defpath}")
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["app", "my app", r"a\040b", "a*[b]$c", "it's"])
+def test_what_is_mounted_there_is_the_containers_own(guard: Guard, workspace: Path, mount: Mount, name: str) -> None:
+    venv = workspace / name / ".venv"
+    make_venv_of(venv, "/home/me/app/.venv")
+
+    mount(venv)
+    assert what(guard(f"{name}/.venv")) == ALLOWED
+    assert what(guard(f"{name}/.venv", host=None)) == ALLOWED
+
+    mount(venv.parent, f"{venv}2", str(venv)[:-1], f"/x{venv}", venv / "lib")
+    assert what(guard(f"{name}/.venv")) == refused(f"{name}/.venv")
+
+
+def test_a_symlink_counts_as_what_it_leads_to(guard: Guard, workspace: Path, mount: Mount) -> None:
+    fill(workspace, ".venv -> venvs/x")
+    make_venv_of(workspace / "venvs/x", "/home/me/app/venvs/x")
+
+    mount()
+    assert what(guard()) == refused(".venv")
+    mount(workspace / "venvs/x")
+    assert what(guard()) == ALLOWED
+
+
+def test_each_directory_counts(guard: Guard, workspace: Path) -> None:
+    make_venv_of(workspace / ".venv", workspace / ".venv")
+    make_venv_of(workspace / "legacy/.venv", "/home/me/app/legacy/.venv")
+
+    assert what(guard(".venv", "legacy/.venv")) == refused("legacy/.venv")
+    assert what(guard("legacy/.venv", ".venv")) == refused("legacy/.venv")
+
+
+def test_environments_one_level_down_count(guard: Guard, workspace: Path) -> None:
+    make_venv_of(workspace / ".hatch/default", workspace / ".hatch/default")
+    assert what(guard(".hatch")) == ALLOWED
+
+    make_venv_of(workspace / ".hatch/docs", "/home/me/app/.hatch/docs")
+    assert what(guard(".hatch")) == refused(".hatch")
 
 
 # ---- the command on the host
@@ -346,7 +571,7 @@ def test_a_python_project_gets_the_settings_without_the_example(init: Init, work
     done = init("--template=hatch")
 
     kept = left_alone(name) if name in files_of("hatch") else []
-    assert done == (0, [CONFIG, ".gitignore", "hatch.toml", "paude.json"], [*kept, LEFT_OUT])
+    assert done == (0, [CONFIG, GUARD, ".gitignore", "hatch.toml", "paude.json"], [*kept, LEFT_OUT])
     assert (workspace / name).read_text() == "mine\n"
 
 
@@ -372,7 +597,8 @@ def test_what_a_kept_file_lacks_is_shown(init: Init, workspace: Path) -> None:
         f"merge into {CONFIG}:",
         *(f"    {json.dumps(key)}: {json.dumps(config[key])}," for key in wanted),
         '    "containerEnv": {',
-        '      "UV_LINK_MODE": "copy"',
+        '      "UV_LINK_MODE": "copy",',
+        '      "LOCAL_WORKSPACE_FOLDER": "${localWorkspaceFolder}"',
         "    },",
         '    "customizations": {',
         '      "vscode": {',
@@ -393,8 +619,9 @@ def test_what_a_kept_file_lacks_is_shown(init: Init, workspace: Path) -> None:
         f'    "setup": {json.dumps(settings["setup"])},',
         '    "venv": "auto"',
     ]
-    assert (done.code, done.out) == (0, [])
-    assert texts_of(workspace) == before
+    assert (done.code, done.out) == (0, [GUARD])
+    guard = {GUARD: (TEMPLATES / "uv" / GUARD).read_bytes()}
+    assert texts_of(workspace) == {**before, **guard}
 
 
 def test_a_table_is_shown_whole(init: Init, workspace: Path) -> None:
@@ -402,7 +629,7 @@ def test_a_table_is_shown_whole(init: Init, workspace: Path) -> None:
 
     done = init("--template=poetry")
 
-    assert done.out == [CONFIG, ".gitignore", "paude.json"]
+    assert done.out == [CONFIG, GUARD, ".gitignore", "paude.json"]
     assert done.err == [
         *left_alone("poetry.toml", "pyproject.toml"),
         LEFT_OUT,
@@ -425,7 +652,19 @@ def test_a_devcontainer_json_elsewhere_stays_the_one_that_counts(init: Init, wor
         '    "waitFor": "postStartCommand"',
     ]
     assert (workspace / ".devcontainer.json").read_text() == config
-    assert not (workspace / ".devcontainer").exists()
+    assert os.listdir(workspace / ".devcontainer") == ["own-venv.sh"]
+
+
+def test_a_guard_that_was_changed_is_shown_whole(init: Init, workspace: Path) -> None:
+    init("--template=uv")
+    guard = workspace / GUARD
+    guard.write_text(guard.read_text().replace("        exit 1\n", ""))
+
+    done = init("--template=uv")
+
+    lines = (TEMPLATES / "uv" / GUARD).read_text().splitlines()
+    shown = [f"  {line}" for line in lines if line and line[0] != "#"]
+    assert done == (0, [], [*left_alone(*files_of("uv")), f"merge into {GUARD}:", *shown])
 
 
 def test_symlinks_are_not_written_through(init: Init, workspace: Path, tmp_path: Path) -> None:
@@ -500,6 +739,45 @@ def test_a_kept_file_that_is_no_file(init: Init, workspace: Path) -> None:
     message = f"{workspace}/.gitignore: cannot be read: Is a directory; mend or remove it"
     assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
     assert os.listdir(workspace) == [".gitignore"]
+
+
+@pytest.mark.parametrize("name", [".gitignore", "paude.json", ".devcontainer.json"])
+@pytest.mark.parametrize("kind", ["fifo", "/dev/zero", "/dev/tty"])
+def test_a_kept_file_that_would_never_end_or_begin(init: Init, workspace: Path, name: str, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(workspace / name)
+    else:
+        (workspace / name).symlink_to(kind)
+
+    code, out, _ = init("--template=pip")
+
+    found = name != ".devcontainer.json"  # the search for one passes over what is no file
+    assert (code, out) == ((1, []) if found else (0, out))
+    assert found == (os.listdir(workspace) == [name])
+
+
+@pytest.mark.parametrize("there", [[], [".devcontainer.json = {}"], [".devcontainer.json = {}", ".gitignore = x"]])
+def test_on_a_full_disk_no_file_is_left_that_stops_the_next_one(
+    init: Init, workspace: Path, command: list[str], there: list[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    fill(workspace, *there)
+    before = files_in(workspace)
+    full = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, {resource.RLIM_INFINITY})); "
+    code = f"{full} from paude_venv_hook.cli import main; sys.exit(main(['init', '--template=pip']))"
+
+    done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(": cannot be written: File too large; mend it\n")
+    assert files_in(workspace) == before
+    assert init("--template=pip").code == 0
+    assert "" not in files_in(workspace).values()
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    """Return the text of each file below the folder, by its path from there."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_kept_file_that_is_not_json(init: Init, workspace: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from conftest import Hook
-from paude_venv_hook import terminal
+from paude_venv_hook import text
 from paude_venv_hook.commands import store as command
 from paude_venv_hook.commands.store import render
 from paude_venv_hook.stores.folder import Record, make_store, stores_folder
@@ -279,7 +279,7 @@ def test_what_takes_long_says_what_it_does(
     purpose = app if action == "clean" else app._replace(source="/gone")
     fill(purpose)
     said = threading.Event()
-    real, say = shutil.rmtree, terminal.say
+    real, say = shutil.rmtree, text.say
 
     def say_and_tell(line: str) -> None:
         say(line)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from conftest import MakeVenv
 from paude_venv_hook.cli import main
+from paude_venv_hook.commands import verify
 from paude_venv_hook.commands.verify import asked_for_tmpfs, find_problem, locate_in, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.engines.programs import ask
 
 MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
 30 22 8:1 /home/me/app /app rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -80,6 +84,13 @@ def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) ->
     assert location.mounted == {"/top": "bind", "/app/cache": "volume"}
 
 
+@pytest.mark.parametrize(("propagation", "shared"), [("rprivate", False), ("rslave", False), ("shared", True)])
+def test_a_bind_that_the_host_shares_is_known_as_one(workspace: Path, propagation: str, shared: bool) -> None:
+    bind = {"Type": "bind", "Source": str(workspace), "Destination": "/app", "Propagation": propagation}
+
+    assert locate_in({"Mounts": [bind]}, str(workspace)).mount == Mount("bind", str(workspace), "/app", shared)
+
+
 def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> None:
     assert locate_in({"Mounts": None}, str(workspace)).mount is None
 
@@ -139,9 +150,20 @@ def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
 @pytest.mark.parametrize(
     ("inspected", "error"),
     [
-        ('[{"State": {"Running": false}}]', "c: does not run; start it first"),
+        ('[{"Id": "abc", "State": {"Running": false}}]', "c: does not run; start it first"),
         ("[]", "c: podman does not describe it; check its name"),
-        ("nonsense", "c: podman does not describe it; check its name"),
+        *(
+            (odd, "c: podman does not describe it; check its name")
+            for odd in (
+                *("nonsense", "[1]", "null", "[null]", "{}", "7", '"Id"', "[[]]", "[" * 100_000),
+                '[{"State": {"Running": true}}]',
+                '[{"Id": 7, "State": {"Running": true}}]',
+            )
+        ),
+        *(
+            (f'[{{"Id": "abc", "State": {state}}}]', "c: does not run; start it first")
+            for state in ("null", "[]", "7", '"Running"', "{}", '{"Running": null}', '{"Running": "true"}')
+        ),
     ],
 )
 def test_a_container_that_cannot_be_asked(
@@ -176,5 +198,74 @@ def test_an_engine_that_cannot_be_started_is_named(
 
     assert main(["verify", "c"]) == 1
 
-    error = "podman: cannot be started: Exec format error; mend it"
+    error = "podman: cannot be asked: Exec format error; mend it"
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+def test_an_engine_that_does_not_answer_is_named(
+    container: Path, programs: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    programs("podman", "while :; do :; done")
+    monkeypatch.setattr(verify, "ask", partial(ask, seconds=0.05))
+
+    assert main(["verify", "c"]) == 1
+
+    error = "podman: cannot be asked: no answer within 0.05 seconds; mend it"
+    assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+@pytest.mark.parametrize("odd", [None, 7, "text", [], [7], {"a": 7}, [None], [{}], [{"Type": 7}], [{"type": "tmpfs"}]])
+def test_odd_answers_about_a_container_hold_nothing(workspace: Path, tmp_path: Path, odd: object) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"mounts": odd}))
+
+    assert locate_in({"Mounts": odd}, str(workspace)).mount is None
+    for described in ({"HostConfig": odd}, {"HostConfig": {"Tmpfs": odd}}, {"OCIConfigPath": odd}):
+        assert set(asked_for_tmpfs(described)) <= {"a"}
+    assert asked_for_tmpfs({"OCIConfigPath": str(config)}) in ({}, {"": frozenset()}, {".": frozenset()})
+
+
+def test_the_oci_config_is_read_without_blocking(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+
+    assert asked_for_tmpfs({"OCIConfigPath": str(tmp_path / "config.json")}) == {}
+    assert asked_for_tmpfs({"OCIConfigPath": "/dev/zero"}) == {}
+
+
+def test_lines_of_the_list_of_mounts_that_are_not_whole_are_passed_over() -> None:
+    assert parse_mountinfo("\n1 2 3\n22 1 0:20 / /x rw\n22 1 0:20 / / rw - overlay overlay rw\nx - y\n") == {
+        "/": ("overlay", frozenset(("rw",)))
+    }
+
+
+@pytest.mark.parametrize(
+    ("readlink", "problem"),
+    [
+        ("echo /usr/lib/app", "shadowed"),
+        ("exit 127", f"not shadowed: the container was made without it; {RECREATE}"),
+        ("echo /elsewhere", f"not shadowed: the container was made without it; {RECREATE}"),
+    ],
+)
+def test_a_container_path_is_followed_through_the_symlinks_of_the_container(
+    workspace: Path, make_venv: MakeVenv, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str],
+    readlink: str, problem: str,
+) -> None:  # fmt: skip
+    make_venv(workspace / ".venv")
+    mounts = [{"Type": "bind", "Source": str(workspace), "Destination": "/lib/app"}]
+    (workspace.parent / "inspect.json").write_text(
+        json.dumps([{"Id": "abc", "State": {"Running": True}, "Mounts": mounts}])
+    )
+    programs(
+        "podman",
+        f"""case "$1 $3" in
+            "container c") /bin/cat ../inspect.json ;;
+            "exec cat") echo "31 30 0:40 / /usr/lib/app/.venv rw,nosuid,nodev - tmpfs tmpfs rw,mode=1777" ;;
+            "exec readlink") [ "$*" = "exec abc readlink -f /lib/app" ] || exit 1; {readlink} ;;
+            "exec test") ;;
+        esac""",
+    )
+
+    main(["verify", "c"])
+
+    assert capfd.readouterr() == (f".venv: {problem} (/lib/app/.venv)\n", "")

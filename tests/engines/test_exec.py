@@ -123,6 +123,15 @@ def test_container_run_after_global_options(line: Line) -> None:
     assert line("--log-level", "error", *words) == (0, "", SAYS["exec"])
 
 
+@pytest.mark.parametrize("engine", ["podman"], indirect=True)
+@proves("`exec -- podman run --global-option`, which Docker refuses")
+def test_global_options_of_podman_after_run(line: Line) -> None:
+    words = line.run("--log-level=error", "--events-backend", "none", script="ls -A .venv")
+
+    assert line(*words) == (0, "", SAYS["exec"])
+    assert line("container", "--log-level", "error", *words) == (0, "", SAYS["exec"])
+
+
 @pytest.mark.parametrize("how", ["exec", "wrapper"])
 @proves("`exec`: a volume of the line's own on `.venv` is left alone, and said")
 def test_a_volume_of_its_own_on_the_venv_is_left_alone_and_said(line: Line) -> None:

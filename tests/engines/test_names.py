@@ -29,6 +29,7 @@ WITH_COLON = ["co:lon", ":", 'a:b,"c"', "C:\\venv", "x:ro,noexec"]
 
 
 def make_venvs(workspace: Path, names: list[str]) -> None:
+    (workspace / "pyproject.toml").write_text("")  # nothing is reserved beside them
     for name in names:
         (workspace / name).mkdir()
         (workspace / name / "pyvenv.cfg").write_text("home = /usr/bin\n")
@@ -69,10 +70,7 @@ def test_docker_cannot_shadow_a_name_with_a_colon_and_the_hook_says_so(engine: E
 
     done = run(*HOOK, "--engine", engine.name, "--workspace-folder", workspace, check=False)
 
-    message = (
-        f"{workspace}/co:lon: Docker has no way to mount a tmpfs on a path with a colon; "
-        "rename the folder, use Podman, or shadow nothing with --venv none"
-    )
-    assert (done.returncode, done.stderr) == (1, f"paude-venv-hook: error[engine]: {message}\n")
+    why = f"Docker has no way to mount a tmpfs on {workspace}/co:lon, for its colon; rename the folder"
+    assert (done.returncode, done.stderr) == (0, f"paude-venv-hook: warning: co:lon not shadowed: {why}\n")
     options = f"--tmpfs={workspace}/co:lon:exec"
     assert "invalid tmpfs option" in engine.run(options, "true", check=False).stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import json5
@@ -24,6 +25,8 @@ from engines.containers import (
     tree_hash,
     use_venv,
 )
+from layout import fill
+from paude_venv_hook.launchers import podman_hook
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +120,33 @@ def test_the_users_own_hook_shadows_an_unchanged_run(
 
     run(as_user, users_program, "install-podman-hook", "--uninstall")
     assert engine.run(bind(workspace, "/app"), "ls -A /app/env").stdout == "pyvenv.cfg\n"
+
+
+@pytest.mark.proves("Podman's hook: installed by root, it finds the settings of each user")
+def test_the_hook_of_root_finds_the_own_settings_of_the_user(
+    as_user: str,
+    engine: Engine,
+    users_program: str,
+    workspace: Path,
+    make_venv: MakeVenv,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(as_user, users_program, "install-podman-hook", "--uninstall")
+    monkeypatch.setattr(podman_hook, "is_root", lambda: True)
+    hook_file, *_ = podman_hook.plan_install([str(tmp_path / "hooks")], users_program, str(tmp_path / "none"), {})
+    fill(tmp_path, f"hooks/paude-venv-hook.json = {(hook_file.data or b'').decode()}")
+    make_venv(workspace / "mine")
+    make_venv(workspace / "other")
+    (workspace / "paude.json").write_text("{}")
+    home = run(as_user, "sh", "-c", 'getent passwd "$(id -u)" | cut -d: -f6').stdout.strip()
+    settings = f"{home}/.config/paude"
+
+    run(as_user, "sh", "-c", f'mkdir -p {settings} && echo \'{{"venv": ["mine"]}}\' >{settings}/paude.json')
+    try:
+        podman = replace(engine, command=(*engine.command, f"--hooks-dir={tmp_path / 'hooks'}"))
+        seen = podman.run(bind(workspace, "/app"), "cd /app; ls -A mine other").stdout
+    finally:
+        run(as_user, "rm", "-r", settings)
+
+    assert seen == "mine:\n\nother:\npyvenv.cfg\n"

@@ -83,6 +83,9 @@ exec setpriv --reuid=vscode --regid=vscode --init-groups sh -euc "$1"
 """
 
 
+UP = ("--buildkit", "never", "--skip-non-blocking-commands")
+
+
 def config_of(template: str) -> dict[str, Any]:
     """Return what the template's devcontainer.json says."""
     return read_object(str(TEMPLATES / template / CONFIG))
@@ -224,14 +227,29 @@ class Project:
         own = (command, "--workspace-folder", self.folder, "--docker-path", self.docker_path)
         return devcontainer(*own, *arguments, env=self.launcher, check=check)
 
-    def up(self) -> tuple[Container, str]:
+    def up(self, *arguments: str) -> tuple[Container, str]:
         """Launch it, as far as an editor waits, and return the container and what was said."""
-        done = self.devcontainer("up", "--buildkit", "never", "--skip-non-blocking-commands")
+        done = self.devcontainer("up", *UP, *arguments)
         return Container(self.engine, json.loads(done.stdout.splitlines()[-1])["containerId"]), done.stderr
+
+    def containers(self) -> list[str]:
+        """Return its containers."""
+        label = f"label=devcontainer.local_folder={self.folder}"
+        return self.engine("ps", "--all", "--quiet", "--filter", label).stdout.split()
+
+    def remove(self) -> None:
+        """Remove its containers."""
+        for name in self.containers():
+            self.engine("rm", "--force", "--volumes", name)
 
     def inside(self, command: str) -> str:
         """Run the command in the container, and return its stdout; it has to succeed."""
         return self.devcontainer("exec", "sh", "-c", command).stdout
+
+    def inside_as_paude(self, command: str) -> str:
+        """Run it without the variables of devcontainer.json, which paude does not know, and return its stdout."""
+        variables = read_object(str(self.folder / CONFIG))["containerEnv"]
+        return self.inside(f"env {' '.join(f'--unset={name}' for name in variables)} sh -c {shlex.quote(command)}")
 
     def check_interpreter(self) -> None:
         """Check that the container has the interpreter that an editor is told to use, and that it is a venv's."""
@@ -254,10 +272,9 @@ def project(
 ) -> Iterator[Project]:
     """Return a project folder that is to be filled; its containers are removed at the end."""
     folder = tmp_path / "app"
-    yield Project(engine, folder, tools, launcher, "paude-venv-docker")
-    found = engine("ps", "--all", "--quiet", "--filter", f"label=devcontainer.local_folder={folder}")
-    for name in found.stdout.split():
-        engine("rm", "--force", "--volumes", name)
+    project = Project(engine, folder, tools, launcher, "paude-venv-docker")
+    yield project
+    project.remove()
 
 
 def copy(template: str, project: Project) -> None:
@@ -270,31 +287,36 @@ def copy(template: str, project: Project) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        pytest.param(name, marks=pytest.mark.proves(f"template {name}: tests on the host, inside, after a restart"))
+        pytest.param(
+            name, marks=pytest.mark.proves(f"template {name}: with and without wrapper and host's venv, restart")
+        )
         for name in IDS
     ],
 )
 def test_host_and_container_each_keep_their_own(
-    template: str, project: Project, stands_in: bool, record_property: RecordProperty
+    template: str, project: Project, docker: Path, stands_in: bool, record_property: RecordProperty
 ) -> None:
     copy(template, project)
-    venvs = [project.folder / name for name in VENVS.get(template, [".venv"])]
+    names = VENVS.get(template, [".venv"])
+    venvs = [project.folder / name for name in names]
     locks = [project.folder / name for name in LOCKS.get(template, [])]
     *exports, setup = project.told("Host")
     (tests,) = project.told("Tests")
     config = (project.folder / CONFIG).read_bytes()
+    bare = replace(project, docker_path=str(docker))
 
+    # With the wrapper, and no venv of the host.
+    container, said = project.up()
+    assert f"Planned shadow: {', '.join(names)}" in said
+    project.check_interpreter()
+    assert [list(venv.iterdir()) for venv in venvs] == [[] for _ in venvs]
+    give_to_owner(project.folder)  # who would have been the one to reserve them
+
+    # The host makes its own, and the container starts again.
     project.on_host(*exports, setup)
     assert all(lock.is_file() for lock in locks)
     assert " passed" in project.on_host(*exports, tests)
     before = [tree_hash(venv) for venv in venvs]
-
-    container, said = project.up()
-    assert f"Shadowing venv: {', '.join(VENVS.get(template, ['.venv']))}" in said
-    project.check_interpreter()
-    assert " passed" in project.inside(tests)
-    assert [tree_hash(venv) for venv in venvs] == before
-
     project.engine("stop", "--time=0", container.name)
     again, _ = project.up()
     assert again.name == container.name
@@ -302,17 +324,37 @@ def test_host_and_container_each_keep_their_own(
     assert " passed" in project.inside(tests)
     assert [tree_hash(venv) for venv in venvs] == before
 
+    # A new container, with paude's setup.
+    project.remove()
     for lock in locks:
         lock.unlink()
-    project.engine("restart", "--time=0", container.name)
-    without = " ".join(["env", *(f"--unset={name}" for name in config_of(template).get("containerEnv", ()))])
-    for command in (read_object(str(project.folder / "paude.json"))["setup"], tests):
-        said = project.inside(f"{without} sh -c {shlex.quote(command)}")
-    assert " passed" in said
+    project.up("--skip-post-create")
+    project.inside_as_paude(read_object(str(project.folder / "paude.json"))["setup"])
+    assert " passed" in project.inside_as_paude(tests)
     assert all(lock.is_file() for lock in locks)
 
+    # Without the wrapper the setup stops before it harms the host's.
+    project.remove()
+    done = bare.devcontainer("up", *UP, check=False)
+    assert done.returncode != 0
+    assert f"{names[0]} may be the host's and is left alone. For one of the container's own, install" in done.stderr
+    assert [tree_hash(venv) for venv in venvs] == before
     assert " passed" in project.on_host(*exports, tests)
     assert [tree_hash(venv) for venv in venvs] == before
+
+    # Without any, it makes one for both, and goes on with it after a restart.
+    project.remove()
+    for venv in venvs:
+        shutil.rmtree(venv)
+        venv.mkdir()
+        give_to_owner(venv)
+    container, _ = bare.up()
+    bare.check_interpreter()
+    bare.engine("restart", "--time=0", container.name)
+    again, _ = bare.up()
+    assert again.name == container.name
+    bare.check_interpreter()
+    assert all(list(venv.iterdir()) for venv in venvs)
     assert (project.folder / CONFIG).read_bytes() == config
     if stands_in:
         record_property("result", "yes, with an image that stands in")
@@ -332,22 +374,25 @@ def test_without_the_hook_the_launch_works(project: Project, launcher: dict[str,
     assert " passed" in bare.inside(*bare.told("Tests"))
     assert (bare.folder / ".venv/pyvenv.cfg").is_file()
 
+    bare.remove()  # and a rebuilt container goes on with the venv of the former one
+    bare.up()
+    assert " passed" in bare.inside(*bare.told("Tests"))
+
 
 @pytest.mark.proves("a failure of the hook stops the launch of a template")
 def test_a_failure_of_the_hook_stops_the_launch(project: Project) -> None:
     copy("uv", project)
     (project.folder / "paude.json").write_text('{"venv": "no"}')
 
-    done = project.devcontainer("up", "--buildkit", "never", check=False)
+    done = project.devcontainer("up", *UP, check=False)
 
     assert done.returncode != 0
     assert "paude-venv-hook: error[settings]: " in done.stderr
-    found = project.engine("ps", "--all", "--quiet", "--filter", f"label=devcontainer.local_folder={project.folder}")
-    assert found.stdout == ""
+    assert project.containers() == []
 
 
 @pytest.mark.proves("this repository in its own dev container")
-def test_this_repository_in_its_own_dev_container(project: Project) -> None:
+def test_this_repository_in_its_own_dev_container(project: Project, docker: Path) -> None:
     tracked = run("git", "-C", ROOT, "ls-files", "-z", check=False, env=ENVIRONMENT)
     if tracked.returncode:
         missing("this is no git repository")
@@ -362,7 +407,13 @@ def test_this_repository_in_its_own_dev_container(project: Project) -> None:
 
     _, said = project.up()
 
-    assert "Shadowing venv: .venv" in said
+    assert "Planned shadow: .venv; " in said
     project.check_interpreter()
     assert " passed" in project.inside(".venv/bin/python -m pytest tests/test_plan.py")
+    assert tree_hash(project.folder / ".venv") == before
+
+    project.remove()
+    done = replace(project, docker_path=str(docker)).devcontainer("up", *UP, check=False)
+    assert done.returncode != 0
+    assert ".venv may be the host's and is left alone." in done.stderr
     assert tree_hash(project.folder / ".venv") == before

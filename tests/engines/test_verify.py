@@ -49,6 +49,22 @@ def test_all_is_well(engine: Engine, workspace: Path, launch: Launch, make_venv:
     )
 
 
+@proves("`verify` follows the symlinks of the container")
+@pytest.mark.parametrize("target", ["/lib/app", "/var/run/app", "/bin/deep/app"])
+def test_a_workspace_behind_a_symlink_of_the_container_is_well(
+    engine: Engine, workspace: Path, launch: Launch, make_venv: MakeVenv, target: str
+) -> None:
+    make_venv(workspace / ".venv")
+    arguments = shadow_args(workspace, engine.name, "--container-workspace-folder", target)
+
+    container = launch(workspace, *arguments, target=target)
+    bare = launch(workspace, target=target)
+
+    assert container.sh(f"readlink -f {target}") != f"{target}\n"
+    assert verify(engine, workspace, container.name) == (0, f".venv: shadowed ({target}/.venv)\n", "")
+    assert verify(engine, workspace, bare.name)[0] == 1
+
+
 @proves("`verify` tells of a container that was made without the arguments, or before a venv was added")
 def test_what_the_container_was_made_without_is_said(
     engine: Engine, workspace: Path, launch: Launch, make_venv: MakeVenv
@@ -135,6 +151,7 @@ def test_a_mounted_folder_above_the_workspace_at_another_path(
     folder = workspace / "packages" / "api"
     make_venv(folder / ".venv")
     make_venv(workspace / "env")
+    (workspace / "pyproject.toml").write_text("")  # nothing is reserved beside it
     flags = ("--container-workspace-folder", "/src/app/packages/api")
     container = launch(workspace, *shadow_args(folder, engine.name, *flags), target="/src/app")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import MakeVenv
+from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
-from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
+from paude_venv_hook.engines.programs import ask
+from paude_venv_hook.errors import DevcontainerError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
     Project,
     add_compose_file,
@@ -40,6 +42,7 @@ NEEDED = (
     "--target: needed, since docker compose config does not tell it ({}); "
     "say where the workspace folder is in the service's container"
 )
+NO_BIND = "the service app has no bind mount that holds the workspace folder"
 INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 
 
@@ -47,18 +50,18 @@ INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 def compose(programs: Programs) -> Callable[..., Path]:
     """Return a function that makes a `docker compose config` which tells these volumes and tmpfs of a service app."""
 
-    def make(*volumes: dict[str, str], tmpfs: tuple[str, ...] = ()) -> Path:
+    def make(*volumes: dict[str, Any], tmpfs: tuple[str, ...] = ()) -> Path:
         config = {"services": {"app": {"volumes": volumes, "tmpfs": tmpfs}, "db": {"image": "postgres"}}}
         return programs("docker", f"printf '%s' '{json.dumps(config)}'")
 
     return make
 
 
-def _bind(source: Path | str, target: str) -> dict[str, str]:
+def _bind(source: Path | str, target: str) -> dict[str, Any]:
     return {"type": "bind", "source": str(source), "target": target}
 
 
-def _prepare(workspace: Path, **flags: str) -> tuple[dict[str, Any], list[str]]:
+def _prepare(workspace: Path, **flags: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the compose file of the workspace, for Docker, and the messages."""
     prepared, document = prepare_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
     return document, prepared.messages()
@@ -119,6 +122,7 @@ CONFIG = {
         },
         "db": {"image": "y"},
         "none": {"image": "y", "volumes": None, "tmpfs": None},
+        "null": None,
     },
 }
 
@@ -134,7 +138,7 @@ def test_volumes_and_tmpfs_are_read_but_not_what_shadows_already() -> None:
         Mount("tmpfs", "", "/w$x"),
         Mount("tmpfs", "", "/mine"),
     ]
-    assert mounts_of(CONFIG, "db") == mounts_of(CONFIG, "none") == []
+    assert mounts_of(CONFIG, "db") == mounts_of(CONFIG, "none") == mounts_of(CONFIG, "null") == []
 
 
 _IDS = st.integers(0, 2**32 - 2)
@@ -150,7 +154,10 @@ def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (CONFIG, '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none'),
+        (
+            CONFIG,
+            '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none, null',
+        ),
         ({"name": "x"}, '--service: "ap" is no service of the compose files; they have none'),
     ],
 )
@@ -172,21 +179,20 @@ def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, t
     ]
 
     for mounts in ([*others, nearest], [nearest, *others]):
-        assert find_workspace(mounts, str(workspace)).mount == nearest
-    assert find_workspace(others, str(workspace)).mount == Mount("bind", str(tmp_path), "/top")
+        assert find_workspace(mounts, str(workspace), "app").mount == nearest
+    assert find_workspace(others, str(workspace), "app").mount == Mount("bind", str(tmp_path), "/top")
 
 
-def test_without_such_a_bind_the_target_has_to_be_given(workspace: Path) -> None:
-    with pytest.raises(UsageError) as error:
-        find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace))
+def test_without_such_a_bind_there_is_nothing_to_shadow(workspace: Path) -> None:
+    location = find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace), "app")
 
-    assert str(error.value) == NEEDED.format(f"the service has no bind mount that holds {workspace}")
+    assert (location.mount, location.why) == (None, NO_BIND)
 
 
 def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: Path, programs: Programs) -> None:
     programs("docker", f"printf '%s\\n' \"$@\" >'{workspace}/asked'; pwd >>'{workspace}/asked'; echo '{{\"name\": 1}}'")
 
-    assert read_config(["/a b.yml", "/c.yml"], str(workspace), os.environ) == {"name": 1}
+    assert read_config(["/a b.yml", "/c.yml"], str(workspace), os.environ) == ({"name": 1}, "")
 
     asked = (workspace / "asked").read_text().splitlines()
     words = ["-f", "/a b.yml", "-f", "/c.yml", "--profile", "*", "config", "--format", "json"]
@@ -205,6 +211,7 @@ def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: 
         ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
         ("echo 'services: {}'", "it prints no JSON"),
         ("printf '\\377'", "it prints no JSON"),
+        *((f"echo '{odd}'", "it prints no JSON object") for odd in ("[1]", "null", "7", '"services"')),
         (None, "docker is not on PATH"),
     ],
 )
@@ -215,7 +222,7 @@ def test_where_compose_does_not_tell_the_target_has_to_be_given(
         programs("docker", script)
 
     with pytest.raises(UsageError) as error:
-        read_config([], str(workspace), os.environ)
+        _prepare(workspace, service="app")
 
     assert str(error.value) == NEEDED.format(why)
 
@@ -488,6 +495,21 @@ def test_each_place_of_the_workspace_is_shadowed(
     assert messages == []
 
 
+@pytest.mark.parametrize("propagation", ["shared", "rshared"])
+@pytest.mark.parametrize("flags", [{}, {"target": "/code"}])
+def test_nothing_is_shadowed_below_a_shared_mount(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], propagation: str, flags: dict[str, str]
+) -> None:
+    make_venv(workspace / ".venv")
+    compose({**_bind(workspace, "/code"), "bind": {"propagation": propagation}})  # `.:/code:rshared` comes out so too
+
+    assert _prepare(workspace, service="app", **flags) == (
+        {"services": {"app": {}}},
+        [f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
+         "mount it private"],
+    )  # fmt: skip
+
+
 def test_a_bind_of_the_workspace_over_its_own_place_is_no_second_one(
     workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path]
 ) -> None:
@@ -511,18 +533,22 @@ def test_nobody_is_asked_where_nothing_is_to_be_shadowed(
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
 @pytest.mark.parametrize(("name", "target"), [("my:env", "/code"), ("env", "/co:de")])
-def test_a_colon_cannot_be_said_with_either_engine(
+def test_a_colon_cannot_be_said_with_either_engine_and_the_rest_is_shadowed(
     workspace: Path, make_venv: MakeVenv, programs: Programs, engine: str, name: str, target: str
 ) -> None:
+    make_venv(workspace / ".venv")
     make_venv(workspace / name)
+    others = [".venv"] if target == "/code" else []
 
-    with pytest.raises(EngineError) as error:
-        _prepare(workspace, service="app", target=target, engine=engine)
+    document, messages = _prepare(workspace, service="app", target=target, engine=engine)
 
-    assert str(error.value) == (
-        f"{target}/{name}: compose has no way to mount a tmpfs on a path with a colon; "
-        "rename the folder, or shadow nothing with --venv none"
-    )
+    assert _destinations(document) == [f"{target}/{other}" for other in others]
+    assert messages == [
+        f"{path} not shadowed: {'Docker' if engine == 'docker' else 'compose'} has no way to mount a tmpfs on "
+        f"{target}/{path}, for its colon; rename the folder"
+        for path in (".venv", name)
+        if path not in others
+    ]
 
 
 @pytest.mark.parametrize(
@@ -596,6 +622,81 @@ def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd:
     )
 
 
+def test_status_shows_what_is_shadowed_in_the_service(
+    workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], hook: Hook
+) -> None:
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "app"}')
+    compose(_bind(workspace, "/code"))
+
+    report = json.loads(hook("status", "--json").out)
+
+    assert report["workspaceMount"] == {"source": str(workspace), "target": "/code"}
+    assert [(row["path"], row["state"], row["destination"]) for row in report["directories"]] == [
+        (".venv", "shadowed", "/code/.venv")
+    ]
+
+
+def test_status_names_the_venvs_where_compose_does_not_tell(
+    workspace: Path, make_venv: MakeVenv, hook: Hook, programs: Callable[[str, str], Path]
+) -> None:
+    programs("docker", "exit 1")
+    make_venv(workspace / ".venv")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "app"}')
+
+    rows = json.loads(hook("status", "--json").out)["directories"]
+
+    why = "docker compose config does not tell where it is mounted (it is not installed)"
+    assert [(row["path"], row["state"], row["why"]) for row in rows] == [
+        (".", "skipped", why),
+        (".venv", "skipped", f"venv; {why}"),
+    ]
+
+
+@pytest.mark.parametrize("bind", [None, "src", "../beside"])
+def test_a_service_without_the_workspace_is_left_as_it_is_with_a_word(
+    workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str], bind: str | None
+) -> None:
+    base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code"}
+    fill(workspace, ".venv/pyvenv.cfg", "src/", f".devcontainer/devcontainer.json = {json.dumps(base)}")
+    compose(*([_bind(os.path.normpath(workspace / bind), "/code")] if bind else []))
+    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}\n"  # a part without a venv
+
+    assert main(["devcontainer-config", "--engine", "podman"]) == 0
+    out, err = capfd.readouterr()
+    assert (json.loads(out), err) == (base, word)
+    assert main(["print", "--format", "compose"]) == 0
+    out, err = capfd.readouterr()
+    assert (json.loads(out), err) == ({"services": {"app": {}}}, word)
+    assert not Path(default_path(str(workspace)).replace(".json", ".compose.json")).exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (INSTALLED + "echo 'env file /w/.env not found' >&2; exit 14", "it says: env file /w/.env not found"),
+        ("exit 125", "it is not installed"),
+        (None, "docker is not on PATH"),
+    ],
+)
+def test_devcontainer_config_goes_on_where_compose_does_not_tell_yet(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str], script: str | None, why: str
+) -> None:
+    """What it lacks may be made by initializeCommand, which comes later."""
+    base = {"dockerComposeFile": ["c.yml"], "service": "app", "initializeCommand": "touch .env"}
+    fill(workspace, ".venv/pyvenv.cfg", f".devcontainer.json = {json.dumps(base)}")
+    if script:
+        programs("docker", script)
+
+    assert main(["devcontainer-config", "--engine", "docker"]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out) == base
+    assert err == (
+        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why})\n"
+    )
+
+
 def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
     workspace: Path, compose: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -611,3 +712,29 @@ def test_devcontainer_config_names_one_more_compose_file_which_it_writes(
     assert json.loads(Path(added).read_bytes()) == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
     assert os.listdir(workspace / ".venv") == []  # the mount point is the user's, and made before the engine makes it
     assert err == reserved("uv.lock")
+
+
+def test_a_compose_that_does_not_answer_is_said(
+    workspace: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("docker", "while :; do :; done")
+    monkeypatch.setattr("paude_venv_hook.launchers.compose.ask", partial(ask, seconds=0.05))
+
+    assert read_config([], str(workspace), os.environ) == (
+        {},
+        "docker cannot be asked: no answer within 0.05 seconds",
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, 7, "text", [], {}, {"volumes": 7, "tmpfs": {}}, {"volumes": [None, 7, {"type": "bind"}], "tmpfs": [7]}],
+)
+def test_a_service_that_is_described_oddly_mounts_nothing(odd: object) -> None:
+    assert mounts_of({"services": {"app": odd}}, "app") == []
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], ["app"], "app"])
+def test_services_that_are_no_object_are_none(odd: object) -> None:
+    with pytest.raises(UsageError, match="they have none"):
+        mounts_of({"services": odd}, "app")

@@ -139,7 +139,15 @@ def test_mounts_that_the_host_would_see_are_not_made(app: Path) -> None:
         mounts, messages = mounts_of(bind(app, "/app", "rbind", propagation))
 
         assert mounts == [bind(app, "/app", "rbind", propagation)]
-        assert messages == [f"{app}: nothing shadowed: it is mounted shared, so that the host would be too"]
+        assert messages == [
+            f"nothing shadowed: {app} is mounted shared, so that the host's venv would be covered too; mount it private"
+        ]
+
+
+def test_where_nothing_is_to_be_shadowed_a_shared_mount_needs_no_word(app: Path) -> None:
+    fill(app, 'paude.json = {"venv": "none"}')
+
+    assert mounts_of(bind(app, "/app", "rbind", "rshared")) == ([bind(app, "/app", "rbind", "rshared")], [])
 
 
 @pytest.mark.parametrize(
@@ -211,8 +219,6 @@ TROUBLE = [
     (b"[" * 100_000, "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
     (b"\xff\xfe{}", "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
     (b"[]", "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
-    (b'{"mounts": 1}\n', "bug: TypeError: 'int' object is not iterable; please report it"),
-    (b'{ "mounts": [{"type": "bind"}] }', "bug: KeyError: 'source'; please report it"),
 ]
 
 
@@ -248,7 +254,48 @@ def test_a_mount_point_that_cannot_be_made_leaves_the_config_as_it_was(workspace
 
 
 @pytest.mark.parametrize(
-    "data", [b"{}", b'{"mounts":null,"annotations":null}', b' {"mounts" : [], "annotations": {}}\n\n']
+    "odd",
+    [
+        {"type": "bind", "destination": "/x"},
+        {"type": "bind", "source": "/"},
+        {"type": "bind", "source": None, "destination": "/x"},
+        {"type": "bind", "source": "/", "destination": ["/x"]},
+        {"type": "bind", "source": ".", "destination": "/x"},
+        {"type": ["bind"], "source": 7, "options": {"rbind": 1}},
+        {"options": ["rbind", 7, None]},
+        {},
+        None,
+        7,
+        "bind",
+    ],
+)
+def test_a_mount_that_is_not_whole_leaves_the_others_shadowed(app: Path, odd: Any) -> None:
+    mounts, messages = mounts_of(odd, bind(app, "/app"), odd)
+
+    assert mounts == [odd, bind(app, "/app"), tmpfs("/app/.venv"), odd]
+    assert messages == []
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN"])
+def test_a_number_that_json_cannot_write_leaves_the_config_as_it_was(app: Path, number: str) -> None:
+    data = json.dumps({"limit": "N", "mounts": [bind(app, "/app")]}).replace('"N"', number).encode()
+
+    assert filter_config(data, {}) == (
+        data,
+        ["nothing shadowed: the OCI config holds a number that JSON cannot write; remove it"],
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}",
+        b'{"mounts":null,"annotations":null}',
+        b' {"mounts" : [], "annotations": {}}\n\n',
+        b'{"mounts": 1}\n',
+        b'{ "mounts": [{"type": "bind"}] }',
+        b'{"mounts": {}, "annotations": ["paude.venv"]}',
+    ],
 )
 def test_with_nothing_to_add_the_very_bytes_come_back(data: bytes) -> None:
     assert filter_config(data, {}) == (data, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,13 +16,14 @@ import pytest
 
 from conftest import Done, Hook, MakeVenv
 from layout import fill
+from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers.own_program import own_program
 from paude_venv_hook.launchers.podman_hook import (
     config_folder,
     hooks_folders,
     install,
-    own_program,
     plan_install,
     render,
     uninstall,
@@ -48,7 +50,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the program that runs, as far as its first word tells."""
+    """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     path = tmp_path / "bin" / "paude-venv-hook"
     path.parent.mkdir()
     path.write_text("#!/bin/sh\n")
@@ -99,8 +102,10 @@ def hook_text(program: Path, home: Path, *more: str) -> str:
     "args": [
       "sh",
       "-c",
-      "config=$(cat); result=$(printf \\"%s\\\\n\\" \\"$config\\" | \\"$0\\" oci-precreate) && [ \\"$result\\" ] || \
-result=$config; printf \\"%s\\\\n\\" \\"$result\\"",
+      "limit=; command -v timeout >/dev/null && limit=\\"timeout -s KILL 10\\"; config=$(cat); \
+result=$(printf \\"%s\\\\n\\" \\"$config\\" | $limit \\"$0\\" oci-precreate); \
+case $?$result in 0{{*'\\"ociVersion\\"'*}}) ;; *) result=$config ;; esac; \
+printf \\"%s\\\\n\\" \\"$result\\"",
       "{program}"
     ],
     "env": [
@@ -147,9 +152,13 @@ def test_a_folder_in_which_podman_looks_is_used_as_it_is(
     done = hook()
 
     text = hook_text(program, home)
-    assert done == (0, f"{hooks}/paude-venv-hook.json:\n{indented(text)}\n", f"paude-venv-hook: {INSTALLED}\n")
+    assert done == (
+        0,
+        f"{hooks}/paude-venv-hook.json:\n{indented(text)}\n{folder}/paude-venv-hook.folders:\n    {hooks}\n\n",
+        f"paude-venv-hook: {INSTALLED}\n",
+    )
     assert files(hooks) == {"other.json": "{}", "paude-venv-hook.json": text}
-    assert not folder.exists()
+    assert files(folder) == {"paude-venv-hook.folders": f"{hooks}\n"}
 
 
 @pytest.mark.parametrize("spelling", ["{}/", "{}//", "{}/../hooks", "{}/."])
@@ -332,13 +341,142 @@ def test_uninstall_removes_what_install_made_and_nothing_else(
         0,
         f"{folder}/containers.conf.d/99-paude-venv-hook.conf: removed\n"
         f"{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n"
-        f"{hooks}/paude-venv-hook.json: removed\n",
+        f"{hooks}/paude-venv-hook.json: removed\n"
+        f"{folder}/paude-venv-hook.folders: removed\n",
         "paude-venv-hook: uninstalled\n",
     )
     after = files(tmp_path)
     assert after.pop("programs/podman")
     assert after == before
     assert hook("--uninstall") == (0, "", "paude-venv-hook: not installed\n")
+
+
+@pytest.mark.parametrize("then", ["another folder", "none", "broken", "gone"])
+def test_uninstall_finds_a_hook_in_a_folder_that_podmans_configuration_names_no_longer(
+    podman: FakePodman, programs: Programs, hook: Hook, tmp_path: Path, folder: Path, then: str
+) -> None:
+    podman(PACKAGED, tmp_path / "mine")
+    hook()
+    if then == "another folder":
+        podman(tmp_path / "other")
+    elif then == "none":
+        podman()
+    elif then == "broken":
+        programs("podman", "exit 1")
+    else:
+        (tmp_path / "programs" / "podman").unlink()
+
+    assert hook("--uninstall") == (
+        0,
+        f"{tmp_path}/mine/paude-venv-hook.json: removed\n{folder}/paude-venv-hook.folders: removed\n",
+        "paude-venv-hook: uninstalled\n",
+    )
+    assert files(folder) == {}
+
+
+def test_uninstall_finds_the_hooks_in_all_folders_that_it_went_into(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path
+) -> None:
+    for name in ("one", "two", "one"):
+        podman(tmp_path / name)
+        hook()
+    podman(PACKAGED)
+
+    assert (folder / "paude-venv-hook.folders").read_text() == f"{tmp_path}/one\n{tmp_path}/two\n"
+    assert hook("--uninstall").err == "paude-venv-hook: uninstalled\n"
+    assert (os.listdir(tmp_path / "one"), os.listdir(tmp_path / "two")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (None, "podman is not on PATH; install it"),
+        ("exit 1", "{} --help failed: no reason given; mend it"),
+        ("echo usage", "{} has no --hooks-dir, so its containers are not started by this machine; "
+         "run this where they are (podman machine ssh)"),
+    ],
+)  # fmt: skip
+def test_uninstall_says_where_it_cannot_know_of_a_hook(
+    programs: Programs, hook: Hook, folder: Path, script: str | None, why: str
+) -> None:
+    program = programs("podman", script or "")
+    if script is None:
+        program.unlink()
+
+    why = why.format(program)
+    fails(
+        hook("--uninstall"), f"nothing to remove is found, but Podman does not say where else it may be: {why}", folder
+    )
+
+
+# ---- what root installs
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root owns what nobody else can change")
+
+
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+
+@needs_root
+def test_the_hook_of_root_leaves_each_user_the_own_home(
+    podman: FakePodman, hook: Hook, tmp_path: Path, as_root: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/root/config")
+    podman(tmp_path / "hooks")
+
+    assert hook().code == 0
+
+    assert json.loads((tmp_path / "hooks" / "paude-venv-hook.json").read_text())["hook"]["env"] == []
+
+
+@needs_root
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize(
+    ("changed", "rights"),
+    [
+        ("bin/paude-venv-hook", (1000, 0o755)),
+        ("bin/paude-venv-hook", (0, 0o757)),
+        ("bin/paude-venv-hook", (0, 0o1775)),
+        ("bin", (0, 0o777)),
+        ("bin", (0, 0o775)),
+        ("bin", (1000, 0o755)),
+        ("", (1000, 0o755)),
+    ],
+)
+def test_root_installs_no_program_that_others_can_change(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, program: Path,
+    changed: str, rights: tuple[int, int],
+) -> None:  # fmt: skip
+    podman(PACKAGED)
+    os.chown(tmp_path / changed, rights[0], 0)
+    (tmp_path / changed).chmod(rights[1])
+
+    fails(
+        hook(),
+        f"{program}: others than root can change {tmp_path / changed}, and root would start what they put there; "
+        "install this as root, where only root can write, or as the user whose containers it is for",
+        folder,
+    )
+
+
+@needs_root
+def test_root_follows_the_links_to_the_program(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, program: Path, as_root: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    podman(PACKAGED)
+    (tmp_path / "link").mkdir()
+    link = tmp_path / "link" / "paude-venv-hook"
+    link.symlink_to(program)
+    monkeypatch.setattr(sys, "argv", [str(link)])
+    (tmp_path / "bin").chmod(0o777)
+
+    assert f"{link}: others than root can change {tmp_path}/bin, and" in hook().err
+    (tmp_path / "bin").chmod(0o1777)  # as /tmp: nobody can remove what is root's
+    assert hook().code == 0
 
 
 def test_uninstall_leaves_no_folder_of_its_own(podman: FakePodman, hook: Hook, folder: Path) -> None:
@@ -483,7 +621,16 @@ def test_a_podman_that_cannot_be_started_is_named(programs: Programs, hook: Hook
     program = programs("podman", "")
     program.write_text("#!/no/such/shell\n")
 
-    fails(hook(), f"{program}: cannot be started: No such file or directory; mend it", folder)
+    fails(hook(), f"{program}: cannot be asked: No such file or directory; mend it", folder)
+
+
+def test_a_podman_that_does_not_answer_is_named(
+    programs: Programs, hook: Hook, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = programs("podman", "while :; do :; done")
+    monkeypatch.setattr(podman_hook, "ask", partial(ask, seconds=0.05))
+
+    fails(hook(), f"{program}: cannot be asked: no answer within 0.05 seconds; mend it", folder)
 
 
 def test_a_path_that_a_configuration_cannot_name_is_refused(
@@ -637,15 +784,15 @@ def test_what_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
 
 def test_the_functions_say_what_changed(podman: FakePodman, folder: Path, tmp_path: Path) -> None:
     podman(tmp_path / "hooks")
-    path = str(tmp_path / "hooks" / "paude-venv-hook.json")
+    path, record = str(tmp_path / "hooks" / "paude-venv-hook.json"), str(folder / "paude-venv-hook.folders")
 
     would = install("/p", str(folder), os.environ, dry_run=True)
-    assert [change.path for change in would] == [path]
+    assert [change.path for change in would] == [path, record]
     assert not os.path.lexists(path)
     assert install("/p", str(folder), os.environ, dry_run=False) == would
     assert Path(path).read_bytes() == would[0].data
     assert install("/p", str(folder), os.environ, dry_run=False) == []
-    assert uninstall(str(folder), os.environ, dry_run=False) == [(path, None)]
+    assert uninstall(str(folder), os.environ, dry_run=False) == [(path, None), (record, None)]
     assert uninstall(str(folder), os.environ, dry_run=False) == []
     with pytest.raises(EngineError, match=r"^podman is not on PATH; install it$"):
         install("/p", str(folder), {"PATH": ""}, dry_run=False)
@@ -654,7 +801,7 @@ def test_the_functions_say_what_changed(podman: FakePodman, folder: Path, tmp_pa
 # ---- the line of shell that Podman starts
 
 
-CONFIG = b'{"a": "\\n \\u00fc %s \\\\ $HOME `id` \' \xc3\xbc",\n\n "mounts": [MOUNT]}'
+CONFIG = b'{"ociVersion": "1.0", "a": "\\n \\u00fc %s \\\\ $HOME `id` \' \xc3\xbc",\n\n "mounts": [MOUNT]}'
 
 
 @pytest.fixture
@@ -693,9 +840,11 @@ def test_the_line_gives_podman_what_the_program_makes_of_the_config(
 def test_the_program_gets_the_very_config_as_one_word_and_nothing_else(
     start: Callable[[bytes], bytes], program: Path, tmp_path: Path
 ) -> None:
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/words\ncat >{tmp_path}/stdin\necho "{{}}"\n')
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/words\ncat >{tmp_path}/stdin\necho \'{{"ociVersion": 1}}\'\n'
+    )
 
-    assert start(CONFIG) == b"{}\n"
+    assert start(CONFIG) == b'{"ociVersion": 1}\n'
 
     assert (tmp_path / "words").read_text() == "oci-precreate\n"
     assert (tmp_path / "stdin").read_bytes() == CONFIG + b"\n"
@@ -711,9 +860,17 @@ def test_the_program_gets_the_very_config_as_one_word_and_nothing_else(
         "#!/bin/sh\necho '{\"half\": '; kill -KILL $$\n",
         "#!/bin/sh\ncat >/dev/null\n",
         "#!/bin/sh\necho\n",
+        "#!/bin/sh\necho '{}'\n",
+        "#!/bin/sh\necho null\n",
+        "#!/bin/sh\necho '[\"ociVersion\"]'\n",
+        "#!/bin/sh\necho 'no ociVersion for you'\n",
+        '#!/bin/sh\nprintf \'{"ociVersion": "1.0\'\n',
         "no program at all",
     ],
-    ids=["gone", "interpreter gone", "fails", "fails late", "killed", "prints nothing", "a blank line", "no program"],
+    ids=[
+        *("gone", "interpreter gone", "fails", "fails late", "killed", "prints nothing", "a blank line"),
+        *("an empty object", "null", "a list", "words", "half of it", "no program"),
+    ],
 )
 @pytest.mark.parametrize("size", [0, 300_000], ids=["small", "large"])
 def test_whatever_the_program_does_wrong_the_config_comes_back(
@@ -726,6 +883,36 @@ def test_whatever_the_program_does_wrong_the_config_comes_back(
     config = CONFIG + b" " * size + b"x"
 
     assert start(config) == config + b"\n"
+
+
+CHANGED = b'{"ociVersion": "1.0.2", "changed": true}'
+
+
+@pytest.mark.parametrize(
+    ("timeout", "printed"),
+    [
+        ('echo "$@" >"${0%/*}/words"; exit 137', CONFIG + b"\n"),
+        ('echo "$@" >"${0%/*}/words"; shift 3; exec "$@"', CHANGED + b"\n"),
+        (None, CHANGED + b"\n"),
+    ],
+    ids=["it takes too long", "it is quick", "there is no timeout, as on macOS"],
+)
+def test_the_program_has_ten_seconds_where_the_machine_can_tell(
+    programs: Programs, program: Path, timeout: str | None, printed: bytes
+) -> None:
+    program.write_text(f"#!/bin/sh\necho '{CHANGED.decode()}'\n")
+    folder = programs("cat", f'exec {shutil.which("cat", path=os.defpath)} "$@"').parent
+    if timeout:
+        programs("timeout", timeout)
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", podman_hook._SCRIPT, program],  # noqa: SLF001 - what the hook file holds, with another PATH
+        env={"PATH": str(folder)}, input=CONFIG, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == printed
+    if timeout:
+        assert (folder / "words").read_text() == f"-s KILL 10 {program} oci-precreate\n"
 
 
 def test_a_program_that_may_not_be_executed_gives_the_config_back(

@@ -110,6 +110,17 @@ LINES: list[tuple[str, str | None]] = [
     ("-r --url ssh://x run IMG", "IMG"),
     ("--root /r --runroot /rr --storage-driver vfs run IMG", "IMG"),
     ("--hooks-dir /h --runtime crun --runtime-flag debug --log-level=debug run IMG", "IMG"),
+    # podman's global options after the subcommand, where a letter keeps its meaning of there
+    ("run --log-level=error --rm IMG", "IMG"),
+    ("run --log-level error IMG", "IMG"),
+    ("create --cgroup-manager cgroupfs --trace --syslog IMG", "IMG"),
+    ("run --root /r --runroot /rr --storage-driver vfs -v /src:/app IMG", "IMG"),
+    ("container --log-level error run IMG", "IMG"),
+    ("--trace container --syslog create -v /src:/app IMG", "IMG"),
+    ("container run --hooks-dir /h --conmon /c --events-backend file --tmpdir /t IMG", "IMG"),
+    ("run --runtime crun --runtime-flag debug --storage-opt a=b --log-level debug IMG", "IMG"),
+    ("run --max-workers 1 --registries-conf f --volumepath /v --network-config-dir /n IMG", "IMG"),
+    ("run -c 512 -l a=b -h host -v /src:/app --log-level warn IMG", "IMG"),
     # podman's own
     ("run --userns=keep-id --security-opt label=disable IMG", "IMG"),
     ("run --replace --name x --rmi IMG", "IMG"),
@@ -299,6 +310,16 @@ def test_below_an_opted_in_folder_that_folder_is_the_workspace(workspace: Path, 
     assert [word.partition(":")[0] for word in found] == [
         "run", "--tmpfs", "/app/.venv", "--tmpfs", "/app/cache", "-v", "..", "IMG",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("letter", ["-D", "-H", "-r"])
+def test_a_global_letter_is_none_of_run(letter: str) -> None:
+    with pytest.raises(UnknownOptionError, match=f"^{letter}$"):
+        parse_run(["run", letter, "x", "IMG"])
+
+
+def test_no_option_of_run_is_a_flag_and_takes_a_value() -> None:
+    assert {*FLAGS & VALUES, *GLOBAL_FLAGS & GLOBAL_VALUES} == set()
 
 
 def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, make_venv: MakeVenv) -> None:
@@ -526,3 +547,87 @@ def test_a_command_that_makes_no_environment_is_not_named(workspace: Path, comma
     labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={workspace}/.devcontainer.json"
 
     assert added(f"run {labels} -v .:/app IMG", workspace).warnings == []
+
+
+# ---- mounts below which nothing can be, or that are not understood
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v", "{app}:/app:rshared"],
+        ["-v{app}:/app:ro,z,shared"],
+        ["--volume=.:/app:shared,rw"],
+        ["--mount", "type=bind,source={app},target=/app,bind-propagation=rshared"],
+        ["--mount", "Type=Bind,src={app},dst=/app,Bind-Propagation=Shared,readonly"],
+        ["--mount=type=bind,src={app},dst=/app,rshared"],
+        ["--mount", 'type=bind,src={app},dst=/app,"bind-propagation=shared"'],
+    ],
+)
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_below_a_shared_mount_nothing_is_shadowed_since_the_host_would_see_it(
+    workspace: Path, make_venv: MakeVenv, engine: str, words: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    _, found, warnings, _ = prepare_command_line(line, engine, {}, str(workspace))
+
+    assert found == line
+    assert warnings == [
+        f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
+        "mount it private"
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v", "{app}:/app:rslave,z"],
+        ["--mount", "type=bind,source={app},target=/app,bind-propagation=rprivate"],
+        ["-v", "{app}:/app", "-v", "shared:/shared:shared"],
+    ],
+)
+def test_any_other_propagation_is_shadowed(workspace: Path, make_venv: MakeVenv, words: list[str]) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    _, found, warnings, _ = prepare_command_line(line, "podman", {}, str(workspace))
+
+    assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            ["--mount", "type=bind,source={app},target=/x\n,target=/usr"],
+            r"--mount 'type=bind,source={app},target=/x\n,target=/usr'",
+        ),
+        (["--mount=type=bind,src={app},dst=/app\r,dst=/usr"], r"--mount 'type=bind,src={app},dst=/app\r,dst=/usr'"),
+        (["-v", "{app}:/app\x7f"], r"--volume '{app}:/app\x7f'"),
+        (["-v", "{app}:/app", "--tmpfs", "/app/.venv\n:rw"], r"--tmpfs '/app/.venv\n:rw'"),
+        (["-v", "{app}:/app", "--volume", "v:/v\x1b[2J"], r"--volume 'v:/v\x1b[2J'"),
+    ],
+)
+def test_a_mount_with_a_control_character_is_not_understood_and_the_line_passes(
+    workspace: Path, make_venv: MakeVenv, words: list[str], shown: str
+) -> None:
+    """Docker and Podman read one line of CSV, and drop what follows a newline."""
+    make_venv(workspace / ".venv")
+    line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
+
+    prepared, found, warnings, _ = prepare_command_line(line, "docker", {}, str(workspace))
+
+    assert (prepared, found) == ([], line)
+    said = shown.format(app=workspace).replace("'", '"')
+    assert warnings == [f"nothing shadowed: {said} holds a control character; remove it"]
+
+
+def test_other_options_may_hold_any_character(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    line = ["run", "-e", "A=1\n,2", "-l", "a=\t", "-v", ".:/app", "IMG", "--mount", "x\n"]
+
+    _, found, warnings, _ = prepare_command_line(line, "podman", {}, str(workspace))
+
+    assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
+from layout import fill
 
 ECHO = 'if [ "$1" = --version ]; then echo "{version}"; else printf "%s\\n" "$@"; fi'
 DOCKER = ECHO.format(version="Docker version 28.0.0, build x")
@@ -146,10 +148,228 @@ def test_a_wrong_setting_stops_the_launch(app: Path, programs: Programs) -> None
 
     done = wrapper("podman", "run", "-v", ".:/app", "IMG")
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr == (
         f'paude-venv-hook: error[settings]: {app}/paude.json: venv: "Auto" is not known (did you mean "auto"?); '
         'use "auto", "none" or a list of directories\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "entry", ['paude.json = {"venv": "Auto"}', "paude.json = {", 'paude.json = {"venv": ["../x"]}']
+)
+def test_a_launch_that_is_refused_has_the_exit_code_of_an_engine_before_the_start(
+    app: Path, programs: Programs, command: list[str], entry: str
+) -> None:
+    programs("podman", PODMAN)
+    fill(app, entry)
+    words = ["podman", "run", "-v", ".:/app", "IMG"]
+
+    assert wrapper(*words).returncode == 125
+    assert subprocess.run([*command, "exec", *words], capture_output=True, check=False).returncode == 125
+    assert subprocess.run([*command, "exec"], capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("given", ["./podman", "bin/podman", "../app/podman"])
+def test_a_relative_path_in_the_variable_is_refused(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    programs("docker", "echo wrong")
+    for folder in (app, app / "bin"):
+        folder.mkdir(exist_ok=True)
+        (folder / "podman").write_text("#!/bin/sh\necho the repository's\n")
+        (folder / "podman").chmod(0o755)
+    monkeypatch.setenv("PAUDE_VENV_DOCKER", given)
+
+    done = wrapper("docker", "ps")
+
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr == (
+        f"paude-venv-docker: PAUDE_VENV_DOCKER: {given} is a relative path; write a name on PATH or an absolute path\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["{}", ".:{}", ":{}", "bin:{}"])
+def test_a_name_in_the_variable_is_looked_up_on_path_and_never_in_the_current_folder(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    programs("podman", "echo the real one")
+    for folder in (app, app / "bin"):
+        folder.mkdir(exist_ok=True)
+        (folder / "podman").write_text("#!/bin/sh\necho the repository's\n")
+        (folder / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", path.format(os.environ["PATH"]))
+    monkeypatch.setenv("PAUDE_VENV_DOCKER", "podman")
+
+    assert wrapper("docker", "ps").stdout == "the real one\n"
+
+
+def test_a_name_in_the_variable_that_is_not_there_is_said(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("docker", "echo wrong")
+    monkeypatch.setenv("PAUDE_VENV_DOCKER", "nerdctl")
+
+    done = wrapper("docker", "ps")
+
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr == "paude-venv-docker: nerdctl is not on PATH; name it in PAUDE_VENV_DOCKER\n"
+
+
+def wrapper_script(path: Path, name: str) -> None:
+    """Make a program that is the wrapper, as an installation makes one."""
+    path.parent.mkdir(exist_ok=True)
+    code = f"import sys\nfrom paude_venv_hook.launchers.wrapper import {name}\nsys.exit({name}())\n"
+    path.write_text(f"#!{sys.executable}\n{code}")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("arguments", [["ps"], ["run", "IMG"]])
+def test_two_wrappers_on_path_lead_on_to_the_engine(
+    app: Path, programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    programs("docker", DOCKER)
+    for folder in ("one", "two"):
+        wrapper_script(tmp_path / folder / "docker", "docker")
+    monkeypatch.setenv("PATH", f"{tmp_path}/one:{tmp_path}/two:{os.environ['PATH']}")
+
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, arguments, "")
+
+
+@pytest.mark.parametrize("arguments", [["ps"], ["run", "IMG"]])
+@pytest.mark.parametrize("script", ['exec podman "$@"', 'podman "$@"'])
+def test_a_script_that_leads_back_to_the_wrapper_ends_with_one_line(
+    app: Path, programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, arguments: list[str]
+) -> None:
+    wrapper_script(tmp_path / "one" / "podman", "podman")
+    monkeypatch.setenv("PAUDE_VENV_PODMAN", str(programs("podman-here", script)))
+    monkeypatch.setenv("PATH", f"{tmp_path}/one:{os.environ['PATH']}")
+
+    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout) == (126, "")
+    assert done.stderr == ("paude-venv-podman: it leads back to itself; name the real podman in PAUDE_VENV_PODMAN\n")
+
+
+def test_an_engine_may_start_the_wrapper_anew(
+    app: Path, programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plugin of docker does that starts docker, and a shell in which somebody works."""
+    wrapper_script(tmp_path / "one" / "docker", "docker")
+    programs("docker", 'case $1 in compose) docker three; docker ps ;; three) docker ps ;; *) echo "got $*" ;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path}/one:{os.environ['PATH']}")
+
+    done = subprocess.run(["docker", "compose"], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "got ps\ngot ps\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["ps"], ["run", "-v", "/nowhere:/app", "IMG"]])
+def test_in_a_folder_that_was_removed_the_engine_starts(
+    app: Path, programs: Programs, tmp_path: Path, command: list[str], arguments: list[str]
+) -> None:
+    programs("podman", PODMAN)
+    wrapper_script(tmp_path / "one" / "podman", "podman")
+    gone = '/bin/mkdir "$0" && cd "$0" && /bin/rmdir "$0" && exec "$@"'
+    said = (
+        "paude-venv-hook: warning: nothing shadowed: the current folder cannot be found: No such file or directory; "
+        "change to another one\n"
+    )
+
+    for words in ([str(tmp_path / "one" / "podman")], [*command, "exec", "--", "podman"]):
+        done = subprocess.run(
+            ["/bin/sh", "-c", gone, tmp_path / "gone", *words, *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout.split()) == (0, arguments)
+        assert done.stderr.replace("sh: 0: getcwd() failed: No such file or directory\n", "") == (
+            "" if "ps" in arguments else said
+        )
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&1 >/dev/null | exec /bin/true"])
+def test_where_nobody_can_be_told_the_engine_starts(
+    app: Path, programs: Programs, command: list[str], redirection: str
+) -> None:
+    programs("podman", 'echo "$@" >started')
+    words = [*command, "exec", "--", "podman", "run", "-v", ".:/app", "--no-such-option", "IMG"]
+
+    subprocess.run(["/bin/sh", "-c", f'"$@" {redirection}', "sh", *words], check=False)
+    assert (app / "started").read_text() == "run -v .:/app --no-such-option IMG\n"
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_where_nobody_can_be_told_the_exit_code_is_the_same(
+    app: Path, programs: Programs, command: list[str], redirection: str
+) -> None:
+    programs("podman", PODMAN)
+    (app / "paude.json").write_text("{")
+    for words, code in ((["exec", "podman", "run", "-v", ".:/app", "IMG"], 125), (["print"], 1), (["no-such"], 2)):
+        done = subprocess.run(["/bin/sh", "-c", f'"$@" {redirection}', "sh", *command, *words], check=False)
+        assert done.returncode == code
+
+
+def test_a_mount_point_that_cannot_be_made_stops_no_launch(
+    workspace: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("podman", PODMAN)
+    fill(workspace, "uv.lock")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    code = WRAPPER.format(own="x", name="podman").replace(
+        "sys.exit", f"import os; from unittest import mock; from paude_venv_hook import files; "
+        f"files._in_place = mock.Mock(side_effect=OSError{full.args}); sys.exit"
+    )  # fmt: skip
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "-v", ".:/app", "IMG"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout.split()) == (0, ["run", "-v", ".:/app", "IMG"])
+    assert done.stderr == (
+        f"paude-venv-hook: warning: nothing shadowed: {workspace}/.venv: the mount point cannot be made: "
+        "No space left on device; make it, or use --venv none\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells")
+@pytest.mark.parametrize("arguments", [["ps"], ["run", "IMG"], ["create", "-v", ".:/app", "IMG"]])
+def test_the_engine_inherits_no_ignored_signal(app: Path, programs: Programs, arguments: list[str]) -> None:
+    programs("podman", "while read -r name value; do [ $name = SigIgn: ] && echo $value; done </proc/self/status")
+
+    done = wrapper("podman", *arguments)
+
+    assert int(done.stdout, 16) & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1) == 0
+
+
+@pytest.mark.parametrize("module", ["launchers.run_line", "engines.programs", "terminal"])
+def test_an_interrupt_while_the_wrapper_loads_gives_no_traceback(app: Path, programs: Programs, module: str) -> None:
+    programs("podman", PODMAN)
+    done = interrupted(WRAPPER.format(own="x", name="podman"), module, "run", "-v", ".:/app", "IMG")
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("module", ["cli", "terminal", "commands.print", "pipeline"])
+def test_an_interrupt_while_the_program_loads_gives_no_traceback(app: Path, programs: Programs, module: str) -> None:
+    programs("podman", PODMAN)
+    done = interrupted("import sys; from paude_venv_hook.__main__ import main; sys.exit(main())", module, "print")
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def interrupted(code: str, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code that is interrupted as soon as it loads a module of ours."""
+    interrupt = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        name == 'paude_venv_hook.{module}' and os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", interrupt + code, *arguments], capture_output=True, text=True, check=False
     )
 
 

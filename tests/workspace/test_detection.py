@@ -33,7 +33,9 @@ def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) 
 
 def left(folder: Path) -> list[tuple[str, str]]:
     """Return the path and the reason of all that `auto` leaves alone."""
-    return [(item.path, item.why) for item in detect(str(folder), (), (), same_path=False).unshadowed]
+    detected = detect(str(folder), (), (), same_path=False)
+    found = {item.host_path for item in detected.found}
+    return [(item.path, item.why) for item in detected.unshadowed if item.host_path not in found]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +173,10 @@ def test_a_symlink_of_another_name_counts_only_as_a_venv_of_the_workspace(worksp
     [
         pytest.param("envs/main", ["envs/main/pyvenv.cfg"], "envs/main", id="a venv further down"),
         pytest.param("./envs/main/\n", ["envs/main/pyvenv.cfg"], "envs/main", id="not normalised, with a newline"),
-        pytest.param("envs/main", ["envs/main/"], "envs/main", id="an empty directory"),
-        pytest.param("link", ["link -> envs/main", "envs/main/"], "envs/main", id="a symlink"),
+        pytest.param("logs", ["logs/"], None, id="an empty directory"),
+        pytest.param("logs/\n", ["logs/old/app.log"], None, id="a directory of something else"),
+        pytest.param("link", ["link -> logs", "logs/"], None, id="a symlink to an empty directory"),
+        pytest.param("up/a", ["up/a -> ../envs/main", "envs/main/pyvenv.cfg"], "envs/main", id="a symlink"),
         pytest.param(
             "envs/old", ["envs/old/bin/activate", "envs/old/lib/python2/orig-prefix.txt"], "envs/old", id="virtualenv"
         ),
@@ -234,6 +238,31 @@ def test_below_a_git_root_both_top_levels_count_and_each_venv_that_is_kept_there
         Found("../../.venv", f"{tmp_path}/.venv", VENV),
     ]
     assert list(warnings) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "same_path"),
+    [("../.venv", False), ("../../mono/.venv", False), ("../link", False), ("../.venv", True), ("{}/mono/.venv", True)],
+)
+def test_a_symlink_to_the_venv_of_the_git_root_needs_no_shadow_and_no_word(
+    tmp_path: Path, link: str, same_path: bool
+) -> None:
+    fill(tmp_path / "mono", ".venv/pyvenv.cfg", "link -> .venv", f"pkg/.venv -> {link.format(tmp_path)}")
+
+    found, _, _ = detect(str(tmp_path / "mono" / "pkg"), [str(tmp_path / "mono")], (), same_path=same_path)
+
+    assert {(item.host_path, item.problem) for item in found} == {(f"{tmp_path}/mono/.venv", "")}
+
+
+@pytest.mark.parametrize("link", ["{}/mono/.venv", "../src", "../../other"])
+def test_a_symlink_from_below_the_git_root_to_anything_else_is_named(tmp_path: Path, link: str) -> None:
+    fill(
+        tmp_path, "mono/.venv/pyvenv.cfg", "mono/src/", "other/pyvenv.cfg", f"mono/pkg/.venv -> {link.format(tmp_path)}"
+    )
+
+    found, _, _ = detect(str(tmp_path / "mono" / "pkg"), [str(tmp_path / "mono")], (), same_path=False)
+
+    assert [(item.path, bool(item.problem)) for item in found] == [(".venv", True), ("../.venv", False)]
 
 
 def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(tmp_path: Path) -> None:
@@ -370,7 +399,8 @@ def test_of_pixi_only_the_environments_are_named(workspace: Path) -> None:
         ([".venv/README"], None),
         ([".venv/bin/python"], "no venv: it has no pyvenv.cfg"),
         ([".venv = app-Xy12"], "a file that names no venv of the workspace"),
-        ([".venv = envs/main", "envs/main/"], None),
+        ([".venv = envs/main", "envs/main/pyvenv.cfg"], None),
+        ([".venv = logs", "logs/"], "a file that names no venv of the workspace"),
         ([".venv/"], None),
         ([".venv -> gone"], None),
         ([".venv/pyvenv.cfg"], None),

@@ -165,12 +165,23 @@ SYNTAX = (
     '{"workspaceFolder": "/w", "settings": {}, "extensions": []}', b'{"workspaceFolder": "/w\xff\xe2\x82\xc3\xa4"}',
     "[" * 500 + "]" * 500, "{" + '"a":{' * 500 + "}" * 501, "", " \n", "// only a comment", "[]", '["workspaceFolder"]',
     "null", '"text"', "1", "true", "garbage",
+    # missing commas
+    '{"x": 1 "workspaceFolder": "/w"}', '{"x": []\n"workspaceFolder": "/w"\n"image": "z"',
+    '{"x": "y""workspaceFolder":"/w"}',
+    '{"x": ["a" "b" {} []] "workspaceFolder": "/w"}', '{"x": {"y": null} /**/ "workspaceFolder": "/w"}',
+    # brackets that are missing at the end, and what follows the last one
+    '{"workspaceFolder": "/w"', '{"workspaceFolder": "/w",', '{"workspaceFolder": "/w", // a\n', "{",
+    '{"x": [1, {"y": 2, "workspaceFolder": "/w"', '{"workspaceFolder": "/w", "x": [',
+    '{"workspaceFolder": "/w", "x": [1,', '{"x": {"y": [], "workspaceFolder": "/w"}',
+    '{"workspaceFolder": "/w", "x": "{"', '{"workspaceFolder": "/w" /* }', '{"workspaceFolder": "/w"}}',
+    '{"workspaceFolder": "/w"}]', '{"workspaceFolder": "/w"} {}', '{"workspaceFolder": "/w"} # x',
+    '{"workspaceFolder": "/w"} garbage {', '{"workspaceFolder": "/w"}, "x": "',
 )  # fmt: skip
 BROKEN = (
-    '{"workspaceFolder": "/w"', '{"x": 1 "workspaceFolder": "/w"}', '{"x" 1, "workspaceFolder": "/w"}',
-    '{"workspaceFolder": "/w"}}', '{"workspaceFolder": "/w"} {}', '{"workspaceFolder": "/w",,}',
+    '{"x" 1, "workspaceFolder": "/w"}',
+    '{"workspaceFolder": "/w",,}', '{"workspaceFolder": "/w", "x": {"y": ', '{"x": [1}, "workspaceFolder": "/w"}',
     '{, "workspaceFolder": "/w"}', '{"x": [1,,2]}', '{"x": [,]}', '{"workspaceFolder": "/w',
-    '{"workspaceFolder": "/w\n"}', '{"workspaceFolder": "/w" /* }', '{"workspaceFolder": "/w"} # x',
+    '{"workspaceFolder": "/w\n"}', '{"workspaceFolder": "/w", "x"', "{'workspaceFolder': '/w'",
     '{"workspaceFolder": "/\\u12"}', '{"workspaceFolder": "/\\ud83d"}', '{"x": }', '{"x": undefined}', '{"x": 01}',
 )  # fmt: skip
 

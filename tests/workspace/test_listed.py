@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.errors import SettingsError
@@ -82,6 +83,21 @@ def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_
         f'--venv[0]: "env" is an absolute symlink to {workspace}/envs/main, which is another place in the container; '
         "name the directory itself, or remove the entry"
     )
+
+
+def test_what_cannot_be_made_is_named_and_the_rest_taken(workspace: Path, mocker: MockerFixture) -> None:
+    fill(workspace, "env/")
+    mocker.patch("paude_venv_hook.workspace.listed.can_make", return_value=False)
+
+    assert find_listed(str(workspace), ["env", "gone"], "--venv", same_path=False) == [
+        Found("env", f"{workspace}/env", "listed"),
+        Found(
+            "gone",
+            f"{workspace}/gone",
+            "listed",
+            f"{workspace} cannot be written, so that it cannot be made; make it",
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.workspace.detection import detect
@@ -175,6 +176,22 @@ def test_a_hostile_text_takes_no_long_time() -> None:
     ):
         assert not names_reserved(text + "x")
         assert not guards_reserved(text + "x")
+
+
+def test_where_it_cannot_be_made_it_is_not_reserved_and_the_rest_is_found(
+    workspace: Path, mocker: MockerFixture
+) -> None:
+    """As root may write everywhere but to a file system that is read-only, the answer is given here."""
+    fill(workspace, "uv.lock", "venv/pyvenv.cfg")
+    mocker.patch("paude_venv_hook.workspace.detection.can_make", return_value=False)
+    problem = f"{workspace} cannot be written, so that it cannot be made; make it"
+
+    assert detect(str(workspace), (), (), same_path=False).found == [
+        Found("venv", f"{workspace}/venv", "venv"),
+        Found(".venv", f"{workspace}/.venv", "reserved: uv.lock", problem),
+    ]
+    fill(workspace, ".venv/")
+    assert not detect(str(workspace), (), (), same_path=False).found[1].problem
 
 
 def test_it_is_reserved_beside_another_venv(workspace: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_paude_json_that_cannot_be_read_stops_everything(workspace: Path) -> N
         (".venv,env", (".venv", "env")),
         (" .venv , packages/api/.venv ", (".venv", "packages/api/.venv")),
         ("./a//b/.", ("a/b",)),
-        ("auto,none", ("auto", "none")),
+        ("./auto,./none", ("auto", "none")),
         ("automatic", ("automatic",)),
         ("with space", ("with space",)),
         ('["a"]', ('["a"]',)),
@@ -145,6 +145,8 @@ def test_a_flag_or_variable_holds_a_mode_or_names_with_commas(text: str, expecte
 
 
 # ---- What is refused
+MODE = "is a mode; write it alone, or"
+
 
 NAME_PROBLEMS = {
     "": "{where}: is empty; write a directory's name, or remove the entry",
@@ -237,12 +239,24 @@ def test_a_wrong_value_is_refused_with_its_place(workspace: Path, key: str, valu
         (" ", "[0]: is empty; write a directory's name, or remove the entry"),
         ("/a", '[0]: "/a" is absolute; write it relative to the workspace folder'),
         ("a,../b", '[1]: "../b" may leave the workspace folder; write it without ".."'),
+        ("auto,none", f'[0]: "auto" {MODE} "./auto" for a directory of that name'),
+        ("env,none", f'[1]: "none" {MODE} "./none" for a directory of that name'),
+        ("none, .venv", f'[0]: "none" {MODE} "./none" for a directory of that name'),
         ("\udcff", '[0]: "\\udcff" is not UTF-8, which no engine can mount; rename the directory'),
     ],
 )
 def test_a_wrong_flag_or_variable_is_refused_by_its_name(workspace: Path, text: str, problem: str) -> None:
     assert _refusal(workspace, text) == "--venv" + problem
     assert _refusal(workspace, None, {"PAUDE_VENV": text}) == "PAUDE_VENV" + problem
+
+
+def test_a_mode_in_a_list_is_refused_and_a_directory_of_that_name_can_be_said(workspace: Path) -> None:
+    path = _project(workspace, {"venv": ["none"]})
+    assert _refusal(workspace) == f'{path}: venv[0]: "none" {MODE} "./none" for a directory of that name'
+
+    _project(workspace, {"venv": ["./none", "auto/", "sub/auto"]})
+    assert read_settings(str(workspace), None, {}).venv == ("none", "auto", "sub/auto")
+    assert read_settings(str(workspace), "./auto,env", {}).venv == ("auto", "env")
 
 
 def test_an_empty_flag_is_refused(workspace: Path) -> None:
@@ -396,6 +410,7 @@ DOCUMENTS = st.fixed_dictionaries(
 @pytest.mark.parametrize(
     "document",
     [{}, {"image": 1}, {"venv": "auto"}, {"venv": "none"}, {"venv": []}, {"venv": ["...", ".a", "a\\b", "a..b"]}]
+    + [{"venv": ["a"] * 100}, {"venv": ["a"] * 101}, {"venv": ["auto"]}, {"venv": ["./auto", "autos", "a/none"]}]
     + [{"venv-tmpfs": {"size": size}} for size in ("2g", "100%", "0", "010g", "2gb", " 2g")]
     + [{"venv": value} for value, _ in VENV_PROBLEMS]
     + [{"venv-tmpfs": value} for value, _ in TMPFS_PROBLEMS],

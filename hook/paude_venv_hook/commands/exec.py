@@ -37,7 +37,7 @@ class Options:
 def execute(options: Options) -> int:
     """Become the engine, with the shadows of the workspaces that its command line mounts.
 
-    Returns only where that cannot be: 126, 127, or the code of an error.
+    Returns only where that cannot be: 125 for wrong settings, 126, 127, or the code of an error.
     """
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:

@@ -7,10 +7,10 @@ from collections import namedtuple
 from fnmatch import fnmatch
 
 from paude_venv_hook.errors import UsageError, WorkspaceError
-from paude_venv_hook.files import is_inside
+from paude_venv_hook.files import is_inside, read_bytes
 from paude_venv_hook.options import argument
-from paude_venv_hook.terminal import say, write
-from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.terminal import write
+from paude_venv_hook.text import did_you_mean, say, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 
@@ -31,8 +31,9 @@ EXAMPLES = """\
 
 METADATA = "devcontainer-template.json"
 _DEVCONTAINER = os.path.join(".devcontainer", "devcontainer.json")
+_GUARD = os.path.join(".devcontainer", "own-venv.sh")
 # What a template has to say about venvs and containers. The rest is an example, for a folder that holds no project yet.
-_SETTINGS = (_DEVCONTAINER, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
+_SETTINGS = (_DEVCONTAINER, _GUARD, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
 _PROJECT_FILES = frozenset(("Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"))
 _OWN_CHOICES = ("base", "image", "name")
 
@@ -164,12 +165,13 @@ def _addition(template: str, existing: str) -> str:
     with open(template, encoding="utf-8") as file:
         lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
     try:
-        with open(existing, encoding="utf-8", errors="replace") as file:
-            lacking = set(lines) - {line.strip() for line in file}
+        there = read_bytes(existing).decode("utf-8", "replace")
     except OSError as error:
         raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; mend or remove it") from None
-    wanted = lacking if template.endswith(".gitignore") else lacking and lines  # a line of TOML needs its table
-    return "\n".join(line for line in lines if line in wanted)
+    present = {line.strip() for line in there.splitlines()}
+    lacking = [line for line in lines if line.strip() not in present]
+    # A line of TOML needs its table, and a script is one whole.
+    return "\n".join(lacking if template.endswith(".gitignore") or not lacking else lines)
 
 
 def _members(values: dict[str, object]) -> str:
@@ -184,6 +186,11 @@ def _copy(source: str, target: str) -> None:
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "xb") as file:
-            file.write(data)
+            try:
+                file.write(data)
+                file.flush()
+            except BaseException:
+                os.unlink(target)  # the next one would take it for the user's
+                raise
     except OSError as error:
         raise WorkspaceError(f"{shown(target)}: cannot be written: {error.strerror}; mend it") from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import complain, say, warn, write
-from paude_venv_hook.text import shown
+from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.text import say, shown
 
 SUMMARY = "write the overlay for the workspace (the default)"
 POSITION = 1

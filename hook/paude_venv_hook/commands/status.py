@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 
-from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
@@ -15,6 +15,7 @@ from paude_venv_hook.pipeline import left_visible
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import NAMES_NO_VENV, RESERVED_WHY
+from paude_venv_hook.workspace.devcontainer import COMPOSE_DECIDES
 from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
@@ -47,13 +48,33 @@ def execute(options: Options) -> int:
     """Print the report of a workspace."""
     prepared = options.prepare()
     path = overlay_path(options.output, prepared.workspace_folder)
-    report = make_report(prepared, path, _overlay_state(path, dump(prepared.document)))
+    state = _overlay_state(path, dump(prepared.document))
+    report = make_report(_in_compose(prepared, options), path, state)
     if options.json:
         write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
         terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         write(render(report, colour=terminal and not os.environ.get("NO_COLOR")))
     return 0
+
+
+def _in_compose(prepared: Prepared, options: Options) -> Prepared:
+    """Return the plan for the service that a compose-based devcontainer.json names, as far as compose tells."""
+    if prepared.location.why != COMPOSE_DECIDES:
+        return prepared
+    from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
+
+    try:
+        return prepare_compose(
+            options.workspace_folder,
+            os.environ,
+            config=options.config,
+            engine=options.engine,
+            venv=options.venv,
+            target_needed=False,
+        )[0]
+    except UsageError:
+        return prepared
 
 
 def _overlay_state(path: str, data: bytes) -> str:

@@ -14,8 +14,8 @@ from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.stores.folder import stores_folder
 from paude_venv_hook.stores.listing import list_stores, size_of, unused_since
 from paude_venv_hook.stores.removal import empty_store, remove_store
-from paude_venv_hook.terminal import complain, say, warn, write
-from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.text import did_you_mean, say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import choose_engine
-from paude_venv_hook.engines.mounts import Mount, container_path
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import VerifyError
+from paude_venv_hook.files import read_bytes
 from paude_venv_hook.options import ENGINE, QUIET, VENV, WORKSPACE_FOLDER, argument
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.terminal import warn, write
 from paude_venv_hook.text import shown
+from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, parts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from subprocess import CompletedProcess
     from typing import Any
 
     from paude_venv_hook.plan import Shadow
@@ -74,10 +76,13 @@ class Check(namedtuple("Check", ("path", "destination", "problem"))):
 def inspect(engine: str, container: str) -> dict[str, Any]:
     """Return what the engine knows of a container; VerifyError where it knows none, or it does not run."""
     try:
-        found: dict[str, Any] = json.loads(_ask([engine, "container", "inspect", container]))[0]
-    except (ValueError, LookupError):
-        raise VerifyError(f"{shown(container)}: {engine} does not describe it; check its name") from None
-    if not found.get("State", {}).get("Running"):
+        answer = json.loads(_ask([engine, "container", "inspect", container]))
+    except (ValueError, RecursionError):
+        answer = None
+    found: dict[str, Any] = get_object({"0": answer[0]}, "0") if isinstance(answer, list) and answer else {}
+    if not get_text(found, "Id"):
+        raise VerifyError(f"{shown(container)}: {engine} does not describe it; check its name")
+    if get_object(found, "State").get("Running") is not True:
         raise VerifyError(f"{shown(container)}: does not run; start it first")
     return found
 
@@ -85,8 +90,13 @@ def inspect(engine: str, container: str) -> dict[str, Any]:
 def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
     """Return where the inspected container has the workspace folder (a host path): its own binds say it."""
     mounts = [
-        Mount(item.get("Type", ""), item.get("Source", ""), container_path(item.get("Destination", "")))
-        for item in container.get("Mounts") or ()
+        Mount(
+            get_text(item, "Type"),
+            get_text(item, "Source"),
+            container_path(get_text(item, "Destination")),
+            is_shared([get_text(item, "Propagation")]),
+        )
+        for item in get_list(container, "Mounts")
     ]
     binds = binds_of(mounts, workspace_folder)
     if not binds:
@@ -99,13 +109,14 @@ def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
 
 def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) -> list[Check]:
     """Return for each shadow whether the inspected container has it: a tmpfs, exec, writable for its user."""
-    name = container["Id"]
+    name = get_text(container, "Id")
     mounts = parse_mountinfo(_ask([engine, "exec", name, "cat", "/proc/self/mountinfo"]))
     asked_for = asked_for_tmpfs(container)
     checks = []
     for shadow in shadows:
         destination = shadow.destination
-        problem = find_problem(mounts.get(destination), asked_for.get(destination))
+        mount = mounts.get(destination) or mounts.get(_resolve(engine, name, destination))
+        problem = find_problem(mount, asked_for.get(destination))
         if not problem and _run([engine, "exec", name, "test", "-w", destination]).returncode:
             problem = f"not writable for the container's user; name it in venv-tmpfs, and {_RECREATE}"
         checks.append(Check(shadow.path, destination, problem))
@@ -117,13 +128,27 @@ def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
     An argument asked for it, or Podman's hook, whose additions only the OCI config holds.
     """
-    mounts: list[dict[str, Any]] = []
-    with suppress(OSError, ValueError), open(container.get("OCIConfigPath") or "", encoding="utf-8") as file:
-        mounts = json.load(file).get("mounts") or []
-    by_hook = {item["destination"]: item.get("options") or () for item in mounts if item.get("type") == "tmpfs"}
-    by_argument: dict[str, str] = container.get("HostConfig", {}).get("Tmpfs") or {}
-    options = {**by_hook, **{path: text.split(",") for path, text in by_argument.items()}}
+    config = None
+    with suppress(OSError, ValueError, RecursionError):
+        config = json.loads(read_bytes(get_text(container, "OCIConfigPath")))
+    by_hook = {
+        get_text(item, "destination"): [word for word in get_list(item, "options") if isinstance(word, str)]
+        for item in get_list(config, "mounts")
+        if get_text(item, "type") == "tmpfs"
+    }
+    by_argument = get_object(get_object(container, "HostConfig"), "Tmpfs")
+    options = {**by_hook, **{path: get_text(by_argument, path).split(",") for path in by_argument}}
     return {container_path(path): frozenset(words) for path, words in options.items()}
+
+
+def _resolve(engine: str, container: str, path: str) -> str:
+    """Return the container path after any symlink in it, as the list of mounts has it (`/lib` is one to `/usr/lib`).
+
+    The folder above is asked for, since a directory that is gone has no path. An image without `readlink` gives "".
+    """
+    folder, name = os.path.split(path)
+    done = _run([engine, "exec", container, "readlink", "-f", folder])
+    return os.path.join(os.fsdecode(done.stdout).strip("\n"), name) if done.returncode == 0 else ""
 
 
 def find_problem(mount: tuple[str, frozenset[str]] | None, asked_for: Collection[str] | None) -> str:
@@ -152,6 +177,8 @@ def parse_mountinfo(text: str) -> dict[str, tuple[str, frozenset[str]]]:
     mounts = {}
     for line in text.splitlines():
         fields = line.split(" ")
+        if "-" not in fields[6:-1]:  # no line of a mount
+            continue
         path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
         mounts[path] = fields[fields.index("-") + 1], frozenset(fields[5].split(","))
     return mounts
@@ -160,17 +187,16 @@ def parse_mountinfo(text: str) -> dict[str, tuple[str, frozenset[str]]]:
 def _ask(command: Sequence[str]) -> str:
     done = _run(command)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
         raise VerifyError(f"{' '.join(command[:2])} failed: {shown(said)}; check the container's name")
-    return done.stdout
+    return os.fsdecode(done.stdout)
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str]) -> CompletedProcess[bytes]:
     program = find_program(command[0], os.environ)
     if program is None:
         raise VerifyError(f"{command[0]}: is not on PATH; install it or use --engine")
-    line = [program, *command[1:]]
     try:
-        return subprocess.run(line, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False)
+        return ask([program, *command[1:]], os.environ)
     except OSError as error:
-        raise VerifyError(f"{command[0]}: cannot be started: {error.strerror}; mend it") from None
+        raise VerifyError(f"{command[0]}: cannot be asked: {error.strerror}; mend it") from None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 
 from paude_venv_hook.engines.arguments import ENGINES
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import SettingsError
+from paude_venv_hook.files import read_start
 from paude_venv_hook.text import did_you_mean, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_VERSION_SECONDS = 5.0
+_BECOMES_PODMAN = re.compile(rb'^exec (?:/\S*/)?podman "\$@"\s*\Z', re.MULTILINE)
 
 
 def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -46,23 +51,19 @@ def engine_called_docker(environ: Mapping[str, str]) -> str:
 def is_podman(program: str, environ: Mapping[str, str]) -> bool:
     """Tell whether the program at a host path, whatever its name, is Podman and not Docker.
 
-    A symlink to podman shows it by its name. A script (podman-docker is one) is asked for its version: Docker's says
-    `Docker version …`, Podman's `podman version …` or, in lower case, `docker version …`.
+    A symlink to podman shows it by its name, and podman-docker, a script, by its last line. Any other script is asked
+    for its version: Docker's says `Docker version …`, Podman's `podman version …` or, in lower case, `docker …`.
     """
     real = os.path.realpath(program)
     if any(os.path.basename(path).startswith("podman") for path in (program, real)):
         return True
+    start = read_start(real)
+    if start and not start.startswith(b"#!") and os.path.basename(real).startswith("docker"):
+        return False
+    if _BECOMES_PODMAN.search(start):
+        return True
     try:
-        with open(real, "rb") as file:
-            is_script = file.read(2) == b"#!"
+        said = ask([program, "--version"], environ, seconds=_VERSION_SECONDS).stdout
     except OSError:
-        is_script = True
-    if os.path.basename(real).startswith("docker") and not is_script:
         return False
-    import subprocess  # noqa: PLC0415 - 6 ms, for programs that are not Docker at first sight
-
-    try:
-        done = subprocess.run([program, "--version"], env=dict(environ), capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.stdout.startswith((b"podman", b"docker"))
+    return said.startswith((b"podman", b"docker"))

@@ -8,17 +8,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-# The options of `run` and `create` of Docker 20.10 to 28 and Podman 4.3 to 5.8, and those before the subcommand.
-# Those that take no value:
-FLAGS = frozenset(
+# The options before the subcommand, then those of `run` and `create`, of Docker 20.10 to 28 and Podman 4.3 to 5.8.
+# Those that take no value are the flags.
+GLOBAL_FLAGS = frozenset(
+    """
+    --debug --help --noout --remote --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
+    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+)
+GLOBAL_VALUES = frozenset(
+    """
+    --cdi-spec-dir --cgroup-manager --config --conmon --connection --context --cpu-profile --db-backend
+    --default-mounts-file --events-backend --hooks-dir --host --identity --imagestore --log-level --max-workers
+    --memory-profile --module --namespace --network-cmd-path --network-config-dir --out --pull-option
+    --registries-conf --root --runroot --runtime --runtime-flag --ssh --storage-driver --storage-opt --tls-ca
+    --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --volumepath -H -c -l
+    """.split()  # noqa: SIM905
+)
+
+# Podman takes its long global options there too, and Docker refuses a line that has one of them.
+FLAGS = frozenset(option for option in GLOBAL_FLAGS if option.startswith("--")).union(
     """
     --detach --disable-content-trust --env-host --help --http-proxy --init --interactive --no-healthcheck
     --no-hostname --no-hosts --oom-kill-disable --passwd --privileged --publish-all --quiet --read-only
     --read-only-tmpfs --replace --rm --rmi --rootfs --sig-proxy --tls-verify --tty --unsetenv-all --use-api-socket
     -P -d -i -q -t
-    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+    """.split()  # noqa: SIM905
 )
-VALUES = frozenset(
+VALUES = frozenset(option for option in GLOBAL_VALUES if option.startswith("--")).union(
     """
     --add-host --annotation --arch --attach --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop
     --cert-dir --cgroup-conf --cgroup-parent --cgroupns --cgroups --chrootdirs --cidfile --conmon-pidfile --cpu-count
@@ -40,19 +56,6 @@ VALUES = frozenset(
     --subgidname --subuidname --sysctl --systemd --timeout --tmpfs --tz --uidmap --ulimit --umask --unsetenv --user
     --userns --uts --variant --volume --volume-driver --volumes-from --workdir
     -a -c -e -h -l -m -p -u -v -w
-    """.split()  # noqa: SIM905
-)
-GLOBAL_FLAGS = frozenset(
-    """
-    --debug --help --noout --remote --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
-    """.split()  # noqa: SIM905
-)
-GLOBAL_VALUES = frozenset(
-    """
-    --cdi-spec-dir --cgroup-manager --config --conmon --connection --context --db-backend --events-backend
-    --hooks-dir --host --identity --imagestore --log-level --module --namespace --network-cmd-path
-    --network-config-dir --out --pull-option --root --runroot --runtime --runtime-flag --ssh --storage-driver
-    --storage-opt --tls-ca --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --volumepath -H -c -l
     """.split()  # noqa: SIM905
 )
 
@@ -83,13 +86,15 @@ def options(
     arguments: Sequence[str],
     start: int = 0,
     flags: Collection[str] = FLAGS,
-    values: Collection[str] | None = None,
+    values: Collection[str] = VALUES,
+    *,
+    lenient: bool = False,
 ) -> Iterator[Option]:
     """Yield the options from the index `start` on, up to the first word that is none.
 
     `--name value`, `--name=value`, `-n value`, `-nvalue`, `-n=value` and clusters such as `-itv value` are all read.
-    `flags` take no value; all others take one, or, where `values` is given, only those do and another option raises
-    UnknownOptionError.
+    `flags` take no value and `values` take one. Another option raises UnknownOptionError or, if `lenient`, takes the
+    next word unless that is an option itself: a flag that is too new must not hide what follows.
     """
     index = start
     while index < len(arguments):
@@ -98,9 +103,11 @@ def options(
             return
         index += 1
         for name, attached in _split(word, flags):
-            if values is not None and name not in flags and name not in values:
+            is_known = name in flags or name in values
+            if not is_known and not lenient:
                 raise UnknownOptionError(name)
-            if attached is not None or name in flags:
+            is_alone = not is_known and arguments[index : index + 1] and arguments[index].startswith("-")
+            if attached is not None or name in flags or is_alone:
                 yield Option(name, attached, index)
             else:
                 index += 1
@@ -140,7 +147,7 @@ def find_subcommand(arguments: Sequence[str]) -> tuple[str, int]:
     """
     index = _end(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES), 0)
     if list(arguments[index : index + 1]) == ["container"]:
-        index += 1
+        index = _end(options(arguments, index + 1, GLOBAL_FLAGS, GLOBAL_VALUES), index + 1)
     return next(iter(arguments[index : index + 1]), ""), index + 1
 
 

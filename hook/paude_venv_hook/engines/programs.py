@@ -1,34 +1,63 @@
-"""Find a program on PATH and become it, with nothing but os: the wrappers start a dozen times per launch."""
+"""Find a program on PATH, ask it, and become it: with nothing but os where a wrapper only passes a call on."""
 
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
+    from subprocess import CompletedProcess
+
+ASK_SECONDS = 60.0
 
 
-def find_program(name: str, environ: Mapping[str, str], besides: str = "") -> str | None:
+def find_program(name: str, environ: Mapping[str, str], besides: Collection[str] = ()) -> str | None:
     """Return the host path of the program that a shell would start, or None.
 
-    `besides` is the real path of one that does not count. A name with a slash is a path already. Unlike in a shell,
-    relative folders on PATH do not count: a repository could bring a `git` or a `docker` of its own.
+    `besides` holds the real paths of those that do not count. A name with a slash is a path already. Unlike in a
+    shell, relative folders on PATH do not count: a repository could bring a `git` or a `docker` of its own.
     """
     suffix = ".exe" if os.name == "nt" and not name.endswith(".exe") else ""
     on_path = filter(os.path.isabs, environ.get("PATH", os.defpath).split(os.pathsep))
     for folder in [""] if os.path.dirname(name) else on_path:
         path = os.path.join(folder, name + suffix)
-        if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.realpath(path) != besides:
+        if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.realpath(path) not in besides:
             return path
     return None
 
 
-def replace_process(program: str, arguments: list[str]) -> int:
+def ask(
+    words: Sequence[str], environ: Mapping[str, str], *, folder: str | None = None, seconds: float = ASK_SECONDS
+) -> CompletedProcess[bytes]:
+    """Run a program, in a host folder, and return what it wrote and its exit code; it reads nothing from our stdin.
+
+    Raises OSError where it cannot be started, or gives no answer in time: its `strerror` says which.
+    """
+    import subprocess  # noqa: PLC0415 - 6 ms, and most launches ask nothing
+
+    try:
+        return subprocess.run(
+            words, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(None, f"no answer within {seconds:g} seconds") from None
+
+
+def replace_process(program: str, arguments: Sequence[str]) -> int:
     """Become the program; return 126 where it cannot be started."""
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` itself takes a third of a wrapper's time
+
+    # Python ignores these two, and a program inherits what is ignored.
+    ignored = (_signal.SIGPIPE, _signal.SIGXFSZ)
+    before = [_signal.signal(number, _signal.SIG_DFL) for number in ignored]
     try:
         os.execv(program, [program, *arguments])  # noqa: S606 - the point of it: no shell, and no child
     except OSError as error:
-        sys.stderr.write(f"paude-venv-hook: {program}: cannot be started: {error.strerror}\n")
+        from paude_venv_hook.text import say, shown  # noqa: PLC0415 - only on the way to a message
+
+        for number, handler in zip(ignored, before, strict=True):
+            _signal.signal(number, handler)
+        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}")
         return 126

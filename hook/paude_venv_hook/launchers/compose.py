@@ -10,12 +10,14 @@ import re
 from collections import namedtuple
 
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
-from paude_venv_hook.engines.mounts import Mount, container_path
-from paude_venv_hook.engines.programs import find_program
-from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
+from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
@@ -25,6 +27,7 @@ from paude_venv_hook.workspace.variables import substitution
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from subprocess import CompletedProcess
     from typing import Any
 
     from paude_venv_hook.pipeline import Prepared
@@ -45,7 +48,7 @@ class Project(namedtuple("Project", ("files", "service", "mounts"), defaults=(()
     mounts: tuple[Mount, ...]
 
 
-def prepare_compose(
+def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or says what stands for one
     workspace_folder: str,
     environ: Mapping[str, str],
     *,
@@ -54,12 +57,14 @@ def prepare_compose(
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
+    target_needed: bool = True,
 ) -> tuple[Prepared, dict[str, Any]]:
     """Return the plan of a workspace folder (a host path) for a service of its compose project, and the compose file.
 
     `service` beats the one in devcontainer.json (`config` names another one). `target` is where the workspace folder
     is in the service's container; without it, Docker Compose is asked. The other arguments are those of `prepare`.
-    Raises a HookError for whatever is wrong: a UsageError for a service or a target that has to be given.
+    Raises a HookError for whatever is wrong: a UsageError for a service that has to be given, and for a target where
+    Compose does not tell it, unless `target_needed` is false: nothing is shadowed then.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
@@ -69,32 +74,30 @@ def prepare_compose(
         raise UsageError("--service: needed, since no devcontainer.json names it; say which service has the workspace")
     location, mounts = None, []
     if read_settings(workspace_folder, venv, environ).venv != "none":
-        mounts = _mounts_in_project(project.files, service, workspace_folder, environ, needed=target is None)
-        location = (
-            find_workspace(mounts, workspace_folder)
-            if target is None
-            else locate(workspace_folder, target, config, environ)
-        )
+        told, why_not = read_config(project.files, workspace_folder, environ)
+        mounts = [] if why_not else mounts_of(told, service)
+        if target is not None:
+            location = locate(workspace_folder, target, config, environ)
+        elif not why_not:
+            location = find_workspace(mounts, workspace_folder, service)
+        elif target_needed:
+            raise UsageError(
+                f"--target: needed, since docker compose config does not tell it ({shown(why_not)}); "
+                "say where the workspace folder is in the service's container"
+            )
+        else:
+            location = Location((), f"docker compose config does not tell where it is mounted ({shown(why_not)})")
         there = [mount.target for mount in location.mounts]
         parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target not in there]
         mounted = {mount.target: mount.type for mount in (*project.mounts, *mounts)}
+        if any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):  # also where --target says the place
+            location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
         location = location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
-    def prepare_for(engine: str) -> Prepared:
-        return prepare(workspace_folder, environ, location=location, engine=engine, venv=venv)
-
-    _refuse_colons(prepare_for("podman"))  # before Docker's own words, which advise Podman
-    prepared = prepare_for(choose_compose_engine(engine, environ))
+    chosen = choose_compose_engine(engine, environ)
+    prepared = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
+    prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
     return prepared, make_compose_file(service, prepared.document["runArgs"])
-
-
-def _refuse_colons(prepared: Prepared) -> None:
-    for shadow in prepared.plan.shadows:
-        if ":" in shadow.destination:
-            raise EngineError(
-                f"{shown(shadow.destination)}: compose has no way to mount a tmpfs on a path with a colon; "
-                "rename the folder, or shadow nothing with --venv none"
-            )
 
 
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
@@ -109,12 +112,14 @@ def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
 
 
 def make_compose_file(service: str, run_args: Sequence[str]) -> dict[str, Any]:
-    """Return the compose file that gives the service what the `--tmpfs` of the run arguments give a container.
+    """Return the compose file that gives the service what each `--tmpfs` of the run arguments gives a container.
 
+    The other option, Podman's `--mount` for a path with a colon, has no counterpart in compose, and is left out.
     Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
     arguments it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
     """
-    tmpfs = [value.replace("$", "$$") for value in run_args[1::2]]
+    options = zip(run_args[::2], run_args[1::2], strict=True)
+    tmpfs = [value.replace("$", "$$") for option, value in options if option == "--tmpfs"]
     return {"services": {service: {"tmpfs": tmpfs} if tmpfs else {}}}
 
 
@@ -187,39 +192,19 @@ def add_compose_file(
     return {**base, "dockerComposeFile": files}
 
 
-def _mounts_in_project(
-    files: Sequence[str], service: str, workspace_folder: str, environ: Mapping[str, str], *, needed: bool
-) -> list[Mount]:
-    """Return what the service mounts; where that cannot be found out, a UsageError if it is needed, or nothing."""
-    try:
-        return mounts_of(read_config(files, workspace_folder, environ), service)
-    except UsageError:
-        if needed:
-            raise
-        return []
-
-
-def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Return the project as Docker Compose reads it: merged, with variables replaced, sources absolute.
 
-    `files`, and `workspace_folder`, in which it is started, are host paths. Raises UsageError where it cannot be asked.
+    `files`, and `workspace_folder`, in which it is started, are host paths. The text is "", or why it does not tell.
     """
     import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
-    import subprocess  # noqa: PLC0415 - 6 ms
 
     docker = find_program("docker", environ)
     if docker is None:
-        raise _need_target("docker is not on PATH")
+        return {}, "docker is not on PATH"
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [docker, "compose", *arguments],
-            cwd=workspace_folder,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+    def run(*arguments: str) -> CompletedProcess[bytes]:
+        return ask([docker, "compose", *arguments], environ, folder=workspace_folder)
 
     named = [argument for file in files for argument in ("-f", file)]
     try:
@@ -227,13 +212,13 @@ def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[st
         if done.returncode:
             # Without its plugin, docker takes `-f` and the like for options of its own and complains about those.
             installed = run("version").returncode == 0
-            raise _need_target(_complaint(done.stderr) if installed else "it is not installed")
-        config: dict[str, Any] = json.loads(done.stdout)
+            return {}, _complaint(done.stderr) if installed else "it is not installed"
+        told = json.loads(done.stdout)
     except OSError as error:
-        raise _need_target(f"docker cannot be started: {error.strerror}") from None
-    except ValueError:
-        raise _need_target("it prints no JSON") from None
-    return config
+        return {}, f"docker cannot be asked: {error.strerror}"
+    except (ValueError, RecursionError):
+        return {}, "it prints no JSON"
+    return (told, "") if isinstance(told, dict) else ({}, "it prints no JSON object")
 
 
 def _complaint(stderr: bytes) -> str:
@@ -242,29 +227,28 @@ def _complaint(stderr: bytes) -> str:
     return f"it says: {said[0]}" if said else "it gives no reason"
 
 
-def _need_target(why: str) -> UsageError:
-    return UsageError(
-        f"--target: needed, since docker compose config does not tell it ({shown(why)}); "
-        "say where the workspace folder is in the service's container"
-    )
-
-
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
     """Return what a service mounts, from what `docker compose config` printed, in which each `$` is doubled. Pure.
 
     Shadows do not count: else a file of ours among the project's own would make the next one come out empty.
     Raises UsageError for a service that is not there.
     """
-    services = config.get("services") or {}
+    services = get_object(config, "services")
     if service not in services:
         names = ", ".join(shown(name) for name in services) or "none"
         hint = did_you_mean(service, services)
         raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
     mounts = [
-        Mount(entry["type"], _undoubled(entry.get("source", "")), container_path(_undoubled(entry["target"])))
-        for entry in services[service].get("volumes") or ()
+        Mount(
+            get_text(entry, "type"),
+            _undoubled(get_text(entry, "source")),
+            container_path(_undoubled(get_text(entry, "target"))),
+            is_shared([get_text(get_object(entry, "bind"), "propagation")]),
+        )
+        for entry in get_list(services[service], "volumes")
+        if get_text(entry, "target")
     ]
-    for entry in services[service].get("tmpfs") or ():
+    for entry in [text for text in get_list(services[service], "tmpfs") if isinstance(text, str)]:
         target, _, options = entry.partition(":")
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
@@ -275,12 +259,9 @@ def _undoubled(text: str) -> str:
     return text.replace("$$", "$")
 
 
-def find_workspace(mounts: Sequence[Mount], workspace_folder: str) -> Location:
-    """Return where a service has the workspace folder (a host path): the nearest of its binds that holds it.
-
-    Raises UsageError where none does.
-    """
+def find_workspace(mounts: Sequence[Mount], workspace_folder: str, service: str) -> Location:
+    """Return where a service has the workspace folder (a host path): the nearest of its binds that holds it, if any."""
     binds = binds_of(mounts, workspace_folder)
     if not binds:
-        raise _need_target(f"the service has no bind mount that holds {workspace_folder}")
+        return Location((), f"the service {shown(service)} has no bind mount that holds the workspace folder")
     return Location(tuple(binds[:1]), "docker compose config")

@@ -56,8 +56,16 @@ def make_override(
         engine = engine_called_docker(environ)
     if "dockerComposeFile" in base:
         prepared, project = compose.prepare_compose(
-            folder, environ, target=container_workspace_folder, config=path, engine=engine, venv=venv
+            folder,
+            environ,
+            target=container_workspace_folder,
+            config=path,
+            engine=engine,
+            venv=venv,
+            target_needed=False,
         )
+        if not prepared.plan.shadows:
+            return Override(prepared, _dump(path, base), {})
         compose_file = default_path(folder).removesuffix(".json") + ".compose.json"
         document = compose.add_compose_file(path, base, compose_file, folder, environ)
         return Override(prepared, _dump(path, document), {compose_file: compose.dump(project)})

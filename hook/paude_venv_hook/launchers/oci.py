@@ -11,11 +11,12 @@ import json
 import os
 import re
 
-from paude_venv_hook.engines.mounts import Mount, container_path
+from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.location import Location, opted_in
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[
     try:
         config, shadows, warnings = add_shadows(_parse(data), environ)
         with mount_points(shadow.host_path for shadow in shadows):
-            return json.dumps(config).encode() if shadows else data, warnings
+            return _dump(config) if shadows else data, warnings
     except HookError as error:
         return data, [f"nothing shadowed: {error}"]
     except Exception as error:  # noqa: BLE001 - our bug must not stop every container of the user
@@ -59,6 +60,13 @@ def _parse(data: bytes) -> dict[str, Any]:
     return config
 
 
+def _dump(config: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(config, allow_nan=False).encode()
+    except ValueError:
+        raise EngineError("the OCI config holds a number that JSON cannot write; remove it") from None
+
+
 def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Shadow], list[str]]:
     """Return the OCI config with a tmpfs over each directory to shadow, the shadows, and warnings. Writes nothing.
 
@@ -66,8 +74,8 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
     Raises HookError for a workspace whose settings are wrong.
     """
     annotation, warnings = _read_annotation(config)
-    mounts: list[dict[str, Any]] = config.get("mounts") or []
-    result: list[dict[str, Any]] = []
+    mounts = get_list(config, "mounts")
+    result: list[Any] = []
     shadows: list[Shadow] = []
     for mount in mounts:
         result.append(mount)
@@ -80,14 +88,10 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
             venv = annotation  # the user's own list of directories is for workspaces, not for every folder
         else:
             continue
-        if not _options(mount).isdisjoint(("shared", "rshared")):
-            # The tmpfs would cover the host's venv as well, and stay there when the container is gone.
-            warnings.append(f"{shown(source)}: nothing shadowed: it is mounted shared, so that the host would be too")
-            continue
-        mounted = {
-            container_path(other["destination"]): other.get("type", "") for other in mounts if other is not mount
-        }
-        location = Location((Mount("bind", source, container_path(mount["destination"])),), "the OCI config", mounted)
+        others = [other for other in mounts if other is not mount]
+        mounted = {container_path(get_text(other, "destination")): get_text(other, "type") for other in others}
+        bind = Mount("bind", source, container_path(mount["destination"]), is_shared(_options(mount)))
+        location = Location((bind,), "the OCI config", mounted)
         prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
         result += [_tmpfs(shadow.destination, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
         shadows += prepared.plan.shadows
@@ -96,21 +100,26 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
 
 
 def _read_annotation(config: Mapping[str, Any]) -> tuple[str | None, list[str]]:
-    value = (config.get("annotations") or {}).get(ANNOTATION)
-    if value is None or value in _ANNOTATION_VALUES:
+    annotations = get_object(config, "annotations")
+    value = get_text(annotations, ANNOTATION)
+    if ANNOTATION not in annotations:
+        return None, []
+    if value in _ANNOTATION_VALUES:
         return value, []
     hint = did_you_mean(value, _ANNOTATION_VALUES)
     return None, [f'annotation {ANNOTATION}: "{shown(value)}" is not known{hint}; use auto or none']
 
 
-def _binds_directory(mount: Mapping[str, Any]) -> bool:
+def _binds_directory(mount: Any) -> bool:
     """Tell whether the mount is a bind of a host directory. Podman binds its named volumes too, which are none."""
-    is_bind = mount.get("type") == "bind" or not _options(mount).isdisjoint(("bind", "rbind"))
-    return is_bind and os.path.isdir(mount["source"]) and not _NAMED_VOLUME.search(mount["source"])
+    source = get_text(mount, "source")
+    is_bind = get_text(mount, "type") == "bind" or not _options(mount).isdisjoint(("bind", "rbind"))
+    is_whole = os.path.isabs(source) and get_text(mount, "destination").startswith("/")
+    return is_bind and is_whole and os.path.isdir(source) and not _NAMED_VOLUME.search(source)
 
 
-def _options(mount: Mapping[str, Any]) -> set[str]:
-    return set(mount.get("options") or ())
+def _options(mount: Any) -> set[str]:
+    return {option for option in get_list(mount, "options") if isinstance(option, str)}
 
 
 def _tmpfs(destination: str, size: str | None) -> dict[str, Any]:

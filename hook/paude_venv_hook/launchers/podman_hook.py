@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections import namedtuple
 from contextlib import suppress
 
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import is_inside, read_file, write_if_changed
+from paude_venv_hook.files import is_inside, read_file, read_start, write_if_changed
+from paude_venv_hook.folders import home_folder
+from paude_venv_hook.launchers.own_program import PROGRAM, is_root
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
 
@@ -23,15 +24,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PROGRAM = "paude-venv-hook"
 HOOK_FILE = "paude-venv-hook.json"
 OWN_FOLDER = "paude-venv-hook.d"
 DROP_IN = os.path.join("containers.conf.d", "99-paude-venv-hook.conf")
 
+RECORD = "paude-venv-hook.folders"
+
 # Podman starts no container when a hook fails, be it only that an upgrade took the program's interpreter away. So the
-# hook is a line of shell, which gives the config back as it came unless the program ($0) makes something of it.
+# hook is a line of shell, which gives the config back as it came unless the program ($0) makes a config of it in a few
+# seconds.
 _SCRIPT = (
-    'config=$(cat); result=$(printf "%s\\n" "$config" | "$0" oci-precreate) && [ "$result" ] || result=$config; '
+    'limit=; command -v timeout >/dev/null && limit="timeout -s KILL 10"; config=$(cat); '
+    'result=$(printf "%s\\n" "$config" | $limit "$0" oci-precreate); '
+    """case $?$result in 0{*'"ociVersion"'*}) ;; *) result=$config ;; esac; """
     'printf "%s\\n" "$result"'
 )
 _HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)
@@ -46,24 +51,17 @@ class Change(namedtuple("Change", ("path", "data"))):
 
 
 def config_folder(environ: Mapping[str, str]) -> str:
-    """Return the host path of the folder of containers.conf: the user's, or the machine's for root."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return "/etc/containers"
-    return os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "containers")
+    """Return the host path of the folder of containers.conf: the user's, or the machine's for root.
 
-
-def own_program(environ: Mapping[str, str]) -> str:
-    """Return the host path of the program that runs; symlinks are kept, since they outlive an upgrade.
-
-    Raises EngineError where it is not installed as a program, or only for the moment.
+    Raises EngineError for a user without a home folder.
     """
-    beside_python = os.path.join(os.path.dirname(sys.executable), PROGRAM)
-    for path in (sys.argv[0], beside_python, find_program(PROGRAM, environ) or ""):
-        if os.path.basename(path) == PROGRAM and os.access(path, os.X_OK):
-            if ".cache" in os.path.realpath(path).split(os.sep):
-                raise EngineError(f"{shown(path)}: lies in a cache, which is cleared some day; install it to stay")
-            return os.path.abspath(path)
-    raise EngineError(f"{PROGRAM} is not installed as a program; install it, with pipx or uv say")
+    if is_root():
+        return "/etc/containers"
+    home = home_folder()
+    folder = environ.get("XDG_CONFIG_HOME") or (home and os.path.join(home, ".config"))
+    if not folder:
+        raise EngineError("HOME: is not set, and this user has no home folder; set it")
+    return os.path.join(folder, "containers")
 
 
 def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
@@ -91,13 +89,23 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
 
 
 def uninstall(folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
-    """Remove what install made; return it. Raises EngineError for what cannot be removed."""
+    """Remove what install made; return it.
+
+    Raises EngineError for what cannot be removed, and where nothing is found and Podman cannot be asked.
+    """
     podman = find_program("podman", environ)
-    folders = [os.path.join(folder, OWN_FOLDER)]
-    with suppress(EngineError):  # a Podman that is gone or broken calls no hook
+    record = os.path.join(folder, RECORD)
+    folders, problem = [os.path.join(folder, OWN_FOLDER), *_recorded(record)], ""
+    try:
         folders += hooks_folders(podman, environ) if podman else []
-    paths = [os.path.join(folder, DROP_IN), *(os.path.join(name, HOOK_FILE) for name in dict.fromkeys(folders))]
+    except EngineError as error:
+        problem = str(error)
+    hook_files = (os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders)))
+    paths = [os.path.join(folder, DROP_IN), *hook_files, record]
     changes = [Change(path, None) for path in paths if os.path.lexists(path)]
+    if not changes and (problem or not podman):
+        problem = problem or "podman is not on PATH; install it"
+        raise EngineError(f"nothing to remove is found, but Podman does not say where else it may be: {problem}")
     if not dry_run:
         _remove(folder, changes)
     return changes
@@ -127,20 +135,16 @@ def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
 
     Raises EngineError where Podman does not say.
     """
-    import csv  # noqa: PLC0415 - neither is wanted by the commands that a launch waits for
-    import subprocess  # noqa: PLC0415
+    import csv  # noqa: PLC0415 - not wanted by the commands that a launch waits for
 
     try:
-        done = subprocess.run(
-            [podman, "--help"], env=dict(environ), capture_output=True, encoding="utf-8", errors="surrogateescape",
-            check=True,
-        )  # fmt: skip
+        done = ask([podman, "--help"], environ)
     except OSError as error:
-        raise EngineError(f"{shown(podman)}: cannot be started: {error.strerror}; mend it") from None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise EngineError(f"{shown(podman)} --help failed: {shown(said)}; mend it") from None
-    found = _HOOKS_DIR.search(done.stdout)
+        raise EngineError(f"{shown(podman)}: cannot be asked: {error.strerror}; mend it") from None
+    if done.returncode:
+        said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
+        raise EngineError(f"{shown(podman)} --help failed: {shown(said)}; mend it")
+    found = _HOOKS_DIR.search(os.fsdecode(done.stdout))
     if found is None:
         raise EngineError(
             f"{shown(podman)} has no --hooks-dir, so its containers are not started by this machine; "
@@ -162,7 +166,8 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
     usable = [path for path in folders if not is_inside(path, "/usr") and _can_write(path)]
     if usable:
         best = max(usable, key=lambda path: (os.path.exists(os.path.join(path, HOOK_FILE)), folders.index(path)))
-        return (Change(os.path.join(best, HOOK_FILE), _hook_file(program, environ)),)
+        change = Change(os.path.join(best, HOOK_FILE), _hook_file(program, environ))
+        return (change, *_record(best, folder))
     if environ.get("CONTAINERS_CONF"):
         raise EngineError(
             f"CONTAINERS_CONF is set, so that Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
@@ -177,10 +182,27 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
     )
 
 
+def _record(hooks_folder: str, folder: str) -> tuple[Change, ...]:
+    """Return the file that tells `uninstall` of a folder which only Podman's configuration names, and that can change.
+
+    None for the folder of our own, or where there is no place for it.
+    """
+    record = os.path.join(folder, RECORD)
+    if not _can_write(folder) or os.path.normpath(hooks_folder) == os.path.join(folder, OWN_FOLDER):
+        return ()
+    folders = dict.fromkeys([*_recorded(record), os.path.normpath(hooks_folder)])
+    return (Change(record, "".join(f"{name}\n" for name in folders).encode()),)
+
+
+def _recorded(record: str) -> list[str]:
+    return [name for name in read_start(record).decode("utf-8", "replace").splitlines() if os.path.isabs(name)]
+
+
 def _hook_file(program: str, environ: Mapping[str, str]) -> bytes:
     # Podman clears the environment; for a rootless one, moreover, the user is root here. HOME tells where the user's
-    # settings are, and Python's packages of the user.
-    kept = [f"{name}={environ[name]}" for name in ("HOME", "XDG_CONFIG_HOME") if environ.get(name)]
+    # settings are, and Python's packages of the user. What root installs is for each user: folders.home_folder.
+    names = () if is_root() else ("HOME", "XDG_CONFIG_HOME")
+    kept = [f"{name}={environ[name]}" for name in names if environ.get(name)]
     hook = {"path": "/bin/sh", "args": ["sh", "-c", _SCRIPT, program], "env": kept}
     # `hasBindMounts` would miss the binds of --volumes-from and of `podman kube play`.
     document = {"version": "1.0.0", "hook": hook, "when": {"always": True}, "stages": ["precreate"]}

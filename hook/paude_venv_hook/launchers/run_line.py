@@ -7,7 +7,7 @@ from collections import namedtuple
 
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.commandline import UnknownOptionError, find_subcommand, options, parse_run
-from paude_venv_hook.engines.mounts import Mount, mounts_in
+from paude_venv_hook.engines.mounts import Mount, UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, mount_points
@@ -32,6 +32,10 @@ _COMPOSE = (
     "file for it"
 )
 _COMPOSE_FLAGS = ("--all-resources", "--compatibility", "--dry-run", "--verbose", "--no-ansi")
+_COMPOSE_VALUES = (
+    "--ansi", "--env-file", "--file", "--parallel", "--profile", "--progress", "--project-directory", "--project-name",
+    "-f", "-p",
+)  # fmt: skip
 _STARTS = ("create", "run", "up", "watch")
 
 
@@ -66,27 +70,37 @@ def launch(program: str, arguments: Sequence[str], *, explicit: bool = False) ->
     """Replace this process by the engine at the host path, with the shadows added to its arguments.
 
     Where a person asked for it (`explicit`), it is said what is shadowed, or why nothing is. Returns an exit code only
-    where the engine cannot be started.
+    where the engine cannot be started: 125, as engines do before the start, where the settings are wrong. What is no
+    fault of the settings, such as a mount point that cannot be made, stops no launch that works without us.
     """
 
     def add_and_start() -> int:
-        folder = os.getcwd()
         starts = _starts_container(arguments)
+        try:
+            folder = os.getcwd()
+        except OSError as error:
+            if starts:
+                warn([f"nothing shadowed: the current folder cannot be found: {error.strerror}; change to another one"])
+            return replace_process(program, arguments)
         engine = "podman" if starts and is_podman(program, os.environ) else "docker"
         added = prepare_command_line(arguments, engine, os.environ, folder)
         shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
-        with mount_points(shadow.host_path for shadow in shadows) as made:
-            warn(added.warnings)
-            if explicit:
-                announce(shadows)
-            nothing = added.nothing if starts else why_no_container(program, arguments)
-            if nothing and (explicit or (nothing == _COMPOSE and _holds_venv(folder))):
-                complain(f"nothing shadowed: {nothing}")
-            for line in (line for item in added.prepared for line in item.made(made)):
-                complain(line)
+        try:
+            with mount_points(shadow.host_path for shadow in shadows) as made:
+                warn(added.warnings)
+                if explicit:
+                    announce(shadows)
+                nothing = added.nothing if starts else why_no_container(program, arguments)
+                if nothing and (explicit or (nothing == _COMPOSE and _holds_venv(folder))):
+                    complain(f"nothing shadowed: {nothing}")
+                for line in (line for item in added.prepared for line in item.made(made)):
+                    complain(line)
+        except WorkspaceError as error:
+            warn([f"nothing shadowed: {error}"])
+            return replace_process(program, arguments)
         return replace_process(program, added.words)
 
-    return guarded(add_and_start)
+    return guarded(add_and_start, refused=125)
 
 
 def _starts_container(arguments: Sequence[str]) -> bool:
@@ -106,13 +120,16 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     """
     try:
         line = parse_run(arguments)
+        workspaces = find_workspaces(line, folder) if line else []
+    except UnclearMountError as error:
+        return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
     except UnknownOptionError as error:
         warning = f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here"
         return Added([], list(arguments), [warning], "")
     if line is None:
         return Added([], list(arguments), [], "")
     prepared, warnings = [], []
-    for workspace in find_workspaces(line, folder):
+    for workspace in workspaces:
         try:
             prepared.append(_prepare(workspace, environ, engine))
         except WorkspaceError as error:
@@ -156,7 +173,7 @@ def why_no_container(program: str, arguments: Sequence[str]) -> str:
     subcommand, index = ("compose", 0) if name.endswith("compose") else find_subcommand(arguments)
     if subcommand == "compose":
         end = index
-        for option in options(arguments, index, _COMPOSE_FLAGS):
+        for option in options(arguments, index, _COMPOSE_FLAGS, _COMPOSE_VALUES, lenient=True):
             end = option.end
         action = next(iter(arguments[end:]), "")
         return _COMPOSE if action in _STARTS else f"{shown(f'{name} {action}'.strip())} starts no new container"
@@ -170,7 +187,7 @@ def find_workspaces(line: RunLine, folder: str) -> list[Workspace]:
 
     `folder` is the current host folder. A bind carries a workspace if it is or holds that folder, or the one that the
     dev container tools name in a label; if it lies in the current folder; if its source has opted in, lies beside the
-    current folder, or has a venv at its top level.
+    current folder, or has a venv at its top level. Raises UnclearMountError.
     """
     mounts = list(mounts_in(line.options))
     labels = [option.value or "" for option in line.options if option.name in ("-l", "--label")]

@@ -9,7 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-from paude_venv_hook.engines.programs import find_program, replace_process
+# The real paths of the wrappers that led to this process, each as often as it did. Those do not count as the engine,
+# so that a second installation on PATH leads on to the real one. A script between two wrappers leads back to the first
+# again and again, but so do an engine's own plugins and a shell that somebody started: those nest a few times, and only
+# a loop does so without an end. (The process id would not tell: a script may call as well as exec.)
+MARK = "PAUDE_VENV_WRAPPED"
+MOST_WRAPPERS = 20
 
 _ACTIVE = frozenset(("compose", "create", "run"))
 
@@ -25,12 +30,31 @@ def podman() -> int:
 
 
 def main(name: str) -> int:
-    """Replace this process by the engine called `name`; return an exit code only where that cannot be."""
-    arguments = sys.argv[1:]
-    program = find_engine(name)
+    """Replace this process by the engine called `name`; return an exit code only where that cannot be.
+
+    Those are an engine's own: 125 where the settings are wrong, 126 where it cannot be started, 127 where it is not
+    there, and 130 after ^C.
+    """
+    try:
+        return _become(name, sys.argv[1:])
+    except KeyboardInterrupt:  # before `launch` looks after it
+        return 130
+
+
+def _become(name: str, arguments: list[str]) -> int:
+    from paude_venv_hook.engines.programs import find_program, replace_process  # noqa: PLC0415 - ^C may come here
+
+    variable = f"PAUDE_VENV_{name.upper()}"
+    given = os.environ.get(variable) or name
+    if os.path.dirname(given) and not os.path.isabs(given):  # a repository could bring such a program
+        return _refuse(name, f"{variable}: {given} is a relative path; write a name on PATH or an absolute path", 125)
+    wrappers = [*filter(None, os.environ.get(MARK, "").split(os.pathsep)), os.path.realpath(sys.argv[0])]
+    if len(wrappers) > MOST_WRAPPERS:
+        return _refuse(name, f"it leads back to itself; name the real {name} in {variable}", 126)
+    os.environ[MARK] = os.pathsep.join(wrappers)
+    program = given if os.path.isabs(given) else find_program(given, os.environ, wrappers)
     if program is None:
-        sys.stderr.write(f"paude-venv-{name}: {name} is not on PATH; name it in PAUDE_VENV_{name.upper()}\n")
-        return 127
+        return _refuse(name, f"{given} is not on PATH; name it in {variable}", 127)
     if not _ACTIVE.isdisjoint(arguments):
         from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - only where there may be something to add
 
@@ -38,7 +62,8 @@ def main(name: str) -> int:
     return replace_process(program, arguments)
 
 
-def find_engine(name: str) -> str | None:
-    """Return the host path of the real engine: never this wrapper, even where it is called like the engine."""
-    given = os.environ.get(f"PAUDE_VENV_{name.upper()}")
-    return given or find_program(name, os.environ, besides=os.path.realpath(sys.argv[0]))
+def _refuse(name: str, why: str, code: int) -> int:
+    from paude_venv_hook.text import say, shown  # noqa: PLC0415 - only on the way to a message
+
+    say(f"paude-venv-{name}: {shown(why)}")
+    return code

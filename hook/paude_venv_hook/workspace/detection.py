@@ -11,7 +11,7 @@ from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
-from paude_venv_hook.files import is_file
+from paude_venv_hook.files import can_make, is_file
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found
 from paude_venv_hook.workspace.venv import has_its_python, is_old_virtualenv, made_at
@@ -76,7 +76,15 @@ def detect(
             continue
         found += [*more, *_reserve(folder, workspace_folder, more, ())]
         unshadowed += left
-    return Detected(found, unshadowed, warnings)
+    shadowed = {item.host_path for item in found if not item.problem}
+
+    def needs_none(link: Found) -> bool:
+        """Tell whether a symlink out of the workspace folder leads to the venv of the git root, in both worlds."""
+        if not link.problem or link.host_path not in shadowed:
+            return False
+        return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
+
+    return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
 
 
 def _with_record_if_guarded(found: list[Found], configurations: Sequence[str]) -> list[Found]:
@@ -103,7 +111,9 @@ def _reserve(
 
         evidence = find_evidence(folder, configurations)
         if evidence:
-            yield Found(_relative(host_path, workspace_folder), host_path, f"{RESERVED_WHY}: {evidence}")
+            is_possible = os.path.isdir(host_path) or can_make(folder)
+            problem = "" if is_possible else f"{shown(folder)} cannot be written, so that it cannot be made; make it"
+            yield Found(_relative(host_path, workspace_folder), host_path, f"{RESERVED_WHY}: {evidence}", problem)
 
 
 def _relative(path: str, workspace_folder: str) -> str:

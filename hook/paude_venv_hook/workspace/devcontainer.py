@@ -12,7 +12,7 @@ import re
 from collections import namedtuple
 
 from paude_venv_hook.engines.commandline import options
-from paude_venv_hook.engines.mounts import Mount, container_path, mounts_in, parse_mount
+from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
 from paude_venv_hook.errors import DevcontainerError, JsonFileError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.names import has_control_characters, is_utf8
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
+# Some are its own with all that is in them; in others people have a place of their own, such as /opt/app.
 # Text, since few files need it compiled.
 _CONTAINERS_OWN = (
-    "/|/(home|root|usr|usr/local|usr/share|var|var/lib)"
+    "/|/(home(/[^/]+)?|media|mnt|opt|root|srv|tmp|usr|usr/local|usr/share|usr/src|var|var/lib|var/tmp)"
     "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
 )
 
+COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
 _AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 _AT_EACH_START = ("postStartCommand", "postAttachCommand")
 # What a command says that makes an environment, as far as it can be told.
@@ -92,13 +94,11 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
     container_folder = folder or (_folder_in(default, workspace_folder) if default else "/")
     at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
     mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
-    return Devcontainer(
-        path,
-        mount,
-        why,
-        container_folder if folder is None else at_reading(folder),
-        _mounts(config, substitution(path, workspace_folder, container_folder, environ)),
-    )
+    try:
+        mounts = _mounts(config, substitution(path, workspace_folder, container_folder, environ))
+    except UnclearMountError as error:
+        mount, why, mounts = None, f"in devcontainer.json, {error}", ()
+    return Devcontainer(path, mount, why, container_folder if folder is None else at_reading(folder), mounts)
 
 
 def set_up_commands(path: str) -> dict[str, str]:
@@ -137,16 +137,16 @@ def _workspace_mount(
     substitute: Callable[[str], str],
 ) -> tuple[Mount | None, str]:
     if "dockerComposeFile" in config:
-        return None, "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
+        return None, COMPOSE_DECIDES
     if "workspaceMount" not in config:
         return default, "default of devcontainer.json"
     text = substitute(config["workspaceMount"] or "")
     if not text:
         return None, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"
-    mount = parse_mount(text)
-    if mount.type != "bind":
+    mount = None if has_control_characters(text) else parse_mount(text)
+    if mount and mount.type != "bind":
         return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
-    if not mount.source or not mount.target.startswith("/") or has_control_characters(text) or not is_utf8(text):
+    if not mount or not mount.source or not mount.target.startswith("/") or not is_utf8(text):
         raise DevcontainerError(
             f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
             "in UTF-8 and without control characters; mend it"
@@ -163,10 +163,13 @@ def is_containers_own(target: str) -> bool:
 
 
 def _mounts(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Mount, ...]:
-    """Return what the file's `mounts` and `runArgs` mount, as far as they name an absolute target."""
+    """Return what the file's `mounts` and `runArgs` mount, as far as they name an absolute target.
+
+    Raises UnclearMountError.
+    """
     entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
-    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()]))
+    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()], lenient=True))
     return tuple(mount for mount in mounts if mount.target.startswith("/"))
 
 

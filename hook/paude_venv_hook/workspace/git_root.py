@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.files import START_BYTES, read_start
 
 TYPE_CHECKING = False
@@ -34,18 +34,11 @@ def git_root(workspace_folder: str, environ: Mapping[str, str]) -> str | None:
     git = find_program("git", environ)
     if git is None:
         return None
-    import subprocess  # noqa: PLC0415 - 6 ms, and most workspaces are a git root
-
-    try:
-        done = subprocess.run(
-            [git, "rev-parse", "--show-cdup"],
-            cwd=workspace_folder,
-            env=dict(environ),
-            capture_output=True,
-            timeout=GIT_SECONDS,  # it would wait for ever for a FIFO in the place of one of its files
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+    try:  # it would wait for ever for a FIFO in the place of one of its files
+        done = ask([git, "rev-parse", "--show-cdup"], environ, folder=workspace_folder, seconds=GIT_SECONDS)
+    except OSError:
+        return None
+    if done.returncode:
         return None
     return os.path.normpath(os.path.join(workspace_folder, os.fsdecode(done.stdout).strip()))
 

@@ -1,18 +1,16 @@
 """Read a JSON object from a file: strict JSON, JSON with comments (devcontainer.json), or JSON5 (paude.json).
 
 Strict JSON is tried first, then the same text with comments and trailing commas blanked out, and only what neither
-reads goes to json5, whose parser needs some 7 ms per KB.
+reads goes to json5, whose parser needs 7 ms per KB, and up to 45. It gets no more than the files of people hold.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
-from contextlib import suppress
 
 from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.files import NOT_REGULAR, read_bytes
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
@@ -21,19 +19,23 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 MAX_BYTES = 1024 * 1024
+MAX_JSON5_LENGTH = 64 * 1024
 
 # What is not closed ends with the text: a match that failed there would be tried again from every later quote.
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
+_MISSING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*)(?=[\"\[{{])|{_STRING}", re.DOTALL)
+_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
 def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
     """Return the JSON object that the file at the host path `path` holds.
 
-    With `unique_keys=False` the last of several equal keys wins and bytes that are not UTF-8 are replaced, as the
-    dev container tools do with devcontainer.json. Raises JsonFileError, which names the file and, where the parser
+    With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, and it does
+    not matter whether commas or the last brackets are missing, nor what follows those, as the dev container tools read
+    devcontainer.json. Raises JsonFileError, which names the file and, where the parser
     knows them, line and column.
     """
     try:
@@ -44,25 +46,18 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 
 def _read_text(path: str, errors: str) -> str:
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise JsonFileError(f"{shown(path)}: not a regular file; replace or remove it")
-            data = b"" if status.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)  # it may grow meanwhile
+        data = read_bytes(path, MAX_BYTES + 1)
     except OSError as error:
+        if error.strerror == NOT_REGULAR:
+            raise JsonFileError(f"{shown(path)}: {NOT_REGULAR}; replace or remove it") from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
-    if max(status.st_size, len(data)) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
     try:
         return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         line, column = _position(error.object[: error.start].decode())  # the object is without its BOM
         raise JsonFileError(f"{shown(path)}:{line}:{column}: not UTF-8; save it as UTF-8") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A FIFO in the file's place would block an ordinary open for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _position(before: str) -> tuple[int, int]:
@@ -73,8 +68,15 @@ def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: 
     if not text.strip():
         raise JsonFileError(f"{shown(path)}: empty; write a JSON object such as {{}}")
     pairs_hook = _refuse_duplicates(path) if unique_keys else dict
-    value = _quick_parse(text, pairs_hook)
-    if value is None:
+    value, problem = _quick_parse(text, pairs_hook)
+    if problem and not unique_keys:
+        value, problem = _quick_parse(complete(blank_comments(text)), pairs_hook)
+    if problem:
+        if len(text) > MAX_JSON5_LENGTH:
+            raise JsonFileError(
+                f"{shown(path)}{problem}; JSON is expected, with comments and trailing commas if you like, "
+                f"and JSON5 only up to {MAX_JSON5_LENGTH} characters"
+            )
         value = _json5_parse(path, text, pairs_hook)
     if not isinstance(value, dict):
         raise JsonFileError(f"{shown(path)}: holds no JSON object; write {{…}} around it")
@@ -82,18 +84,38 @@ def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: 
     return document
 
 
-def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:
-    """Parse strict JSON, or JSON with comments and trailing commas; None for all else."""
+def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> tuple[Any, str]:
+    """Return what strict JSON holds, or JSON with comments and trailing commas, and "" or what is wrong, and where."""
+    problem = ""
     for prepare in (str, blank_comments):
-        with suppress(ValueError):
-            return json.loads(prepare(text), object_pairs_hook=pairs_hook)
-    return None
+        try:
+            return json.loads(prepare(text), object_pairs_hook=pairs_hook), ""
+        except json.JSONDecodeError as error:
+            problem = f":{error.lineno}:{error.colno}: {error.msg}"
+        except ValueError as error:  # a number of too many digits
+            problem = f": {error}".partition(";")[0]
+    return None, problem
 
 
 def blank_comments(text: str) -> str:
     """Return the text with blanks for its comments and trailing commas; every other character keeps its place."""
     text = _COMMENT.sub(lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
     return _TRAILING_COMMA.sub(lambda match: match[1] + " " if match[1] else match[0], text)
+
+
+def complete(text: str) -> str:
+    """Return JSON without comments up to the end of its first value, with the commas and brackets that it lacks."""
+    text = _MISSING_COMMA.sub(lambda match: match[1] + "," if match[1] else match[0], text)
+    missing: list[str] = []
+    for match in _BRACKET.finditer(text):
+        if match[0] in ("[", "{"):
+            missing.append("]" if match[0] == "[" else "}")
+        elif match[0] in ("]", "}"):
+            if not missing or missing.pop() != match[0]:
+                break
+            if not missing:
+                return text[: match.end()]
+    return text + "".join(reversed(missing))
 
 
 def _json5_parse(path: str, text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], Any]) -> Any:

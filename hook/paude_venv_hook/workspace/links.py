@@ -36,7 +36,7 @@ def named_by_file(path: str, folder: str) -> str | None:
     """Return the real path of the directory inside `folder` that a `.venv` *file* names, or None.
 
     virtualenv and pipenv write such files. What pipenv's names is often no path but a venv in its own store, which may
-    be called like a directory of sources here: the directory has to be a venv, or empty.
+    be called like a directory of sources, or of logs, here: the directory has to be a venv.
     """
     text = os.fsdecode(read_start(path)).strip()
     if not text or "\0" in text:
@@ -44,4 +44,4 @@ def named_by_file(path: str, folder: str) -> str | None:
     target = os.path.realpath(os.path.join(folder, text))
     if target == folder or not is_inside(target, folder) or not os.path.isdir(target):
         return None
-    return target if is_venv(target) or not os.listdir(target) else None
+    return target if is_venv(target) else None

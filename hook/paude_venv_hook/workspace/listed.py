@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.errors import SettingsError
-from paude_venv_hook.files import is_inside
+from paude_venv_hook.files import can_make, is_inside
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import Found
 from paude_venv_hook.workspace.links import follow_link
@@ -71,4 +71,6 @@ def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str,
         return host_path, f"{shown(os.path.dirname(name))} {state}, so there is no place for a mount point", ""
     if os.path.lexists(host_path) and not os.path.isdir(host_path):
         return host_path, "", "is a file; only a directory can be shadowed"
+    if not os.path.lexists(host_path) and not can_make(parent):
+        return host_path, f"{shown(parent)} cannot be written, so that it cannot be made; make it", ""
     return host_path, "", ""

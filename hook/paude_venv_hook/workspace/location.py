@@ -82,7 +82,8 @@ def locate(
     mounted = {mount.target: mount.type for mount in others}
     parts = parts_of((mount for mount in others if not is_containers_own(mount.target)), workspace_folder)
     if container_workspace_folder is not None:
-        mount = Mount("bind", workspace_folder, target)
+        is_shared = bool(found and found.mount and found.mount.is_shared)
+        mount = Mount("bind", workspace_folder, target, is_shared)
         return Location((mount, *parts), "--container-workspace-folder", mounted)
     if found:
         mounts = (found.mount, *parts) if found.mount else ()

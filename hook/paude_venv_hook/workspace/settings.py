@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FILE_NAME = "paude.json"
 KEYS = ("venv", "venv-tmpfs")
 MODES = ("auto", "none")
+MAX_DIRECTORIES = 100  # each is a mount point to make, and a few hundred bytes of an engine's command line
 _OTHER_WORDS = {
     **dict.fromkeys(("0", "disable", "disabled", "false", "never", "no", "off"), "none"),
     **dict.fromkeys(("1", "enable", "enabled", "on", "true", "yes"), "auto"),
@@ -83,8 +84,9 @@ def read_settings(workspace_folder: str, flag: str | None, environ: Mapping[str,
 
 
 def user_file() -> str:
-    """Return the host path of the user's own paude.json, in platformdirs' config folder of paude."""
-    return os.path.join(user_folder("config"), FILE_NAME)
+    """Return the host path of the user's own paude.json, in platformdirs' config folder of paude; "" for no home."""
+    folder = user_folder("config")
+    return folder and os.path.join(folder, FILE_NAME)
 
 
 def parse_venv_text(text: str, where: str) -> str | tuple[str, ...]:
@@ -105,6 +107,8 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
         raise SettingsError(f'{where}: {word} is not known{hint}; use "auto", "none" or a list of directories')
     if not isinstance(value, list):
         raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
+    if len(value) > MAX_DIRECTORIES:
+        raise SettingsError(f"{where}: lists {len(value)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
 
 
@@ -119,6 +123,8 @@ def check_name(name: Any, where: str) -> str:
     if not name:
         raise SettingsError(f"{where}: is empty; write a directory's name, or remove the entry")
     portable = name.replace(os.sep, "/")
+    if name in MODES:
+        raise SettingsError(f'{text} is a mode; write it alone, or "./{name}" for a directory of that name')
     if any(part != part.strip() for part in portable.split("/")):
         raise SettingsError(f"{text} begins or ends a name with a blank; remove it")
     if has_control_characters(name):
@@ -127,14 +133,17 @@ def check_name(name: Any, where: str) -> str:
         raise SettingsError(f"{text} is not UTF-8, which no engine can mount; rename the directory")
     if os.path.isabs(name) or portable.startswith("/"):
         raise SettingsError(f"{text} is absolute; write it relative to the workspace folder")
-    parts = [part for part in portable.split("/") if part not in ("", ".")]
+    return "/".join(_check_parts([part for part in portable.split("/") if part not in ("", ".")], text))
+
+
+def _check_parts(parts: list[str], text: str) -> list[str]:
     if "**" in parts:
         raise SettingsError(f"{text} is a pattern of any depth; write one * for each level, as in packages/*/.venv")
     if ".." in parts:
         raise SettingsError(f'{text} may leave the workspace folder; write it without ".."')
     if not parts:
         raise SettingsError(f"{text} is the workspace folder itself, which holds the source; name a directory in it")
-    return "/".join(parts)
+    return parts
 
 
 def _check_tmpfs(value: Any, where: str) -> Tmpfs:

@@ -14,7 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_VARIABLE = re.compile("\\$\\{([^\n\r\u2028\u2029]*?)\\}")  # what a dot is in JavaScript
+# JavaScript's /\$\{(.*?)\}/g, in which a dot is no line end. What is not closed is matched as well: after a match that
+# failed the search would go on from the next `${`, to the same end.
+_VARIABLE = re.compile("\\$\\{([^}\n\r\u2028\u2029]*)(\\}?)")
 
 
 def substitution(
@@ -29,7 +31,8 @@ def substitution(
     at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
 
     def replace(match: re.Match[str]) -> str:
-        return devcontainer_id(workspace_folder, path) if match[1].split(":")[0] == "devcontainerId" else match[0]
+        is_id = match[2] and match[1].split(":")[0] == "devcontainerId"
+        return devcontainer_id(workspace_folder, path) if is_id else match[0]
 
     return lambda text: _VARIABLE.sub(replace, at_reading(text))
 
@@ -40,6 +43,8 @@ def substitution_at_reading(
     """Return the function that replaces all but `${devcontainerId}`: workspaceFolder and workspaceMount keep that."""
 
     def replace(match: re.Match[str]) -> str:
+        if not match[2]:
+            return match[0]
         name, *arguments = match[1].split(":")
         if name in ("env", "localEnv"):
             if not arguments:
