@@ -526,11 +526,24 @@ def test_a_venv_called_venv_is_shadowed_whoever_made_it(workspace: Path) -> None
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
 
 
-def test_a_venv_that_a_command_would_not_make_again_is_shadowed_only_if_the_host_made_it(workspace: Path) -> None:
-    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n")
-    configure(workspace, postCreateCommand="[ -d .venv ] || python3 -m venv .venv")
+@pytest.mark.parametrize(
+    ("command", "entries"),
+    [
+        ("[ -d .venv ] || python3 -m venv .venv", []),
+        ("make .venv", ["Makefile = .venv:\n\tpython3 -m venv .venv\n"]),
+    ],
+)
+def test_a_venv_that_would_not_be_made_again_is_shadowed_only_if_the_host_made_it(
+    workspace: Path, command: str, entries: list[str]
+) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n", *entries)
+    configure(workspace, postCreateCommand=command)
 
-    assert destinations(ready(workspace)) == {}
+    prepared = ready(workspace)
+    assert destinations(prepared) == {}
+    why = "made in a container, at /workspaces/app/.venv: left alone"
+    assert prepared.plan.skipped == (Skipped(".venv", why, is_expected=True),)
+
     fill(workspace, f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n")
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
 

@@ -188,7 +188,6 @@ def targets(words: list[str]) -> list[str]:
     return [value.partition(":")[0] for option, value in pairwise(words) if option == "--tmpfs"]
 
 
-DOCKER = """[ "$1" = compose ] && echo \"no such file\" >&2 && exit 14; echo Docker version 28.0.0, build x"""
 Start = Callable[[list[str]], tuple[list[str], str]]
 
 
@@ -197,7 +196,7 @@ def start(
     programs: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> Start:
     """Return a function that gives a line to the wrapper, and returns the words that the engine gets, and stderr."""
-    docker = programs("docker", DOCKER)
+    docker = programs("docker", "echo Docker version 28.0.0, build x")
     lines: list[list[str]] = []
 
     def replace_process(_: str, words: Sequence[str]) -> int:
@@ -247,27 +246,50 @@ def test_a_launch_in_a_fresh_clone(workspace: Path, start: Start, name: str) -> 
     assert tree(workspace) == sorted([*before, *([".venv"] if shape.evidence else [])])
 
 
+NO_BIND = json.dumps({"services": {"app": {"volumes": [{"type": "volume", "source": "src", "target": "/srv"}]}}})
+
+
 @pytest.mark.parametrize(
-    "config",
+    ("config", "answer", "why"),
     [
-        pytest.param({}, id="a service without a bind of the workspace"),
-        pytest.param({"initializeCommand": "./make-compose-file"}, id="files that initializeCommand makes"),
+        pytest.param(
+            {},
+            f"echo '{NO_BIND}'",
+            "the service app has no bind mount that holds the workspace folder",
+            id="a service without a bind of the workspace",
+        ),
+        pytest.param(
+            {"initializeCommand": "./make-compose-file"},
+            "echo 'open compose.yaml: no such file' >&2; exit 14",
+            "docker compose config does not tell where it is mounted (it says: open compose.yaml: no such file)",
+            id="files that initializeCommand makes",
+        ),
     ],
 )
-def test_a_launch_of_a_compose_project(workspace: Path, start: Start, hook: Hook, config: dict[str, Any]) -> None:
-    compose = {"dockerComposeFile": "compose.yaml", "service": "app", "workspaceFolder": "/srv", **config}
-    fill(workspace, f"{CONFIG} = {json.dumps(compose)}", "uv.lock")
+def test_a_launch_of_a_compose_project(
+    workspace: Path,
+    start: Start,
+    hook: Hook,
+    programs: Callable[[str, str], Path],
+    config: dict[str, Any],
+    answer: str,
+    why: str,
+) -> None:
+    config = {"dockerComposeFile": "compose.yaml", "service": "app", "workspaceFolder": "/srv", **config}
+    fill(workspace, f"{CONFIG} = {json.dumps(config)}", "uv.lock")
+    programs("docker", f'case "$*" in *config*) {answer};; *) echo Docker version 28.0.0, build x; esac')
     before = tree(workspace)
     line = ["compose", "-f", f"{workspace}/.devcontainer/compose.yaml", "up", "-d", "app"]
     use = "devcontainer-config, or print --format compose"
 
     assert (start(line), tree(workspace)) == ((line, ""), before)
+
     fill(workspace, ".venv/pyvenv.cfg")
-    assert start(line) == (
-        line,
-        f"paude-venv-hook: nothing shadowed: compose decides what is mounted; use paude-venv-hook {use}, "
-        "which make a file for it\n",
-    )
-    said = f"nothing shadowed: the compose files decide what is mounted; use {use}"
-    assert hook("run", "--engine", "docker") == Done(0, "", f"paude-venv-hook: warning: {said}\n")
-    assert tree(workspace) == [".devcontainer", CONFIG, ".venv", ".venv/pyvenv.cfg", "uv.lock"]
+    before = tree(workspace)
+    said = f"compose decides what is mounted; use paude-venv-hook {use}, which make a file for it"
+    assert start(line) == (line, f"paude-venv-hook: nothing shadowed: {said}\n")
+    said = f"the compose files decide what is mounted; use {use}"
+    assert hook("run", "--engine", "docker") == Done(0, "", f"paude-venv-hook: warning: nothing shadowed: {said}\n")
+    code, out, err = hook("devcontainer-config")
+    assert (code, json.loads(out), err) == (0, config, f"paude-venv-hook: warning: nothing shadowed: {why}\n")
+    assert tree(workspace) == before

@@ -182,12 +182,13 @@ def test_poetry_that_makes_no_environment_uses_the_same_python_as_before(
 
 @one_engine
 @pytest.mark.parametrize("guard", ["make", "direnv"])
+@pytest.mark.parametrize("project", [BARE, UV], ids=["bare", "uv"])
 @proves("a Makefile's `.venv:` and direnv's `[ -d .venv ] ||` make the host's venv, which the next launch shadows")
 def test_what_makes_a_venv_only_where_no_directory_is_makes_it_still(
-    engine: Engine, workspace: Path, guard: str
+    engine: Engine, workspace: Path, guard: str, project: str
 ) -> None:
     python = f"{sys.executable} -m venv --without-pip .venv"
-    write(workspace, BARE, f"Makefile = .venv:\n\t: && {python}\n", f".envrc = [ -d .venv ] || {python}\n")
+    write(workspace, project, f"Makefile = .venv:\n\t: && {python}\n", f".envrc = [ -d .venv ] || {python}\n")
     # Through a shell, which runs what only `access` would refuse to this user; direnv evaluates its file as one does.
     words = {"make": ["make", ".venv"], "direnv": ["sh", ".envrc"]}[guard]
     if not shutil.which(words[0]):
@@ -266,9 +267,11 @@ def test_without_the_hook_the_containers_venv_lands_in_the_hosts_tree(
 @pytest.mark.parametrize("target", ["/workspaces/app", None], ids=["another path", "the same path"])
 @proves("venvs that a container made for itself, beside the host's `.venv`: the next launch leaves them alone")
 def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
-    engine: Engine, workspace: Path, venv: Path, launch: Launch, tools: Tools, target: str | None
+    engine: Engine, workspace: Path, launch: Launch, tools: Tools, target: str | None
 ) -> None:
     write(workspace, UV)
+    venv = workspace / ".venv"
+    as_owner(sys.executable, "-m", "venv", "--without-pip", venv)
     folder = target or str(workspace)
     own = ["--container-workspace-folder", folder]
     python = "/opt/python/bin/python3"  # a place that only the container has

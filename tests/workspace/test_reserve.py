@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from layout import fill
 from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.found import Found
-from paude_venv_hook.workspace.reserve import find_evidence, guards_reserved, names_reserved
+from paude_venv_hook.workspace.reserve import find_evidence, guards_reserved, is_guarded, names_reserved
 
 UV_TABLE = "[tool.uv] in pyproject.toml"
 PDM_TABLE = "[tool.pdm] in pyproject.toml"
@@ -151,6 +151,33 @@ def test_where_a_command_looks_for_the_directory_none_is_made(workspace: Path, c
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [
+        "Makefile = .venv:\n\tpython3 -m venv .venv\n",
+        "makefile = install: .venv\n\n.venv/ : requirements.txt\n\tuv venv\n",
+        "GNUmakefile = $(VENV):\n\tpython3 -m venv $@\n",
+        "Makefile = install:\n\ttest -d .venv || python3 -m venv .venv\n",
+        ".envrc = [ -d .venv ] || python -m venv .venv\nsource .venv/bin/activate\n",
+    ],
+)
+def test_where_a_makefile_or_direnv_looks_for_the_directory_none_is_made(workspace: Path, entry: str) -> None:
+    assert evidence(fill(workspace, "uv.lock", entry)) == ""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "Makefile = .venv/bin/python:\n\tpython3 -m venv .venv\n",
+        "Makefile = $(VENV)/bin/activate: requirements.txt\n\tpython3 -m venv $(VENV)\n",
+        "Makefile = VENV := .venv\nPATH := .venv/bin:$(PATH)\ninstall: .venv/bin/python\n\tuv sync\n",
+        ".envrc = source .venv/bin/activate\n",
+    ],
+)
+def test_a_makefile_or_direnv_that_looks_for_what_is_in_it_is_no_such_guard(workspace: Path, entry: str) -> None:
+    assert evidence(fill(workspace, "uv.lock", entry)) == "uv.lock"
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "[ -x .venv/bin/python ] || python3 -m venv .venv",
@@ -162,6 +189,11 @@ def test_where_a_command_looks_for_the_directory_none_is_made(workspace: Path, c
 )
 def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) -> None:
     assert not guards_reserved(json.dumps({"postCreateCommand": command}))
+
+
+def test_a_hostile_makefile_takes_no_long_time(workspace: Path) -> None:
+    for text in ("$(" + "venv" * 16_000, ".venv" + " " * 60_000, "./" * 30_000):
+        assert not is_guarded(str(fill(workspace, f"Makefile = {text}x")), ())
 
 
 def test_a_hostile_text_takes_no_long_time() -> None:

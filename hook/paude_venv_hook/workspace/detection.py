@@ -64,7 +64,7 @@ def detect(
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
         warnings.append("the workspace folder itself is a venv, which cannot be shadowed: it holds the source")
     else:
-        found = _with_record_if_guarded(found, configurations)
+        found = _with_record_if_guarded(workspace_folder, found, configurations)
         found += _reserve(workspace_folder, workspace_folder, found, configurations)
     for folder in dict.fromkeys(mounted_folders):
         if folder == workspace_folder:
@@ -87,18 +87,17 @@ def detect(
     return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
 
 
-def _with_record_if_guarded(found: list[Found], configurations: Sequence[str]) -> list[Found]:
-    """Return what was found; a `.venv` that a command makes only where none is says who made it, as others do.
+def _with_record_if_guarded(folder: str, found: list[Found], configurations: Sequence[str]) -> list[Found]:
+    """Return what was found; a `.venv` that is only made where no directory is says who made it, as others do.
 
     Shadowed, one that a container made for itself would never be made again.
     """
-    if not any(item.path == RESERVED and item.why == IS_VENV for item in found):
+    recorded = [_recorded(item) if (item.path, item.why) == (RESERVED, IS_VENV) else item for item in found]
+    if all(item.path != RESERVED or (item.made_at in ("", item.host_path) and item.has_python) for item in recorded):
         return found
-    from paude_venv_hook.workspace.reserve import guards_reserved, read_text  # noqa: PLC0415 - few are guarded
+    from paude_venv_hook.workspace.reserve import is_guarded, read_text  # noqa: PLC0415 - few are of a container
 
-    if not any(guards_reserved(read_text(path)) for path in configurations):
-        return found
-    return [_recorded(item) if item.path == RESERVED else item for item in found]
+    return recorded if is_guarded(folder, map(read_text, configurations)) else found
 
 
 def _reserve(

@@ -16,7 +16,7 @@ from paude_venv_hook.workspace.jsonfile import blank_comments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PLACEHOLDERS = frozenset((".gitignore", ".gitkeep", ".keep"))
 
@@ -33,6 +33,10 @@ _HERE = (
 )
 # `[ ! -d .venv ]`, `test -d .venv`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`.
 _GUARD = rf"""(?:\[|\btest)\s+(?:!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
+_TARGET = (
+    r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"  # `.venv:` and `$(VENV):` of a Makefile
+)
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _LONGEST = 300  # as far as it is looked back for that path
 _SWITCH = (
     r'\b(?:POETRY_VIRTUALENVS_IN_PROJECT|PIPENV_VENV_IN_PROJECT)"?\s*[:=]\s*"?(?:true|1|yes|on)\b'
@@ -44,8 +48,8 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> str:
     """Return what tells that the project in the folder (a host path) keeps its venv in `.venv`, "" if nothing does.
 
     `configurations` are the host paths of its devcontainer.json and paude.json. A `.venv` that is there counts where it
-    is an empty directory or holds nothing but placeholders; anything else in its place means no. So does a command that
-    makes the venv only where no directory is.
+    is an empty directory or holds nothing but placeholders; anything else in its place means no. So does what makes the
+    venv only where no directory is.
     """
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
@@ -53,7 +57,7 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> str:
         return ""
     # What the project says goes first: the answer is the same once the directory was made.
     texts = {path: read_text(path) for path in configurations}
-    if any(map(guards_reserved, texts.values())):
+    if is_guarded(folder, texts.values()):
         return "an empty .venv" if is_there else ""
     return next(_evidence(folder, texts), "an empty .venv" if is_there else "")
 
@@ -111,11 +115,21 @@ def names_reserved(text: str) -> bool:
     return bool(re.search(_SWITCH, text, re.IGNORECASE))
 
 
-def guards_reserved(text: str) -> bool:
-    """Tell whether a command in the text of a configuration makes `.venv` only where no such directory is there.
+def is_guarded(folder: str, texts: Iterable[str]) -> bool:
+    """Tell whether something makes the `.venv` of the folder (a host path) only where no such directory is there.
 
-    It would make none any more, in the container and on the host, where one was made for a shadow.
+    Once one was made for a shadow it would make none any more, in the container and on the host. `texts` are those of
+    the configurations; a Makefile and direnv's file are looked at besides.
     """
+    files = {
+        name: read_start(os.path.join(folder, name)).decode("utf-8", "replace") for name in (*_MAKEFILES, ".envrc")
+    }
+    is_target = any(re.search(_TARGET, files[name]) for name in _MAKEFILES)
+    return is_target or any(map(guards_reserved, (*texts, *files.values())))
+
+
+def guards_reserved(text: str) -> bool:
+    """Tell whether a command in the text looks for a directory `.venv`, as before making one."""
     return re.search(_GUARD, text) is not None
 
 
