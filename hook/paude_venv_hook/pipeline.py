@@ -93,7 +93,7 @@ def prepare(
         if by_tools and config is None:
             warnings = [*warnings, *messages.unnamed(named_devcontainers(workspace_folder), workspace_folder)]
     if config and by_tools and plan.shadows:
-        warnings = (*warnings, *_of_commands(plan, config))
+        warnings = (*warnings, *_of_commands(plan, config, workspace_folder))
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
     if chosen == "docker":
         plan = without_colons(plan, "Docker")
@@ -144,12 +144,14 @@ def _plan(
     return Plan((), (Skipped(".", why), *others)), ()
 
 
-def _of_commands(plan: Plan, config: str) -> list[str]:
+def _of_commands(plan: Plan, config: str, workspace_folder: str) -> list[str]:
     """Return what a person should know of the commands that make the environments, in a devcontainer.json."""
-    from paude_venv_hook.workspace.reserve import guards_reserved  # noqa: PLC0415 - few workspaces have a command
-
     commands = set_up_commands(config)
-    guarded = next((key for key, text in commands.items() if guards_reserved(text)), "")
+    if not commands:
+        return []
+    from paude_venv_hook.workspace.reserve import command_guards  # noqa: PLC0415 - not every workspace has one
+
+    guarded = next((key for key, text in commands.items() if command_guards(text, workspace_folder)), "")
     if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):
         return [messages.guarded(guarded)]
     once = set_up_once(commands)

@@ -274,8 +274,8 @@ def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
     as_owner(sys.executable, "-m", "venv", "--without-pip", venv)
     folder = target or str(workspace)
     own = ["--container-workspace-folder", folder]
-    python = "/opt/python/bin/python3"  # a place that only the container has
-    set_up = f"mkdir -p /opt/python/bin; ln -s /usr/bin/python3 {python}"
+    python = "/usr/local/sbin/python3"  # an image's own: the host has that folder, and no Python in it
+    set_up = f"ln -s /usr/bin/python3 {python}"
     names = (".docker-venv", ".venv-docker")
     before = tree_hash(venv)
 

@@ -121,11 +121,18 @@ def is_guarded(folder: str, texts: Iterable[str]) -> bool:
     Once one was made for a shadow it would make none any more, in the container and on the host. `texts` are those of
     the configurations; a Makefile and direnv's file are looked at besides.
     """
-    files = {
-        name: read_start(os.path.join(folder, name)).decode("utf-8", "replace") for name in (*_MAKEFILES, ".envrc")
-    }
-    is_target = any(re.search(_TARGET, files[name]) for name in _MAKEFILES)
-    return is_target or any(map(guards_reserved, (*texts, *files.values())))
+    direnv = read_start(os.path.join(folder, ".envrc")).decode("utf-8", "replace")
+    return any(map(guards_reserved, (*texts, direnv))) or _makefile_guards(folder)
+
+
+def command_guards(command: str, folder: str) -> bool:
+    """Tell whether a command makes `.venv` only where no such directory is, itself or by the folder's Makefile."""
+    return guards_reserved(command) or (re.search(r"\bmake\b", command) is not None and _makefile_guards(folder))
+
+
+def _makefile_guards(folder: str) -> bool:
+    texts = [read_start(os.path.join(folder, name)).decode("utf-8", "replace") for name in _MAKEFILES]
+    return any(re.search(_TARGET, text) or guards_reserved(text) for text in texts)
 
 
 def guards_reserved(text: str) -> bool:
