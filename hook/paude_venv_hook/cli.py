@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 from paude_venv_hook import __version__, commands
 from paude_venv_hook.errors import UsageError
@@ -62,7 +61,8 @@ def load(name: str) -> Command:
     if name not in names:
         hint = did_you_mean(name, names) or f"; use {', '.join(names)}"
         raise UsageError(f'"{shown(name)}" is no command{hint}')
-    command: Command = import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+    # What importlib does, without loading that.
+    command: Command = __import__(f"{commands.__name__}.{name.replace('-', '_')}", fromlist=["execute"])
     return command
 
 

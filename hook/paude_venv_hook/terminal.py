@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import contextmanager, suppress
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from paude_venv_hook.plan import Shadow
 
 PROGRAM = "paude-venv-hook"
-
-
-_ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 
 
 class Ended(BaseException):
@@ -56,17 +52,20 @@ def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
     """Raise Ended for the signals that end this process: what is half done is then tidied up."""
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` itself makes enums first, at some cost
+
     changed = []
     try:
-        for number in _ENDINGS:
-            with suppress(ValueError):  # only the main thread has signals
-                if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` wants it ignored
-                    signal.signal(number, _end)
+        for name in ("SIGHUP", "SIGTERM"):
+            number = getattr(_signal, name, None)  # Windows has only one of them
+            with suppress(ValueError, TypeError):  # only the main thread has signals
+                if _signal.getsignal(number) == _signal.SIG_DFL:  # `nohup` wants it ignored
+                    _signal.signal(number, _end)
                     changed.append(number)
         yield
     finally:
         for number in changed:
-            signal.signal(number, signal.SIG_DFL)
+            _signal.signal(number, _signal.SIG_DFL)
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VERSION_SECONDS = 5.0
-_BECOMES_PODMAN = re.compile(rb'^exec (?:/\S*/)?podman "\$@"\s*\Z', re.MULTILINE)
+_BECOMES_PODMAN = rb'(?m)^exec (?:/\S*/)?podman "\$@"\s*\Z'
 
 
 def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -60,7 +60,7 @@ def is_podman(program: str, environ: Mapping[str, str]) -> bool:
     start = read_start(real)
     if start and not start.startswith(b"#!") and os.path.basename(real).startswith("docker"):
         return False
-    if _BECOMES_PODMAN.search(start):
+    if re.search(_BECOMES_PODMAN, start):
         return True
     try:
         said = ask([program, "--version"], environ, seconds=_VERSION_SECONDS).stdout

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ALIASES = {"src": "source", "dst": "target", "destination": "target"}
 _SHARED = frozenset(("shared", "rshared"))
 _CSV_FIELD = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))')
-_WINDOWS_SOURCE = re.compile(r"([A-Za-z]:[\\/][^:]*):/")
+_WINDOWS_SOURCE = r"([A-Za-z]:[\\/][^:]*):/"
 
 
 class UnclearMountError(ValueError):
@@ -76,7 +76,7 @@ def parse_volume(text: str) -> Mount:
     UnclearMountError.
     """
     _refuse_control_characters("--volume", text)
-    windows = _WINDOWS_SOURCE.match(text)
+    windows = re.match(_WINDOWS_SOURCE, text)
     source = windows[1] if windows else text.partition(":")[0]
     rest = text[len(source) + 1 :]
     if not rest:

@@ -50,7 +50,7 @@ def replace_process(program: str, arguments: Sequence[str]) -> int:
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` itself takes a third of a wrapper's time
 
     # Python ignores these two, and a program inherits what is ignored.
-    ignored = (_signal.SIGPIPE, _signal.SIGXFSZ)
+    ignored = [getattr(_signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(_signal, name)]
     before = [_signal.signal(number, _signal.SIG_DFL) for number in ignored]
     try:
         os.execv(program, [program, *arguments])  # noqa: S606 - the point of it: no shell, and no child

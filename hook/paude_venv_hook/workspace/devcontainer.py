@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections import namedtuple
 
-from paude_venv_hook.engines.commandline import options
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
 from paude_venv_hook.errors import DevcontainerError, JsonFileError
 from paude_venv_hook.files import read_start
@@ -169,7 +168,10 @@ def _mounts(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tupl
     """
     entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
-    mounts += mounts_in(options([substitute(argument) for argument in config.get("runArgs") or ()], lenient=True))
+    if config.get("runArgs"):
+        from paude_venv_hook.engines.commandline import options  # noqa: PLC0415 - few files have any
+
+        mounts += mounts_in(options([substitute(argument) for argument in config["runArgs"]], lenient=True))
     return tuple(mount for mount in mounts if mount.target.startswith("/"))
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 MAX_BYTES = 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
 MAX_JSON5_LENGTH = 64 * 1024
 
 # What is not closed ends with the text: a match that failed there would be tried again from every later quote.
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
-_MISSING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*)(?=[\"\[{{])|{_STRING}", re.DOTALL)
-_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
-_JSON5_ERROR = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
+# Text, since few files need them compiled.
+_MISSING_COMMA = rf"(?s)((?:{_STRING}|[\]}}\w])[ \t\r\n]*)(?=[\"\[{{])|{_STRING}"
+_BRACKET = rf"(?s){_STRING}|[\[\]{{}}]"
+_JSON5_ERROR = r"(?s)<string>:(\d+) (.*) at column (\d+)"
 
 
 def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
@@ -35,8 +37,7 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 
     With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, and it does
     not matter whether commas or the last brackets are missing, nor what follows those, as the dev container tools read
-    devcontainer.json. Raises JsonFileError, which names the file and, where the parser
-    knows them, line and column.
+    devcontainer.json. Raises JsonFileError, which names the file and, where the parser knows them, line and column.
     """
     try:
         return _parse(path, _read_text(path, "strict" if unique_keys else "replace"), unique_keys)
@@ -54,7 +55,7 @@ def _read_text(path: str, errors: str) -> str:
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
     try:
-        return data.decode("utf-8-sig", errors)
+        return data.removeprefix(_BOM).decode("utf-8", errors)
     except UnicodeDecodeError as error:
         line, column = _position(error.object[: error.start].decode())  # the object is without its BOM
         raise JsonFileError(f"{shown(path)}:{line}:{column}: not UTF-8; save it as UTF-8") from None
@@ -105,9 +106,9 @@ def blank_comments(text: str) -> str:
 
 def complete(text: str) -> str:
     """Return JSON without comments up to the end of its first value, with the commas and brackets that it lacks."""
-    text = _MISSING_COMMA.sub(lambda match: match[1] + "," if match[1] else match[0], text)
+    text = re.sub(_MISSING_COMMA, lambda match: match[1] + "," if match[1] else match[0], text)
     missing: list[str] = []
-    for match in _BRACKET.finditer(text):
+    for match in re.finditer(_BRACKET, text):
         if match[0] in ("[", "{"):
             missing.append("]" if match[0] == "[" else "}")
         elif match[0] in ("]", "}"):
@@ -124,7 +125,7 @@ def _json5_parse(path: str, text: str, pairs_hook: Callable[[Iterable[tuple[str,
     try:
         return json5.loads(text, object_pairs_hook=pairs_hook)
     except ValueError as error:
-        match = _JSON5_ERROR.fullmatch(str(error))
+        match = re.fullmatch(_JSON5_ERROR, str(error))
         where, what = (f":{match[1]}:{match[3]}", match[2]) if match else ("", str(error).partition(";")[0])
         raise JsonFileError(
             f"{shown(path)}{where}: {shown(what)}; JSON is expected, with comments and trailing commas if you like"

@@ -28,7 +28,7 @@ _OTHER_WORDS = {
 _TMPFS_KEYS = ("size", "uid", "gid")
 
 # The kernel's memparse() and the percent sign of tmpfs(5). 0 would mean "no limit", a leading 0 octal: 010g is 8g.
-_SIZE = re.compile(r"([1-9][0-9]*)([kmgtpeKMGTPE%]?)")
+_SIZE = r"([1-9][0-9]*)([kmgtpeKMGTPE%]?)"
 _SIZE_SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 _MAX_SIZE = 2**63 - 1
 _MAX_PERCENT = 100
@@ -166,7 +166,7 @@ def check_size(size: Any, where: str) -> None:
     """Raise SettingsError unless the kernel would take `size` as a tmpfs size (tmpfs(5), memparse in the kernel)."""
     if not isinstance(size, str):
         raise SettingsError(f'{where}: must be text such as "2g" or "50%", not {_kind(size)}')
-    match = _SIZE.fullmatch(size)
+    match = re.fullmatch(_SIZE, size)
     if match:
         number, unit = int(match[1][:20]), match[2].lower()
         if number <= _MAX_PERCENT if unit == "%" else number << _SIZE_SHIFT[unit] <= _MAX_SIZE:
