@@ -526,6 +526,28 @@ def test_a_venv_called_venv_is_shadowed_whoever_made_it(workspace: Path) -> None
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
 
 
+@pytest.mark.parametrize(
+    ("command", "entries"),
+    [
+        ("[ -d .venv ] || python3 -m venv .venv", []),
+        ("make .venv", ["Makefile = .venv:\n\tpython3 -m venv .venv\n"]),
+    ],
+)
+def test_a_venv_that_would_not_be_made_again_is_shadowed_only_if_the_host_made_it(
+    workspace: Path, command: str, entries: list[str]
+) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n", *entries)
+    configure(workspace, postCreateCommand=command)
+
+    prepared = ready(workspace)
+    assert destinations(prepared) == {}
+    why = "made in a container, at /workspaces/app/.venv: left alone"
+    assert prepared.plan.skipped == (Skipped(".venv", why, is_expected=True),)
+
+    fill(workspace, f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n")
+    assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
+
+
 def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
     make_venv(workspace / "api" / ".venv")

@@ -79,6 +79,13 @@ def emptied(shadows: Iterable[Shadow], command: str) -> str:
     return f"a restart empties {names}, and {command} does not run again: repeat it in postStartCommand"
 
 
+def guarded(command: str) -> str:
+    """Return what is to be said where a command of devcontainer.json makes `.venv` only where no directory is."""
+    return (
+        f"{command} makes no venv where a directory .venv is, and its shadow is one: let it look for .venv/bin/python"
+    )
+
+
 def unnamed(configurations: Sequence[str], workspace_folder: str) -> list[str]:
     """Return what is to be said where there is no default devcontainer.json but others, of these host paths."""
     names = " or ".join(shown(os.path.relpath(path, workspace_folder)) for path in configurations)

@@ -12,8 +12,13 @@ from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people, without_colons
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
-from paude_venv_hook.workspace.devcontainer import find_devcontainer, named_devcontainers, set_up_once
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.devcontainer import (
+    find_devcontainer,
+    named_devcontainers,
+    set_up_commands,
+    set_up_once,
+)
+from paude_venv_hook.workspace.found import RESERVED, Found
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, read_settings
 
@@ -87,8 +92,8 @@ def prepare(
         plan, warnings = _plan(workspace_folder, config, settings, location)
         if by_tools and config is None:
             warnings = [*warnings, *messages.unnamed(named_devcontainers(workspace_folder), workspace_folder)]
-    if config and by_tools and plan.shadows and (command := set_up_once(config)):
-        warnings = (*warnings, messages.emptied(plan.shadows, command))
+    if config and by_tools and plan.shadows:
+        warnings = (*warnings, *_of_commands(plan, config, workspace_folder))
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
     if chosen == "docker":
         plan = without_colons(plan, "Docker")
@@ -137,6 +142,20 @@ def _plan(
     why = shared[0] if shared else why
     others = [Skipped(name_for_people(item.path), f"{item.why}; {why}", is_expected=True) for item in detected.found]
     return Plan((), (Skipped(".", why), *others)), ()
+
+
+def _of_commands(plan: Plan, config: str, workspace_folder: str) -> list[str]:
+    """Return what a person should know of the commands that make the environments, in a devcontainer.json."""
+    commands = set_up_commands(config)
+    if not commands:
+        return []
+    from paude_venv_hook.workspace.reserve import command_guards  # noqa: PLC0415 - not every workspace has one
+
+    guarded = next((key for key, text in commands.items() if command_guards(text, workspace_folder)), "")
+    if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):
+        return [messages.guarded(guarded)]
+    once = set_up_once(commands)
+    return [messages.emptied(plan.shadows, once)] if once else []
 
 
 def _real(mounts: Iterable[Mount]) -> list[Mount]:

@@ -519,6 +519,27 @@ def test_a_setup_that_does_not_run_again_after_a_restart_is_named(
     assert added("run -v .:/app IMG", workspace).warnings == []  # no tool runs that command then
 
 
+@pytest.mark.parametrize("key", ["postCreateCommand", "postStartCommand"])
+@pytest.mark.parametrize(
+    ("command", "target"),
+    [
+        ("[ -d .venv ] || python3 -m venv .venv", "all:\n"),
+        ("make install", "install: .venv\n\n.venv:\n\tpython3 -m venv .venv\n"),
+        (["make", "install"], "$(VENV):\n\tpython3 -m venv .venv\n"),
+    ],
+)
+def test_a_command_that_makes_no_venv_where_its_shadow_is_is_named(
+    workspace: Path, make_venv: MakeVenv, key: str, command: object, target: str
+) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, f".devcontainer.json = {json.dumps({key: command})}", f"Makefile = {target}")
+    labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={workspace}/.devcontainer.json"
+
+    assert added(f"run {labels} -v .:/app IMG", workspace).warnings == [
+        f"{key} makes no venv where a directory .venv is, and its shadow is one: let it look for .venv/bin/python"
+    ]
+
+
 @pytest.mark.parametrize("command", ["npm install", "", ["echo", "hello"], {"a": "cargo fetch"}])
 def test_a_command_that_makes_no_environment_is_not_named(workspace: Path, command: object) -> None:
     fill(workspace, "uv.lock", f".devcontainer.json = {json.dumps({'postCreateCommand': command})}")

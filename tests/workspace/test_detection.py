@@ -445,6 +445,25 @@ def test_pyvenv_cfg_says_it_too_and_whether_its_python_is_here(workspace: Path) 
 
 
 @pytest.mark.parametrize(
+    ("cfg", "is_here"),
+    [
+        ("home = {top}/bin\n", True),
+        ("home = {top}/bin\nexecutable = {top}/bin/python3.11\n", True),
+        ("home = {top}/bin\nexecutable = {top}/bin/python3.12\n", False),
+        ("home = {top}/local\n", False),  # a folder that this machine has as well, but for other things
+        ("", True),
+    ],
+)
+def test_the_python_of_a_venv_is_looked_for_and_not_only_its_folder(
+    workspace: Path, tmp_path: Path, cfg: str, is_here: bool
+) -> None:
+    fill(tmp_path, "bin/python", "bin/python3.11", "local/other")
+    fill(workspace, f"env/pyvenv.cfg = {cfg.format(top=tmp_path)}")
+
+    assert detect(str(workspace), (), (), same_path=True).found[0].has_python == is_here
+
+
+@pytest.mark.parametrize(
     ("path", "folder", "inside"),
     [
         ("/a", "/a", True),

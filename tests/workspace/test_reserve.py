@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from layout import fill
 from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.found import Found
-from paude_venv_hook.workspace.reserve import find_evidence, names_reserved
+from paude_venv_hook.workspace.reserve import find_evidence, guards_reserved, is_guarded, names_reserved
 
 UV_TABLE = "[tool.uv] in pyproject.toml"
 PDM_TABLE = "[tool.pdm] in pyproject.toml"
@@ -129,10 +129,85 @@ def test_a_text_that_does_not(config: dict[str, object]) -> None:
     assert not names_reserved(json.dumps(config))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[ ! -d .venv ] && python3 -m venv .venv",
+        "[ -d .venv ] || uv sync",
+        "[ -e ./.venv/ ] || uv sync",
+        'if [[ ! -d ".venv" ]]; then uv venv; fi',
+        "test -d .venv || python3 -m venv .venv",
+        "test ! -d ${containerWorkspaceFolder}/.venv && uv venv",
+        ["bash", "-c", "[ -d '/workspaces/app/.venv' ] || uv venv"],
+    ],
+)
+def test_where_a_command_looks_for_the_directory_none_is_made(workspace: Path, command: object) -> None:
+    text = json.dumps({"postCreateCommand": command})
+    fill(workspace, "uv.lock", f"{DEVCONTAINER} = {text}")
+
+    assert (guards_reserved(text), evidence(workspace)) == (True, "")
+    fill(workspace, ".venv/")
+    assert evidence(workspace) == "an empty .venv"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "Makefile = .venv:\n\tpython3 -m venv .venv\n",
+        "makefile = install: .venv\n\n.venv/ : requirements.txt\n\tuv venv\n",
+        "GNUmakefile = $(VENV):\n\tpython3 -m venv $@\n",
+        "Makefile = install:\n\ttest -d .venv || python3 -m venv .venv\n",
+        ".envrc = [ -d .venv ] || python -m venv .venv\nsource .venv/bin/activate\n",
+    ],
+)
+def test_where_a_makefile_or_direnv_looks_for_the_directory_none_is_made(workspace: Path, entry: str) -> None:
+    assert evidence(fill(workspace, "uv.lock", entry)) == ""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "Makefile = .venv/bin/python:\n\tpython3 -m venv .venv\n",
+        "Makefile = $(VENV)/bin/activate: requirements.txt\n\tpython3 -m venv $(VENV)\n",
+        "Makefile = VENV := .venv\nPATH := .venv/bin:$(PATH)\ninstall: .venv/bin/python\n\tuv sync\n",
+        ".envrc = source .venv/bin/activate\n",
+    ],
+)
+def test_a_makefile_or_direnv_that_looks_for_what_is_in_it_is_no_such_guard(workspace: Path, entry: str) -> None:
+    assert evidence(fill(workspace, "uv.lock", entry)) == "uv.lock"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[ -x .venv/bin/python ] || python3 -m venv .venv",
+        "test -e .venv/pyvenv.cfg || uv venv",
+        "[ -d backend/.venv ] || uv venv backend/.venv",
+        "[ -d .venv-docker ] || uv venv .venv-docker",
+        "[ -f .venv ] && rm .venv; rm -d .venv; uv venv",
+    ],
+)
+def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) -> None:
+    assert not guards_reserved(json.dumps({"postCreateCommand": command}))
+
+
+def test_a_hostile_makefile_takes_no_long_time(workspace: Path) -> None:
+    for text in ("$(" + "venv" * 16_000, ".venv" + " " * 60_000, "./" * 30_000):
+        assert not is_guarded(str(fill(workspace, f"Makefile = {text}x")), ())
+
+
 def test_a_hostile_text_takes_no_long_time() -> None:
     """Quadratic matching would take minutes; a test that hangs is a test that fails."""
-    for text in ("a" * 60_000, "/.venv" * 10_000, " " * 60_000, '"UV_PROJECT_ENVIRONMENT' * 2_000, "$" * 60_000):
+    for text in (
+        "a" * 60_000,
+        "/.venv" * 10_000,
+        " " * 60_000,
+        '"UV_PROJECT_ENVIRONMENT' * 2_000,
+        "$" * 60_000,
+        "test -d " * 8_000,
+    ):
         assert not names_reserved(text + "x")
+        assert not guards_reserved(text + "x")
 
 
 def test_where_it_cannot_be_made_it_is_not_reserved_and_the_rest_is_found(

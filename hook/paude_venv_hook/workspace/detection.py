@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
+IS_VENV = "venv"
 RESERVED_WHY = "reserved"  # followed by the evidence
 NAMES_NO_VENV = "a file that names no venv of the workspace"
 _WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
@@ -63,6 +64,7 @@ def detect(
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
         warnings.append("the workspace folder itself is a venv, which cannot be shadowed: it holds the source")
     else:
+        found = _with_record_if_guarded(workspace_folder, found, configurations)
         found += _reserve(workspace_folder, workspace_folder, found, configurations)
     for folder in dict.fromkeys(mounted_folders):
         if folder == workspace_folder:
@@ -83,6 +85,19 @@ def detect(
         return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
 
     return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
+
+
+def _with_record_if_guarded(folder: str, found: list[Found], configurations: Sequence[str]) -> list[Found]:
+    """Return what was found; a `.venv` that is only made where no directory is says who made it, as others do.
+
+    Shadowed, one that a container made for itself would never be made again.
+    """
+    recorded = [_recorded(item) if (item.path, item.why) == (RESERVED, IS_VENV) else item for item in found]
+    if all(item.path != RESERVED or (item.made_at in ("", item.host_path) and item.has_python) for item in recorded):
+        return found
+    from paude_venv_hook.workspace.reserve import is_guarded, read_text  # noqa: PLC0415 - few are of a container
+
+    return recorded if is_guarded(folder, map(read_text, configurations)) else found
 
 
 def _reserve(
@@ -115,7 +130,7 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
             if entry.is_dir(follow_symlinks=False):
                 path = entry.path
                 if access(path + "/pyvenv.cfg", exists) and is_file(path + "/pyvenv.cfg"):
-                    found.append(_found_venv(prefix + entry.name, path, "venv"))
+                    found.append(_found_venv(prefix + entry.name, path, IS_VENV))
                 elif _links(entry) != _NO_FOLDERS_INSIDE:
                     _look_inside(prefix + entry.name, path, found, unshadowed)
             elif entry.is_symlink() or entry.name == RESERVED:
@@ -154,9 +169,13 @@ def _links(entry: os.DirEntry[str]) -> int:
 
 
 def _found_venv(path: str, host_path: str, why: str) -> Found:
-    if os.path.basename(path) == RESERVED:  # it is the host's and the container's, by name
-        return Found(path, host_path, why)
-    return Found(path, host_path, why, "", made_at(host_path), has_its_python(host_path))
+    found = Found(path, host_path, why)
+    is_shared = os.path.basename(path) == RESERVED  # it is the host's and the container's, by name
+    return found if is_shared else _recorded(found)
+
+
+def _recorded(found: Found) -> Found:
+    return found._replace(made_at=made_at(found.host_path), has_python=has_its_python(found.host_path))
 
 
 def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unshadowed]) -> None:

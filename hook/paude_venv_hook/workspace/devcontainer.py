@@ -22,7 +22,7 @@ from paude_venv_hook.workspace.variables import substitution, substitution_at_re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
@@ -100,24 +100,26 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
     return Devcontainer(path, mount, why, container_folder if folder is None else at_reading(folder), mounts)
 
 
-def set_up_once(path: str) -> str:
-    """Return the command of a devcontainer.json (a host path) that makes an environment when the container is made.
-
-    "" where none does, or where one does it at each start as well.
-    """
-    if not re.search(rb"CreateCommand|updateContentCommand", read_start(path)):
-        return ""
+def set_up_commands(path: str) -> dict[str, str]:
+    """Return the commands of a devcontainer.json (a host path) that make an environment, as text, by their keys."""
+    if not re.search(rb"(?:Create|Content|Start|Attach)Command", read_start(path)):
+        return {}
     try:
         config = read_object(path, unique_keys=False)
     except JsonFileError:
-        return ""
+        return {}
+    texts = {key: str(config[key]) for key in (*_AT_CREATION, *_AT_EACH_START) if config.get(key)}
+    return {key: text for key, text in texts.items() if re.search(_SETS_UP, text)}
 
-    def sets_up(key: str) -> bool:
-        return bool(config.get(key)) and re.search(_SETS_UP, str(config[key])) is not None
 
-    if any(map(sets_up, _AT_EACH_START)):
+def set_up_once(commands: Collection[str]) -> str:
+    """Return which of the commands that make an environment does it only when the container is made.
+
+    They are named by their keys. "" where there is none, or where one does it at each start as well.
+    """
+    if any(key in commands for key in _AT_EACH_START):
         return ""
-    return next(filter(sets_up, _AT_CREATION), "")
+    return next((key for key in _AT_CREATION if key in commands), "")
 
 
 def _folder_in(mount: Mount, folder: str) -> str:

@@ -16,7 +16,7 @@ from paude_venv_hook.workspace.jsonfile import blank_comments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PLACEHOLDERS = frozenset((".gitignore", ".gitkeep", ".keep"))
 
@@ -31,6 +31,12 @@ _HERE = (
     r"(?:\./)*|\$(?:\{(?:containerWorkspaceFolder|localWorkspaceFolder|workspaceFolder|PWD)\}|PWD)/"
     r"|/workspaces?/[^/]+/"
 )
+# `[ ! -d .venv ]`, `test -d .venv`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`.
+_GUARD = rf"""(?:\[|\btest)\s+(?:!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
+_TARGET = (
+    r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"  # `.venv:` and `$(VENV):` of a Makefile
+)
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _LONGEST = 300  # as far as it is looked back for that path
 _SWITCH = (
     r'\b(?:POETRY_VIRTUALENVS_IN_PROJECT|PIPENV_VENV_IN_PROJECT)"?\s*[:=]\s*"?(?:true|1|yes|on)\b'
@@ -42,14 +48,18 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> str:
     """Return what tells that the project in the folder (a host path) keeps its venv in `.venv`, "" if nothing does.
 
     `configurations` are the host paths of its devcontainer.json and paude.json. A `.venv` that is there counts where it
-    is an empty directory or holds nothing but placeholders; anything else in its place means no.
+    is an empty directory or holds nothing but placeholders; anything else in its place means no. So does what makes the
+    venv only where no directory is.
     """
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
     if is_there and not is_unused(path):
         return ""
     # What the project says goes first: the answer is the same once the directory was made.
-    return next(_evidence(folder, configurations), "an empty .venv" if is_there else "")
+    texts = {path: read_text(path) for path in configurations}
+    if is_guarded(folder, texts.values()):
+        return "an empty .venv" if is_there else ""
+    return next(_evidence(folder, texts), "an empty .venv" if is_there else "")
 
 
 def is_unused(directory: str) -> bool:
@@ -60,7 +70,12 @@ def is_unused(directory: str) -> bool:
         return False
 
 
-def _evidence(folder: str, configurations: Sequence[str]) -> Iterator[str]:
+def read_text(path: str) -> str:
+    """Return the text of a devcontainer.json or paude.json (a host path), without its comments."""
+    return blank_comments(read_start(path).decode("utf-8", "replace"))
+
+
+def _evidence(folder: str, texts: Mapping[str, str]) -> Iterator[str]:
     def start_of(name: str) -> bytes:
         return read_start(os.path.join(folder, name))
 
@@ -68,7 +83,6 @@ def _evidence(folder: str, configurations: Sequence[str]) -> Iterator[str]:
         return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
     project = start_of("pyproject.toml")
-    texts = {path: blank_comments(read_start(path).decode("utf-8", "replace")) for path in configurations}
     uv = files("uv.lock", "uv.toml") or _table(project, "uv")
     if uv and not any(map(_moves_uv, texts.values())):
         yield uv[0]
@@ -99,6 +113,31 @@ def names_reserved(text: str) -> bool:
         if re.fullmatch(_HERE, before) or (folder and before == folder[1].rstrip("/") + "/"):
             return True
     return bool(re.search(_SWITCH, text, re.IGNORECASE))
+
+
+def is_guarded(folder: str, texts: Iterable[str]) -> bool:
+    """Tell whether something makes the `.venv` of the folder (a host path) only where no such directory is there.
+
+    Once one was made for a shadow it would make none any more, in the container and on the host. `texts` are those of
+    the configurations; a Makefile and direnv's file are looked at besides.
+    """
+    direnv = read_start(os.path.join(folder, ".envrc")).decode("utf-8", "replace")
+    return any(map(guards_reserved, (*texts, direnv))) or _makefile_guards(folder)
+
+
+def command_guards(command: str, folder: str) -> bool:
+    """Tell whether a command makes `.venv` only where no such directory is, itself or by the folder's Makefile."""
+    return guards_reserved(command) or (re.search(r"\bmake\b", command) is not None and _makefile_guards(folder))
+
+
+def _makefile_guards(folder: str) -> bool:
+    texts = [read_start(os.path.join(folder, name)).decode("utf-8", "replace") for name in _MAKEFILES]
+    return any(re.search(_TARGET, text) or guards_reserved(text) for text in texts)
+
+
+def guards_reserved(text: str) -> bool:
+    """Tell whether a command in the text looks for a directory `.venv`, as before making one."""
+    return re.search(_GUARD, text) is not None
 
 
 def _moves_uv(text: str) -> bool:

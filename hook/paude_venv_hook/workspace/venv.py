@@ -7,9 +7,6 @@ import re
 
 from paude_venv_hook.files import is_file, read_start
 
-# `VIRTUAL_ENV=/path`, quoted or exported; not the `$(…)` of a relocatable one, or of Windows.
-_VIRTUAL_ENV = r"(?m)^[ \t]*(?:export )?VIRTUAL_ENV=([^$\n]+)$"
-
 
 def is_venv(path: str) -> bool:
     """Tell whether the host path is a venv: it has a `pyvenv.cfg` (PEP 405), or virtualenv before 20 made it."""
@@ -50,13 +47,21 @@ def made_at(folder: str) -> str:
     """
     for scripts in ("bin", "Scripts"):
         script = read_start(os.path.join(folder, scripts, "activate")).decode("utf-8", "replace")
-        for match in re.finditer(_VIRTUAL_ENV, script):
-            return match[1].strip().strip("\"'")
+        for line in script.splitlines():
+            name, _, value = line.strip().removeprefix("export ").partition("=")
+            if name == "VIRTUAL_ENV" and value and "$" not in value:  # `$(…)`: a relocatable one, or Windows
+                return value.strip("\"'")
     words = read_pyvenv_cfg(folder).get("command", "").partition(" -m venv ")[2]
     return re.sub(r"(?:-\S+ )*", "", words, count=1)
 
 
 def has_its_python(folder: str) -> bool:
-    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says."""
-    home = read_pyvenv_cfg(folder).get("home", "")
-    return not home or os.path.isdir(home)
+    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says.
+
+    Images have theirs in folders that machines have too, like /usr/local/bin: it is looked for in `home`.
+    """
+    said = read_pyvenv_cfg(folder)
+    home = said.get("home", "")
+    names = ("python3", "python", "python.exe")
+    is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in names)
+    return is_at_home and os.path.exists(said.get("executable", folder))  # it names the version, from Python 3.11 on
