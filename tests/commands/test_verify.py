@@ -95,6 +95,14 @@ def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> N
     assert locate_in({"Mounts": None}, str(workspace)).mount is None
 
 
+PODMAN_OF_A_CONTAINER = """case "$1 $3" in
+    "container c") /bin/cat ../inspect.json ;;
+    "exec cat") /bin/cat ../mountinfo ;;
+    "exec test") [ ! -e ../read-only ] ;;
+    *) echo "no such container" >&2; exit 125 ;;
+esac"""
+
+
 @pytest.fixture
 def container(workspace: Path, make_venv: MakeVenv, programs: Callable[[str, str], Path]) -> Path:
     """Return a workspace with two venvs, in a fake container of a fake engine that has one of them."""
@@ -102,18 +110,9 @@ def container(workspace: Path, make_venv: MakeVenv, programs: Callable[[str, str
     make_venv(workspace / "env")
     mounts = [{"Type": "bind", "Source": str(workspace), "Destination": "/app"}]
     inspected = [{"Id": "abc", "State": {"Running": True}, "Mounts": mounts, "HostConfig": {"Tmpfs": {"/app/env": ""}}}]
-    cat = "/bin/cat"
     (workspace.parent / "inspect.json").write_text(json.dumps(inspected))
     (workspace.parent / "mountinfo").write_text(MOUNTINFO)
-    programs(
-        "podman",
-        f"""case "$1 $3" in
-            "container c") {cat} ../inspect.json ;;
-            "exec cat") {cat} ../mountinfo ;;
-            "exec test") [ ! -e ../read-only ] ;;
-            *) echo "no such container" >&2; exit 125 ;;
-        esac""",
-    )
+    programs("podman", PODMAN_OF_A_CONTAINER)
     return workspace
 
 
@@ -126,6 +125,39 @@ def test_verify_tells_each_shadow_and_fails_where_one_is_missing(
         ".venv: shadowed (/app/.venv)",
         "env: the mount was lost, since the directory was removed on the host; restart the container (/app/env)",
     ]
+
+
+def test_verify_looks_at_each_container_of_a_service_that_binds_the_workspace(
+    container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = [{"Id": "d", "State": {"Running": True}, "Mounts": []}]
+    (container.parent / "other.json").write_text(json.dumps(other))
+    script = programs("podman", "").with_name("podman-of-a-container")
+    script.write_text(PODMAN_OF_A_CONTAINER)
+    programs(
+        "podman",
+        f"""case "$*" in
+            "ps --quiet --filter label=com.docker.compose.service=web") echo c; echo d; echo c ;;
+            "ps "*) echo d ;;
+            "container inspect d") /bin/cat ../other.json ;;
+            *) . {script} ;;
+        esac""",
+    )
+
+    assert main(["verify", "--venv", ".venv", "--service", "web"]) == 0
+    assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n" * 2, "")
+    assert main(["verify", "--service", "db"]) == 1
+    assert capfd.readouterr() == (
+        "",
+        "paude-venv-hook: error[verify]: db: no running container of such a service binds the workspace; start one\n",
+    )
+
+
+def test_verify_takes_a_container_or_a_service(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "c", "--service", "web"]) == main(["verify"]) == 2
+    assert set(capfd.readouterr().err.splitlines()) == {
+        "paude-venv-hook: error[usage]: CONTAINER: needed, or --service in its place; name one of them"
+    }
 
 
 def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.CaptureFixture[str]) -> None:

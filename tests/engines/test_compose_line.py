@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +53,7 @@ class Project:
         self, how: str, *arguments: str, folder: Path | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run compose in the folder: `direct`, `exec`, `wrapper` of the engine, or `compose` for that of compose."""
-        own = WORDS[self.engine.name]
-        words = {
-            "direct": own,
-            "exec": [str(PROGRAM), "exec", "--", *own],
-            "wrapper": [str(SCRIPTS / f"paude-venv-{own[0]}"), *own[1:]],
-            "compose": [str(SCRIPTS / f"paude-venv-{self.engine.name}-compose")],
-        }[how]
+        words = self.words(how)
         done = subprocess.run(
             [*words, *arguments], capture_output=True, text=True, check=False, cwd=folder or self.folder,
             env=self.environ, stdin=subprocess.DEVNULL,
@@ -64,6 +61,29 @@ class Project:
         if check and done.returncode:
             raise AssertionError(f"exit code {done.returncode}: {words} {arguments}\n{done.stdout}{done.stderr}")
         return done
+
+    def words(self, how: str) -> list[str]:
+        """Return the words that start compose in one of the ways."""
+        own = WORDS[self.engine.name]
+        return {
+            "direct": own,
+            "exec": [str(PROGRAM), "exec", "--", *own],
+            "wrapper": [str(SCRIPTS / f"paude-venv-{own[0]}"), *own[1:]],
+            "compose": [str(SCRIPTS / f"paude-venv-{self.engine.name}-compose")],
+        }[how]
+
+    @contextmanager
+    def started(self, how: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start compose and leave it running; it does not outlive the block."""
+        with subprocess.Popen(
+            [*self.words(how), *arguments], cwd=self.folder, env=self.environ, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def configure(self, path: str = "compose.yaml", **services: dict[str, object]) -> None:
         """Write a compose file with these services."""
@@ -225,6 +245,36 @@ def test_the_ways_to_start_it(docker_project: Project, workspace: Path, make_ven
         )
     assert done.stderr == ""
     assert done.stdout.split() == ["/code/.venv:", "/code/src:", "deep"]
+
+
+@proves("docker compose: `up --watch`, with a folder that is synchronised")
+def test_a_project_that_is_watched(docker_project: Project, workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, "assets/first")
+    project = docker_project
+    watch = [{"path": "./assets", "action": "sync", "target": "/assets"}]
+    project.configure(web={"volumes": [".:/code"]}, static={"develop": {"watch": watch}})
+
+    with project.started("wrapper", "up", "--watch") as process:
+        wait_for(lambda: project.containers("static") and project.containers("web"))
+        assert listed(project.container("web"), "/code/.venv") == []
+        static = project.container("static")
+
+        def is_synchronised() -> bool:
+            fill(workspace, f"assets/f{uuid.uuid4().hex}")
+            return "f" in static.sh("ls /assets 2>/dev/null || :")
+
+        wait_for(is_synchronised)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds, for a minute at the most."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @proves("compose: an anonymous volume of the service on .venv is left alone, and said")

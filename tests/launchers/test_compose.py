@@ -625,6 +625,70 @@ def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd:
     )
 
 
+def test_print_without_a_service_is_for_all_that_bind_the_workspace(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "backend" / ".venv")
+    binds = {"web": (workspace, "/code"), "api": (workspace / "backend", "/srv"), "all": (workspace.parent, "/all")}
+    services = {name: {"volumes": [_bind(*bind)]} for name, bind in binds.items()}
+    programs("docker", f"printf '%s' '{json.dumps({'services': {'db': {}, **services}})}'")
+
+    def printed(*flags: str) -> dict[str, list[str]]:
+        assert main(["print", "--format", "compose", "--engine", "podman", *flags]) == 0
+        document = json.loads(capfd.readouterr().out)
+        return {service: _destinations(document, service) for service in document["services"]}
+
+    assert printed() == {"web": ["/code/.venv"], "api": ["/srv/.venv"], "all": ["/all/app/.venv"]}
+    assert printed("--service", "all", "--service", "web") == {"all": ["/all/app/.venv"], "web": ["/code/.venv"]}
+    assert printed("--service", "db") == {"db": []}
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "all"}')
+    assert list(printed()) == ["all", "web", "api"]
+    assert list(printed("--service", "web")) == ["web"]
+
+
+def test_print_says_that_no_service_binds_the_workspace(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs("docker", 'echo \'{"services": {"db": {}}}\'')
+
+    assert main(["print", "--format", "compose"]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out) == {"services": {}}
+    assert err == (
+        "paude-venv-hook: warning: nothing shadowed: no service of compose has a bind mount that holds the workspace "
+        "folder\n"
+    )
+
+
+def test_print_needs_a_service_where_compose_does_not_tell(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["print", "--format", "compose"]) == 2
+
+    assert capfd.readouterr().err == (
+        "paude-venv-hook: error[usage]: --service: needed, since docker compose config does not tell it "
+        "(docker is not on PATH); say which service has the workspace\n"
+    )
+
+
+def test_devcontainer_config_covers_all_services(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    base = {"dockerComposeFile": "../c.yml", "service": "app", "mounts": ["type=volume,source=v,target=/code/.venv"]}
+    _devcontainer(workspace, json.dumps(base))
+    services = {name: {"volumes": [_bind(workspace, "/code")]} for name in ("worker", "app")}
+    programs("docker", f"printf '%s' '{json.dumps({'services': services})}'")
+
+    assert main(["devcontainer-config", "--engine", "podman"]) == 0
+
+    added = json.loads(capfd.readouterr().out)["dockerComposeFile"][-1]
+    document = json.loads(Path(added).read_bytes())  # the tools mount the volume in one of them only
+    assert document["services"] == {"app": {}, "worker": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}
+
+
 def test_status_shows_what_is_shadowed_in_the_service(
     workspace: Path, make_venv: MakeVenv, compose: Callable[..., Path], hook: Hook
 ) -> None:

@@ -65,17 +65,16 @@ def _in_compose(prepared: Prepared, options: Options) -> Prepared:
     from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
 
     try:
-        found, _ = prepare_compose(
+        return prepare_compose(
             options.workspace_folder,
             os.environ,
             config=options.config,
             engine=options.engine,
             venv=options.venv,
             target_needed=False,
-        )
+        )[0][0]
     except UsageError:
         return prepared
-    return next(iter(found), prepared)
 
 
 def _overlay_state(path: str, data: bytes) -> str:

@@ -62,24 +62,24 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     """Return the plans of a workspace folder (a host path), one for each service of its project, and the compose file.
 
     Those are the given `services`, else all that bind the folder or a part of it; the one in devcontainer.json
-    (`config` names another one) comes first, also where it binds nothing. `target` is where the workspace folder is in
-    the containers of the given services, or of that one; without it, Docker Compose is asked. The other arguments are
-    those of `prepare`. Raises a HookError for whatever is wrong: a UsageError for a service, or a target, that has to
-    be given where Compose does not tell it, unless `target_needed` is false: nothing is shadowed then.
+    (`config` names another one) comes first, also where it binds nothing. Where there is none the only plan says so.
+    `target` is where the workspace folder is in the containers of the given services, or of that one; without it,
+    Docker Compose is asked. The other arguments are those of `prepare`. Raises a HookError for whatever is wrong: a
+    UsageError for a service, or a target, that has to be given where Compose does not tell it, unless `target_needed`
+    is false: nothing is shadowed then.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
     project = (config and read_project(config, workspace_folder, environ)) or Project()
-    named = list(services) or ([project.service] if project.service else [])
-    if target is not None and not named:
-        raise UsageError("--service: needed, since no devcontainer.json names it; say which service has the workspace")
     is_none = read_settings(workspace_folder, venv, environ).venv == "none"
     told, why_not = ({}, "") if is_none else read_config(project.files, workspace_folder, environ)
-    if not named and why_not:
-        raise UsageError(f"--service: needed, since docker compose config does not tell it ({shown(why_not)}); "
-                         "say which service has the workspace")  # fmt: skip
-    if not services and target is None and not is_none and not why_not:
-        named += [name for name in services_of(told, workspace_folder) if name != project.service]
+    named = list(services) or ([project.service] if project.service else [])
+    if not named and (why_not or target is not None):
+        not_told = f"docker compose config does not tell it ({shown(why_not)})"
+        since = not_told if target is None else "no devcontainer.json names it"
+        raise UsageError(f"--service: needed, since {since}; say which service has the workspace")
+    if not services and target is None:
+        named += services_of(told, workspace_folder)
 
     def find(service: str) -> Location:
         mounts = [] if why_not else mounts_of(told, service)
@@ -102,15 +102,14 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
             location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
         return location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
+    def plan(location: Location | None) -> Prepared:
+        return prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
+
     chosen = choose_compose_engine(engine, environ)
-    prepared, files = [], []
-    for service in dict.fromkeys(named):
-        location = None if is_none else find(service)
-        plan = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
-        item, file = in_service(service, plan)
-        prepared.append(item)
-        files.append(file)
-    return prepared, merge(files)
+    if not named:
+        return [plan(Location((), "no service of compose has a bind mount that holds the workspace folder"))], merge(())
+    made = [in_service(service, plan(None if is_none else find(service))) for service in dict.fromkeys(named)]
+    return [prepared for prepared, _ in made], merge(file for _, file in made)
 
 
 def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
