@@ -29,6 +29,7 @@ from engines.containers import (
     tree_hash,
     use_venv,
 )
+from engines.test_podman_hook import Hook
 from lab import missing
 from layout import fill
 
@@ -245,6 +246,29 @@ def test_the_ways_to_start_it(docker_project: Project, workspace: Path, make_ven
         )
     assert done.stderr == ""
     assert done.stdout.split() == ["/code/.venv:", "/code/src:", "deep"]
+
+
+@proves("Podman's hook under podman-compose, alone and beside the wrapper")
+@pytest.mark.parametrize("how", ["direct", "compose"])
+def test_podmans_hook_shadows_what_podman_compose_starts(
+    project: Project, workspace: Path, make_venv: MakeVenv, tmp_path: Path, how: str
+) -> None:
+    if project.engine.name != "podman":
+        pytest.skip("for Podman")
+    make_venv(workspace / ".venv")
+    fill(workspace, "paude.json = {}")
+    project.configure(web={"volumes": [".:/code"]})
+
+    project(how, f"--podman-args=--hooks-dir={Hook(tmp_path).folder}", "up", "-d")
+
+    assert listed(project.container("web"), "/code/.venv") == []
+    assert listed(project.container("web"), "/code") == [
+        ".venv",
+        "app.py",
+        "compose.yaml",
+        "paude.json",
+        "pyproject.toml",
+    ]
 
 
 @proves("docker compose: `up --watch`, with a folder that is synchronised")

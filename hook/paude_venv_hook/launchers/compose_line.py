@@ -122,11 +122,14 @@ def _with_wrapper(arguments: Sequence[str], line: ComposeLine, environ: Mapping[
 
 
 def _reread_stdin() -> bytes:
-    """Return what stdin brings, and put a file with the same in its place."""
+    """Return what stdin brings, and put a file with the same in its place. A closed stdin brings nothing."""
     import tempfile  # noqa: PLC0415 - only for `-f -`
 
-    with open(0, "rb", closefd=False) as stdin:
-        data = stdin.read()
+    try:
+        with open(0, "rb", closefd=False) as stdin:
+            data = stdin.read()
+    except OSError:
+        return b""
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.seek(0)
