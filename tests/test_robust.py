@@ -123,7 +123,7 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
 
 
 def binds_in(folder: Path) -> list[dict[str, str]]:
-    """Return the binds that the devcontainer.json of the folder, if it can be read, makes besides the workspace mount."""
+    """Return the binds that a devcontainer.json that can be read makes besides the workspace mount."""
     path = folder / ".devcontainer.json"
     try:
         mounts = read_devcontainer(str(path), str(folder), os.environ).mounts if path.is_file() else ()
