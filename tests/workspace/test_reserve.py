@@ -201,6 +201,9 @@ def test_a_makefile_or_direnv_that_looks_for_what_is_in_it_is_no_such_guard(work
         "[ -d backend/.venv ] || uv venv backend/.venv",
         "[ -d .venv-docker ] || uv venv .venv-docker",
         "[ -f .venv ] && rm .venv; rm -d .venv; uv venv",
+        "[ -d .venv ] && source .venv/bin/activate; uv sync",
+        "[[ -d '.venv/' ]] && rm -rf .venv",
+        "test -d .venv && . .venv/bin/activate",
     ],
 )
 def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) -> None:

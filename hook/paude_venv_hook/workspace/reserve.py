@@ -31,11 +31,14 @@ _HERE = (
     r"(?:\./)*|\$(?:\{(?:containerWorkspaceFolder|localWorkspaceFolder|workspaceFolder|PWD)\}|PWD)/"
     r"|/workspaces?/[^/]+/"
 )
-# `[ ! -d .venv ]`, `test -d .venv`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`.
-_GUARD = rf"""(?:\[|\btest)\s+(?:!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
-_TARGET = (
-    r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"  # `.venv:` and `$(VENV):` of a Makefile
+# `[ ! -d .venv ]`, `test -d .venv ||`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`,
+# and not `[ -d .venv ] &&`, which uses one.
+_GUARD = (
+    rf"""(?:\[|\btest)\s+(?P<no>!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
+    r"""(?(no)|(?!["'\\]*\s*\]*\s*&&))"""
 )
+# `.venv:` and `$(VENV):` of a Makefile.
+_TARGET = r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"
 _SCRIPT = r"[\w./-]{1,200}\.sh\b"
 _SCRIPTS = 10  # as many are looked at
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
