@@ -7,9 +7,6 @@ import re
 
 from paude_venv_hook.files import is_file, read_start
 
-# `VIRTUAL_ENV=/path`, quoted or exported; not the `$(…)` of a relocatable one, or of Windows.
-_VIRTUAL_ENV = r"(?m)^[ \t]*(?:export )?VIRTUAL_ENV=([^$\n]+)$"
-
 
 def is_venv(path: str) -> bool:
     """Tell whether the host path is a venv: it has a `pyvenv.cfg` (PEP 405), or virtualenv before 20 made it."""
@@ -50,8 +47,10 @@ def made_at(folder: str) -> str:
     """
     for scripts in ("bin", "Scripts"):
         script = read_start(os.path.join(folder, scripts, "activate")).decode("utf-8", "replace")
-        for match in re.finditer(_VIRTUAL_ENV, script):
-            return match[1].strip().strip("\"'")
+        for line in script.splitlines():
+            name, _, value = line.strip().removeprefix("export ").partition("=")
+            if name == "VIRTUAL_ENV" and value and "$" not in value:  # `$(…)`: a relocatable one, or Windows
+                return value.strip("\"'")
     words = read_pyvenv_cfg(folder).get("command", "").partition(" -m venv ")[2]
     return re.sub(r"(?:-\S+ )*", "", words, count=1)
 
