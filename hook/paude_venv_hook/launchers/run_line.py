@@ -158,7 +158,8 @@ def _why_nothing(prepared: Sequence[Prepared]) -> str:
             return f"{shown(skipped.path)} is {shown(skipped.why)}"
     if not prepared:
         return "no bind mount of the line carries a workspace"
-    return f"{', '.join(shown(item.workspace_folder) for item in prepared)} holds no venv, and nothing says it will"
+    folders = ", ".join(shown(item.workspace_folder) for item in prepared)
+    return f"no venv in {folders}, and nothing says there will be one"
 
 
 def why_no_container(program: str, arguments: Sequence[str]) -> str:
