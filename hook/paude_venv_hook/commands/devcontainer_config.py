@@ -34,8 +34,10 @@ def execute(options: Options) -> int:
         config=options.config,
         engine=options.engine,
         venv=options.venv,
+        storage=options.storage,
     )
     with mount_points(shadow.host_path for shadow in override.prepared.plan.shadows) as made:
+        override.prepared.make_stores()
         for path, data in override.files.items():
             write_if_changed(path, data)
         if options.output in (None, "-"):

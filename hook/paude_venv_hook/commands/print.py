@@ -7,7 +7,10 @@ import os
 from paude_venv_hook.options import (
     CONFIG,
     ENGINE,
+    IMAGE,
+    PLATFORM,
     QUIET,
+    STORAGE,
     VENV,
     WORKSPACE_FOLDER,
     WorkspaceOptions,
@@ -21,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from paude_venv_hook.pipeline import Prepared
 
-SUMMARY = "print the run arguments and write nothing"
+SUMMARY = "print the run arguments; with storage on disk, make the folders that they mount"
 POSITION = 2
 ARGUMENTS = (
     WORKSPACE_FOLDER,
@@ -29,6 +32,9 @@ ARGUMENTS = (
     CONFIG,
     ENGINE,
     VENV,
+    STORAGE,
+    IMAGE,
+    PLATFORM,
     argument(
         "--format",
         choices=("args", "lines", "nul", "json", "compose"),
@@ -42,6 +48,7 @@ EXAMPLES = """\
   eval "podman run --rm -it -v '$PWD:$PWD' -w '$PWD' $(paude-venv-hook print) IMAGE bash"
   mapfile -d '' args < <(paude-venv-hook print --format nul)
   paude-venv-hook print --format json | jq .engines
+  paude-venv-hook print --storage disk --image python:3.13
   paude-venv-hook print --format compose --service app --target /app > venv.json &&
     docker compose -f compose.yaml -f venv.json up
 """
@@ -56,12 +63,18 @@ class Options(WorkspaceOptions):
 
 
 def execute(options: Options) -> int:
-    """Print what the format asks for; write nothing."""
+    """Print what the format asks for.
+
+    No mount point is made, since this may be for another time or machine. Stores are: a line that mounts one that is
+    missing fails.
+    """
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
         prepared = options.prepare()
         text = _render(prepared, options.format)
+    for engine in prepared.purposes if options.format == "json" else (prepared.engine,):
+        prepared.make_stores(engine)
     write(text)
     if not options.quiet:
         warn(prepared.messages())
@@ -91,5 +104,6 @@ def _compose(options: Options) -> tuple[Prepared, str]:
         config=options.config,
         engine=options.engine,
         venv=options.venv,
+        storage=options.storage,
     )
     return prepared, compose.dump(project).decode()

@@ -9,13 +9,16 @@ import os
 import re
 from collections import namedtuple
 
+from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.errors import DevcontainerError, UsageError
+from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
+from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
@@ -26,7 +29,7 @@ from paude_venv_hook.workspace.variables import substitution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from subprocess import CompletedProcess
     from typing import Any
 
@@ -57,6 +60,7 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
+    storage: str | None = None,
     target_needed: bool = True,
 ) -> tuple[Prepared, dict[str, Any]]:
     """Return the plan of a workspace folder (a host path) for a service of its compose project, and the compose file.
@@ -72,10 +76,12 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     service = service or project.service
     if not service:
         raise UsageError("--service: needed, since no devcontainer.json names it; say which service has the workspace")
-    location, mounts = None, []
-    if read_settings(workspace_folder, venv, environ).venv != "none":
+    location, mounts, said = None, [], Said(service=service)
+    settings = read_settings(workspace_folder, venv, environ, storage)
+    if settings.venv != "none":
         told, why_not = read_config(project.files, workspace_folder, environ)
         mounts = [] if why_not else mounts_of(told, service)
+        said = said_of(told, service)
         if target is not None:
             location = locate(workspace_folder, target, config, environ)
         elif not why_not:
@@ -95,9 +101,20 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
         location = location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
     chosen = choose_compose_engine(engine, environ)
-    prepared = prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
-    prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
-    return prepared, make_compose_file(service, prepared.document["runArgs"])
+    prepared = prepare(
+        workspace_folder, environ, location=location, engine=chosen, venv=venv, storage=storage, said=said
+    )
+    if prepared.settings.storage == "memory":
+        prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
+        return prepared, make_compose_file(service, prepared.document["runArgs"])
+    if chosen == "podman":  # podman-compose makes a `-v` of a bind
+        prepared = prepared._replace(plan=without_colons(prepared.plan, "podman-compose", "a store"))
+    stores = [(shadow.store, shadow.destination) for shadow in prepared.plan.shadows]
+    if stores and selinux.is_on():
+        raise EngineError(
+            "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+        )
+    return prepared, make_compose_file(service, (), stores)
 
 
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
@@ -111,16 +128,27 @@ def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
     return choose_engine(flag, environ)[0]
 
 
-def make_compose_file(service: str, run_args: Sequence[str]) -> dict[str, Any]:
+def make_compose_file(service: str, run_args: Sequence[str], stores: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
     """Return the compose file that gives the service what each `--tmpfs` of the run arguments gives a container.
 
     The other option, Podman's `--mount` for a path with a colon, has no counterpart in compose, and is left out.
+    `stores` are host paths, each with the container path on which to mount it.
     Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
-    arguments it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
+    anything to mount it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
     """
     options = zip(run_args[::2], run_args[1::2], strict=True)
-    tmpfs = [value.replace("$", "$$") for option, value in options if option == "--tmpfs"]
-    return {"services": {service: {"tmpfs": tmpfs} if tmpfs else {}}}
+    tmpfs = [_doubled(value) for option, value in options if option == "--tmpfs"]
+    volumes = [
+        {
+            "type": "bind",
+            "source": _doubled(store),
+            "target": _doubled(destination),
+            "bind": {"create_host_path": False},
+        }
+        for store, destination in stores
+    ]
+    named = {"tmpfs": tmpfs, "volumes": volumes}
+    return {"services": {service: {key: value for key, value in named.items() if value}}}
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
@@ -192,6 +220,13 @@ def add_compose_file(
     return {**base, "dockerComposeFile": files}
 
 
+def said_of(config: Mapping[str, Any], service: str) -> Said:
+    """Return what the project says of a service's container, from what `docker compose config` printed. Pure."""
+    described = get_object(get_object(config, "services"), service)
+    image, platform = (_undoubled(get_text(described, key)) for key in ("image", "platform"))
+    return Said(image, platform, service)
+
+
 def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Return the project as Docker Compose reads it: merged, with variables replaced, sources absolute.
 
@@ -230,7 +265,7 @@ def _complaint(stderr: bytes) -> str:
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
     """Return what a service mounts, from what `docker compose config` printed, in which each `$` is doubled. Pure.
 
-    Shadows do not count: else a file of ours among the project's own would make the next one come out empty.
+    Shadows and stores do not count: else a file of ours among the project's own would make the next one come out empty.
     Raises UsageError for a service that is not there.
     """
     services = get_object(config, "services")
@@ -252,7 +287,11 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
         target, _, options = entry.partition(":")
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
-    return mounts
+    return [mount for mount in mounts if not name_in(mount.source)]
+
+
+def _doubled(text: str) -> str:
+    return text.replace("$", "$$")
 
 
 def _undoubled(text: str) -> str:

@@ -6,7 +6,14 @@ import os
 from collections import namedtuple
 
 from paude_venv_hook.engines.choice import is_podman
-from paude_venv_hook.engines.commandline import UnknownOptionError, find_subcommand, options, parse_run
+from paude_venv_hook.engines.commandline import (
+    Said,
+    UnknownOptionError,
+    find_subcommand,
+    options,
+    parse_run,
+    platform_in,
+)
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.errors import WorkspaceError
@@ -87,6 +94,8 @@ def launch(program: str, arguments: Sequence[str], *, explicit: bool = False) ->
         shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
         try:
             with mount_points(shadow.host_path for shadow in shadows) as made:
+                for item in added.prepared:
+                    item.make_stores()
                 warn(added.warnings)
                 if explicit:
                     announce(shadows)
@@ -128,10 +137,12 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
         return Added([], list(arguments), [warning], "")
     if line is None:
         return Added([], list(arguments), [], "")
+    words = [word for word in arguments[line.image_at :] if word != "--"]
+    said = Said(next(iter(words), ""), platform_in(line.options))
     prepared, warnings = [], []
     for workspace in workspaces:
         try:
-            prepared.append(_prepare(workspace, environ, engine))
+            prepared.append(_prepare(workspace, environ, engine, said))
         except WorkspaceError as error:
             if workspace.is_chosen:
                 raise
@@ -142,11 +153,19 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     return Added(prepared, [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]], warnings, nothing)
 
 
-def _prepare(workspace: Workspace, environ: Mapping[str, str], engine: str) -> Prepared:
+def _prepare(workspace: Workspace, environ: Mapping[str, str], engine: str, said: Said) -> Prepared:
     folder, location, config, is_chosen = workspace
     listed = isinstance(read_settings(folder, None, environ).venv, tuple)
     venv = "auto" if listed and not is_chosen else None
-    return prepare(folder, environ, location=location, config=config, engine=engine, venv=venv)
+    return prepare(
+        folder,
+        environ,
+        location=location,
+        config=config,
+        engine=engine,
+        venv=venv,
+        said=said,
+    )
 
 
 def _why_nothing(prepared: Sequence[Prepared]) -> str:
