@@ -64,6 +64,7 @@ def test_the_document_is_what_the_schema_describes() -> None:
         "workspaceMount": {"source": "/home/me/app", "target": "/workspaces/app"},
         "engine": "podman",
         "venv": "auto",
+        "storage": "memory",
         "shadows": [
             {
                 "path": ".venv",
@@ -135,12 +136,59 @@ def test_what_docker_cannot_mount_is_skipped_where_it_is_the_chosen_engine() -> 
     assert _errors(document) == []
 
 
+DISK = AUTO._replace(storage="disk", storage_source="--storage")
+ON_DISK = Plan(tuple(shadow._replace(store="/data/app-0123/venv") for shadow in PLAN.shadows))
+
+
+def test_with_storage_on_disk_the_document_says_the_store_and_holds_the_arguments_it_is_given() -> None:
+    def arguments(engine: str) -> list[str]:
+        return ["--mount", engine]
+
+    document = make_document("/home/me/app", APP, "podman", DISK, (1, 1), ON_DISK, arguments)
+
+    assert (document["storage"], document["runArgs"]) == ("disk", ["--mount", "podman"])
+    assert document["engines"] == {name: {"runArgs": ["--mount", name]} for name in ("docker", "podman")}
+    assert document["shadows"] == [
+        {
+            "path": ".venv",
+            "hostPath": "/home/me/app/.venv",
+            "destination": "/workspaces/app/.venv",
+            "why": "venv",
+            "store": "/data/app-0123/venv",
+        }
+    ]
+    assert _errors(document) == []
+
+
+def test_an_engine_that_cannot_use_stores_is_null_and_an_error_for_it_alone(tmp_path: Path) -> None:
+    def arguments(engine: str) -> list[str]:
+        if engine == "podman":
+            raise EngineError("not here; use memory")
+        return ["--mount", engine]
+
+    document = make_document("/home/me/app", APP, "docker", DISK, (1, 1), ON_DISK, arguments)
+
+    assert document["engines"]["podman"] == {"runArgs": None, "error": "not here; use memory"}
+    assert _errors(document) == []
+    write_if_changed(str(tmp_path / "overlay.json"), dump(document))
+    assert run_args(load(str(tmp_path / "overlay.json"))) == ["--mount", "docker"]
+    for refused in (
+        lambda: run_args(document, "podman"),
+        lambda: make_document("/home/me/app", APP, "podman", DISK, (1, 1), ON_DISK, arguments),
+    ):
+        with pytest.raises(EngineError) as caught:
+            refused()
+        assert str(caught.value) == "not here; use memory"
+
+
 SETTINGS = st.builds(
     Settings,
     st.sampled_from(["auto", "none", (), (".venv",), ("a", "b/c")]),
     st.just("default"),
     st.builds(Tmpfs, st.sampled_from([None, "2g", "50%"]), st.none(), st.none()),
     st.just(()),
+    st.just("memory"),
+    st.just("default"),
 )
 
 
@@ -220,11 +268,11 @@ BROKEN: list[tuple[object, str]] = [
     ),
     *(
         (_broken(key, value), NO_LIST.format(f"engines.{engine}.runArgs"))
-        for key, engine in (("engines", "podman"), ("engines.podman", "podman"), ("engines.docker", "docker"))
+        for key, engine in (("engines", "docker"), ("engines.podman", "podman"), ("engines.docker", "docker"))
         for value in NO_OBJECTS
     ),
     (_broken("engines.docker", {"runArgs": None, "error": None}), NO_LIST.format("engines.docker.runArgs")),
-    (_broken("engines.podman", {"runArgs": None, "error": "no"}), NO_LIST.format("engines.podman.runArgs")),
+    (_broken("engines.podman", {"runArgs": None, "error": 1}), NO_LIST.format("engines.podman.runArgs")),
 ]
 
 

@@ -68,6 +68,7 @@ def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace
         "workspaceMount": {"source": str(workspace), "target": str(workspace)},
         "engine": "podman",
         "venv": "auto",
+        "storage": "memory",
         "shadows": [{"path": "env", "hostPath": f"{workspace}/env", "destination": f"{workspace}/env", "why": "venv"}],
         "skipped": [{"path": ".venv", "why": "a symlink to /usr, outside of the workspace"}],
         "runArgs": podman,
@@ -278,7 +279,7 @@ def test_a_symlinked_workspace_keeps_its_name_in_the_container_and_is_read_where
     link = workspace.parent / "link"
     link.symlink_to(workspace)
 
-    assert ready(link).plan.shadows == (Shadow(".venv", f"{workspace}/.venv", f"{link}/.venv", "venv"),)
+    assert ready(link).plan.shadows == (Shadow(".venv", f"{workspace}/.venv", f"{link}/.venv", "venv", str(workspace)),)
     assert destinations(ready(configure(link))) == {".venv": "/workspaces/link/.venv"}
 
 

@@ -45,7 +45,7 @@ def test_the_destination_is_the_target_and_the_path_below_the_source(
     made = plan(host_path, mount=Mount("bind", source, target))
 
     path = os.path.relpath(host_path, "/home/me/app")
-    assert made == Plan((Shadow(path, host_path, destination, "venv"),), ())
+    assert made == Plan((Shadow(path, host_path, destination, "venv", source),), ())
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,12 @@ def test_what_is_found_twice_is_shadowed_once_under_its_first_name() -> None:
     ]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
-        (Shadow(".venv", "/home/me/app/envs/main", "/workspaces/app/envs/main", "symlink to a directory"),), ()
+        (
+            Shadow(
+                ".venv", "/home/me/app/envs/main", "/workspaces/app/envs/main", "symlink to a directory", "/home/me/app"
+            ),
+        ),
+        (),
     )
 
 

@@ -49,7 +49,10 @@ HEAVY = {
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",
     "paude_venv_hook.commands.store",
+    "paude_venv_hook.storage",
+    "paude_venv_hook.stores.folder",
     "paude_venv_hook.stores.listing",
+    "paude_venv_hook.stores.purpose",
     "paude_venv_hook.stores.removal",
     "paude_venv_hook.launchers.wrapper",
 }

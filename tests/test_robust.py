@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from layout import planned
 from paude_venv_hook.cli import main
+from paude_venv_hook.errors import HookError
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import read_devcontainer
 
@@ -122,9 +123,12 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
 
 
 def binds_in(folder: Path) -> list[dict[str, str]]:
-    """Return the binds that the devcontainer.json of the folder makes besides the workspace mount."""
+    """Return the binds that a devcontainer.json that can be read makes besides the workspace mount."""
     path = folder / ".devcontainer.json"
-    mounts = read_devcontainer(str(path), str(folder), os.environ).mounts if path.is_file() else ()
+    try:
+        mounts = read_devcontainer(str(path), str(folder), os.environ).mounts if path.is_file() else ()
+    except HookError:  # with venv none nobody reads it
+        return []
     return [{"source": mount.source, "target": mount.target} for mount in mounts if mount.type == "bind"]
 
 

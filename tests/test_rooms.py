@@ -23,6 +23,7 @@ ROOMS = (
     ("pipeline",),
     ("messages",),
     ("overlay",),
+    ("storage",),
     ("plan",),
     ("stores",),
     ("workspace",),

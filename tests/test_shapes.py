@@ -250,17 +250,20 @@ NO_BIND = json.dumps({"services": {"app": {"volumes": [{"type": "volume", "sourc
 
 
 @pytest.mark.parametrize(
-    ("config", "answer", "why"),
+    ("config", "answer", "at_launch", "why"),
     [
         pytest.param(
             {},
             f"echo '{NO_BIND}'",
+            "",
             "the service app has no bind mount that holds the workspace folder",
             id="a service without a bind of the workspace",
         ),
         pytest.param(
             {"initializeCommand": "./make-compose-file"},
             "echo 'open compose.yaml: no such file' >&2; exit 14",
+            "paude-venv-hook: warning: nothing shadowed: compose does not tell of its project "
+            "(it says: open compose.yaml: no such file)\n",
             "docker compose config does not tell where it is mounted (it says: open compose.yaml: no such file)",
             id="files that initializeCommand makes",
         ),
@@ -273,21 +276,21 @@ def test_a_launch_of_a_compose_project(
     programs: Callable[[str, str], Path],
     config: dict[str, Any],
     answer: str,
+    at_launch: str,
     why: str,
 ) -> None:
     config = {"dockerComposeFile": "compose.yaml", "service": "app", "workspaceFolder": "/srv", **config}
     fill(workspace, f"{CONFIG} = {json.dumps(config)}", "uv.lock")
-    programs("docker", f'case "$*" in *config*) {answer};; *) echo Docker version 28.0.0, build x; esac')
+    programs("docker", f'case "$*" in *version) ;; *config*) {answer};; *) echo Docker version 28.0.0, build x; esac')
     before = tree(workspace)
     line = ["compose", "-f", f"{workspace}/.devcontainer/compose.yaml", "up", "-d", "app"]
     use = "devcontainer-config, or print --format compose"
 
-    assert (start(line), tree(workspace)) == ((line, ""), before)
+    assert (start(line), tree(workspace)) == ((line, at_launch), before)
 
     fill(workspace, ".venv/pyvenv.cfg")
     before = tree(workspace)
-    said = f"compose decides what is mounted; use paude-venv-hook {use}, which make a file for it"
-    assert start(line) == (line, f"paude-venv-hook: nothing shadowed: {said}\n")
+    assert start(line) == (line, at_launch)
     said = f"the compose files decide what is mounted; use {use}"
     assert hook("run", "--engine", "docker") == Done(0, "", f"paude-venv-hook: warning: nothing shadowed: {said}\n")
     code, out, err = hook("devcontainer-config")

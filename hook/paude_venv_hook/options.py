@@ -47,6 +47,15 @@ ENGINE = argument(
 VENV = argument(
     "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"
 )
+STORAGE = argument(
+    "--storage",
+    metavar="memory|disk",
+    help="where the container's venvs are: in memory, emptied by each stop, or on the host's disk, where they stay; "
+    "beats PAUDE_VENV_STORAGE, which beats paude.json (default: memory)",
+)
+# What a launch says of its container, where this program does not see it.
+IMAGE = argument("--image", help="for storage on disk: the image of the container (default: as devcontainer.json says)")
+PLATFORM = argument("--platform", help="for storage on disk: the platform of that image, where the launch names one")
 OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
@@ -64,7 +73,7 @@ def container_workspace_folder(*aliases: str) -> Argument:
 
 
 CONTAINER_WORKSPACE_FOLDER = container_workspace_folder()
-WORKSPACE = (WORKSPACE_FOLDER, CONTAINER_WORKSPACE_FOLDER, CONFIG, ENGINE, VENV)
+WORKSPACE = (WORKSPACE_FOLDER, CONTAINER_WORKSPACE_FOLDER, CONFIG, ENGINE, VENV, STORAGE)
 
 
 class WorkspaceOptions:
@@ -75,11 +84,19 @@ class WorkspaceOptions:
     config: str | None = None
     engine = "auto"
     venv: str | None = None
+    storage: str | None = None
+    image: str | None = None
+    platform: str | None = None
 
     def prepare(self) -> Prepared:
         """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
         from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
 
+        said = None
+        if self.image is not None or self.platform is not None:
+            from paude_venv_hook.engines.commandline import Said  # noqa: PLC0415 - not for the run of every launch
+
+            said = Said(self.image or "", self.platform or "")
         return prepare(
             self.workspace_folder,
             os.environ,
@@ -87,6 +104,8 @@ class WorkspaceOptions:
             config=self.config,
             engine=self.engine,
             venv=self.venv,
+            storage=self.storage,
+            said=said,
         )
 
 

@@ -24,10 +24,11 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from paude_venv_hook.engines.mounts import Mount
-    from paude_venv_hook.plan import Plan
+    from paude_venv_hook.plan import Plan, Shadow
     from paude_venv_hook.workspace.settings import Settings
 
 VERSION = 1
@@ -54,22 +55,33 @@ def make_document(
     settings: Settings,
     owner: tuple[int, int],
     plan: Plan,
+    on_disk: Callable[[str], list[str]] | None = None,
 ) -> dict[str, Any]:
     """Return the overlay of a plan as a JSON value (schemas/overlay.json); the same input gives the same overlay.
 
-    `owner` is the uid and gid of Docker's shadows in the container. What Docker cannot name is skipped where it is the
-    chosen engine; where that is Podman, Docker's `runArgs` are null and its `error` says why.
+    `owner` is the uid and gid of Docker's shadows in the container. Where the plan's shadows have stores, `on_disk`
+    returns the arguments of an engine for them, and raises EngineError where it has none. In memory, what Docker cannot
+    name is skipped where it is the chosen engine. Raises EngineError where the chosen engine has no arguments; where
+    only the other one has none, its `runArgs` are null and its `error` says why.
     """
     size = settings.tmpfs.size
-    podman = podman_run_args([shadow.destination for shadow in plan.shadows], size)
-    if engine == "docker":
+    everything = [shadow.destination for shadow in plan.shadows]
+    if engine == "docker" and not on_disk:
         plan = without_colons(plan, "Docker")
-    docker: dict[str, Any]
-    try:
-        docker = {"runArgs": docker_run_args([shadow.destination for shadow in plan.shadows], owner, size)}
-    except EngineError as error:
-        docker = {"runArgs": None, "error": str(error)}
-    engines = {"docker": docker, "podman": {"runArgs": podman}}
+
+    def in_memory(name: str) -> list[str]:
+        if name == "podman":
+            return podman_run_args(everything, size)
+        return docker_run_args([shadow.destination for shadow in plan.shadows], owner, size)
+
+    engines: dict[str, dict[str, Any]] = {}
+    for name in ENGINES:
+        try:
+            engines[name] = {"runArgs": (on_disk or in_memory)(name)}
+        except EngineError as error:
+            if engine == name:
+                raise
+            engines[name] = {"runArgs": None, "error": str(error)}
     return {
         "version": VERSION,
         "generator": f"paude-venv-hook {__version__}",
@@ -77,13 +89,18 @@ def make_document(
         "workspaceMount": mount and {"source": mount.source, "target": mount.target},
         "engine": engine,
         "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
-        "shadows": [
-            {"path": s.path, "hostPath": s.host_path, "destination": s.destination, "why": s.why} for s in plan.shadows
-        ],
+        "storage": settings.storage,
+        "shadows": [_describe(shadow) for shadow in plan.shadows],
         "skipped": [{"path": s.path, "why": s.why} for s in plan.skipped],
         "runArgs": engines[engine]["runArgs"],
         "engines": engines,
     }
+
+
+def _describe(shadow: Shadow) -> dict[str, str]:
+    path, host_path, destination, why, _, store = shadow
+    described = {"path": path, "hostPath": host_path, "destination": destination, "why": why}
+    return {**described, "store": store} if store else described
 
 
 def dump(document: dict[str, Any]) -> bytes:
@@ -116,10 +133,11 @@ def load(path: str) -> dict[str, Any]:
             "use the same release of paude-venv-hook on both sides"
         )
     engines = _object(document, "engines")
-    docker = _object(engines, "docker")
-    holders = {"": document, "engines.podman.": _object(engines, "podman")}
-    if docker.get("runArgs") is not None or not isinstance(docker.get("error"), str):
-        holders["engines.docker."] = docker
+    holders = {"": document}
+    for name in ENGINES:
+        engine = _object(engines, name)
+        if engine.get("runArgs") is not None or not isinstance(engine.get("error"), str):
+            holders[f"engines.{name}."] = engine
     for key, holder in holders.items():
         arguments = holder.get("runArgs")
         if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):

@@ -59,8 +59,8 @@ def format_help(commands: Iterable[tuple[str, Command]]) -> str:
     """Return the help of the program, which lists the commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Put an empty tmpfs over each Python venv of a workspace in its container, so that host and "
-        "container each keep a working venv over one source tree.",
+        description="Put an empty tmpfs, or a folder that stays, over each Python venv of a workspace in its "
+        "container, so that host and container each keep a working venv over one source tree.",
         epilog="examples:\n  cd ~/src/app && paude-venv-hook\n  paude-venv-hook status\n\n"
         "Each command has its own --help. Without a command, `run` is meant.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,6 +6,7 @@ import os
 from collections import namedtuple
 
 from paude_venv_hook import messages
+from paude_venv_hook.engines.arguments import ENGINES
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.overlay import make_document
@@ -27,15 +28,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
+    from paude_venv_hook.engines.commandline import Said
     from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.stores.purpose import Purpose
     from paude_venv_hook.workspace.settings import Settings
 
 
 class Prepared(
     namedtuple("Prepared", ("workspace_folder", "settings", "engine", "engine_why", "location", "plan", "warnings",
-                            "document"))
+                            "document", "purposes"))
 ):  # fmt: skip
-    """Everything that is known about one workspace folder; `document` is its overlay."""
+    """Everything that is known about one workspace folder; `document` is its overlay.
+
+    With storage on disk, `purposes` maps each engine that has run arguments to what the stores of the shadows are for,
+    in their order.
+    """
 
     __slots__ = ()
     workspace_folder: str
@@ -46,6 +53,7 @@ class Prepared(
     plan: Plan
     warnings: tuple[str, ...]
     document: dict[str, Any]
+    purposes: Mapping[str, Sequence[Purpose]]
 
     def messages(self) -> list[str]:
         """Return what a person should know before the container starts, one line each."""
@@ -58,8 +66,15 @@ class Prepared(
             return [messages.made_for_list(made, self.settings.venv_source, left_visible(self))]
         return [messages.made_for_reserve(shadow) for shadow in made]
 
+    def make_stores(self, engine: str | None = None) -> None:
+        """Make the stores of an engine, without one those of the engine that was chosen. Raises StoreError."""
+        for purpose in self.purposes.get(engine or self.engine, ()):
+            from paude_venv_hook.stores.folder import make_store  # noqa: PLC0415 - not where venvs stay in memory
 
-def prepare(
+            make_store(purpose)
+
+
+def prepare(  # noqa: PLR0913 - keywords, most of them a flag each
     workspace_folder: str,
     environ: Mapping[str, str],
     *,
@@ -68,16 +83,19 @@ def prepare(
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
+    storage: str | None = None,
+    said: Said | None = None,
 ) -> Prepared:
     """Return the plan and the overlay of a workspace folder (a host path), from the values of the flags.
 
-    A `location` that is known already, from a command line say, is used instead of looking it up.
+    A `location` that is known already, from a command line say, is used instead of looking it up. So it is with
+    `said`, what the launch says of its container: without it, a devcontainer.json says it.
     Raises a HookError for whatever is wrong; nothing has been written then, as nothing is ever written here.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
     by_tools = location is None or config is not None
     config = config or find_devcontainer(workspace_folder)
-    settings = read_settings(workspace_folder, venv, environ)
+    settings = read_settings(workspace_folder, venv, environ, storage)
     folder, tmpfs = os.stat(workspace_folder), settings.tmpfs
     owner = (folder.st_uid if tmpfs.uid is None else tmpfs.uid, folder.st_gid if tmpfs.gid is None else tmpfs.gid)
     chosen, engine_why = choose_engine(engine, environ)
@@ -92,10 +110,25 @@ def prepare(
         plan, warnings = _plan(workspace_folder, config, settings, location)
         if by_tools and config is None:
             warnings = [*warnings, *messages.unnamed(named_devcontainers(workspace_folder), workspace_folder)]
+    in_memory = settings.storage == "memory"
     if config and by_tools and plan.shadows:
-        warnings = (*warnings, *_of_commands(plan, config, workspace_folder))
-    document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan)
-    if chosen == "docker":
+        warnings = (*warnings, *_of_commands(plan, config, workspace_folder, in_memory=in_memory))
+    purposes: dict[str, list[Purpose]] = {}
+    on_disk = None
+    if plan.shadows and not in_memory:
+        from paude_venv_hook import storage as disk  # noqa: PLC0415 - not where venvs stay in memory
+
+        if said is None:
+            said = disk.read_said(config if by_tools else None, workspace_folder, environ)
+        for name in ENGINES:
+            purposes[name] = disk.make_purposes(plan, name, said, environ)
+        plan = disk.with_stores(plan, purposes[chosen])
+
+        def on_disk(name: str) -> list[str]:
+            return disk.run_args(name, purposes[name], environ)
+
+    document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan, on_disk)
+    if chosen == "docker" and in_memory:
         plan = without_colons(plan, "Docker")
     return Prepared(
         workspace_folder,
@@ -106,6 +139,7 @@ def prepare(
         plan,
         (*settings.warnings, *warnings),
         document,
+        {name: found for name, found in purposes.items() if document["engines"][name]["runArgs"] is not None},
     )
 
 
@@ -144,7 +178,7 @@ def _plan(
     return Plan((), (Skipped(".", why), *others)), ()
 
 
-def _of_commands(plan: Plan, config: str, workspace_folder: str) -> list[str]:
+def _of_commands(plan: Plan, config: str, workspace_folder: str, *, in_memory: bool) -> list[str]:
     """Return what a person should know of the commands that make the environments, in a devcontainer.json."""
     commands = set_up_commands(config)
     if not commands:
@@ -154,7 +188,7 @@ def _of_commands(plan: Plan, config: str, workspace_folder: str) -> list[str]:
     guarded = next((key for key, text in commands.items() if command_guards(text, workspace_folder)), "")
     if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):
         return [messages.guarded(guarded)]
-    once = set_up_once(commands)
+    once = set_up_once(commands) if in_memory else ""
     return [messages.emptied(plan.shadows, once)] if once else []
 
 

@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from paude_venv_hook.workspace.detection import Unshadowed
 
 
-class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why"))):
-    """One directory to shadow: as the user names it, its real host path, its container path, and what it is."""
+class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why", "source", "store"), defaults=("", ""))):
+    """One directory to shadow: as the user names it, its real host path, its container path, and what it is.
+
+    `source` is the real host path of the mount that carries it. `store` is the host path of the folder that covers it,
+    "" where an empty tmpfs does.
+    """
 
     __slots__ = ()
     path: str
     host_path: str
     destination: str
     why: str
+    source: str
+    store: str
 
 
 class Skipped(namedtuple("Skipped", ("path", "why", "is_expected"), defaults=(False,))):
@@ -69,8 +75,8 @@ def make_plan(
     placed = [(item, *_places(item, workspace_folder, mounts, mounted)) for item in found]
     shadows: dict[str, Shadow] = {}  # by destination, so that what is found twice is one
     for item, places, _ in placed:
-        for destination in places:
-            shadows.setdefault(destination, Shadow(item.path, item.host_path, destination, item.why))
+        for destination, source in places:
+            shadows.setdefault(destination, Shadow(item.path, item.host_path, destination, item.why, source))
     outermost = [item for item in shadows.values() if not any(map(shadows.get, _folders_above(item.destination, "/")))]
     by_host_path = {shadow.host_path: shadow for shadow in reversed(outermost)}
     skipped: dict[tuple[str, str], Skipped] = {}
@@ -86,17 +92,17 @@ def make_plan(
         for item in unshadowed
         if item.host_path not in by_host_path
         and not _lies_in(item.host_path, by_host_path)
-        and any(why is None for _, why in _destinations(item.host_path, mounts, mounted))
+        and any(why is None for _, _, why in _destinations(item.host_path, mounts, mounted))
     )
     return Plan(tuple(outermost), tuple(skipped.values()), tuple(visible))
 
 
-def without_colons(plan: Plan, who: str) -> Plan:
+def without_colons(plan: Plan, who: str, what: str = "a tmpfs") -> Plan:
     """Return the plan for one who cannot name a container path with a colon (Docker, compose): those are skipped."""
     kept, skipped = [], list(plan.skipped)
     for shadow in plan.shadows:
         if ":" in shadow.destination:
-            why = f"{who} has no way to mount a tmpfs on {shadow.destination}, for its colon; rename the folder"
+            why = f"{who} has no way to mount {what} on {shadow.destination}, for its colon; rename the folder"
             skipped.append(Skipped(shadow.path, why))
         else:
             kept.append(shadow)
@@ -126,10 +132,13 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _places(
     item: Found, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
-) -> tuple[list[str], Skipped | None]:
-    """Return the container paths at which the directory is to be shadowed, and why it is not, or not at each."""
+) -> tuple[list[tuple[str, str]], Skipped | None]:
+    """Return where the directory is to be shadowed, and why it is not, or not at each of its places.
 
-    def skip(why: str, *, is_expected: bool = False) -> tuple[list[str], Skipped]:
+    A place is a container path and the source of the mount that carries it.
+    """
+
+    def skip(why: str, *, is_expected: bool = False) -> tuple[list[tuple[str, str]], Skipped]:
         return [], Skipped(item.path, why, is_expected)
 
     if item.problem:
@@ -142,22 +151,25 @@ def _places(
         return skip(f"not inside of {sources}, the folder that is mounted", is_expected=True)
     if is_inside(workspace_folder, item.host_path):
         return skip("holds the workspace folder, whose source it would hide")
-    if any(_was_made_there(item, destination) for destination, _ in destinations):
+    if any(_was_made_there(item, destination) for destination, _, _ in destinations):
         return skip(f"made in a container, at {shown(item.made_at)}: left alone", is_expected=True)
-    problem = next((why for _, why in destinations if why), "")
-    places = [destination for destination, why in destinations if why is None]
+    problem = next((why for _, _, why in destinations if why), "")
+    places = [(destination, source) for destination, source, why in destinations if why is None]
     return places, Skipped(item.path, problem) if problem else None
 
 
 def _destinations(
     host_path: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
-) -> Iterator[tuple[str, str | None]]:
-    """Yield each container path of a directory, and why nothing is to be shadowed there, None where something is."""
+) -> Iterator[tuple[str, str, str | None]]:
+    """Yield each container path of a directory, the source of the mount that carries it, and why it is left alone.
+
+    None stands for a place where something is to be shadowed.
+    """
     for mount in mounts:
         if _is_below(host_path, mount.source):
             relative = os.path.relpath(host_path, mount.source).replace(os.sep, "/")
             destination = posixpath.join(mount.target, relative)
-            yield destination, _taken(destination, mount, mounts, mounted)
+            yield destination, mount.source, _taken(destination, mount, mounts, mounted)
 
 
 def _was_made_there(item: Found, destination: str) -> bool:

@@ -21,6 +21,7 @@ from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import init as templates
 from paude_venv_hook.workspace.jsonfile import read_object
+from paude_venv_hook.workspace.settings import read_settings
 from registry import Registry, running_registry
 
 ROOT = Path(__file__).parents[2]
@@ -189,7 +190,37 @@ def test_paude_json_is_as_our_schema_wants_it(template: str) -> None:
 def test_paude_json_has_a_comment_before_each_key(template: str) -> None:
     keys = list(read_object(str(TEMPLATES / template / "paude.json")))
 
-    assert keys == ["// base", "base", "// setup", "setup", "// venv", "venv"]
+    # The last one says how to choose another storage than the user's own paude.json, which a key would beat.
+    assert keys == ["// base", "base", "// setup", "setup", "// venv", "venv", "// venv-storage"]
+
+
+@each_template
+def test_a_storage_is_written_after_its_comment(init: Init, workspace: Path, template: str) -> None:
+    done = init(f"--template={template}", "--storage=disk")
+
+    assert "paude.json" in done.out
+    text = (workspace / "paude.json").read_text()
+    ours = (TEMPLATES / template / "paude.json").read_text()
+    assert text == ours.removesuffix("\n}\n") + ',\n  "venv-storage": "disk"\n}\n'
+    assert json.loads(text)["venv-storage"] == "disk"
+    assert read_settings(str(workspace), None, {}).storage == "disk"
+
+
+def test_a_storage_is_to_be_merged_where_paude_json_is_there(init: Init, workspace: Path) -> None:
+    template = (TEMPLATES / "uv/paude.json").read_text()
+    fill(workspace, f"paude.json = {template}")
+
+    assert init("--template=uv", "--storage=disk").err[-2:] == ["merge into paude.json:", '    "venv-storage": "disk"']
+    assert (workspace / "paude.json").read_text() == template
+    fill(workspace, "paude.json = " + template.replace('"auto"', '"auto", "venv-storage": "disk"'))
+    assert "merge into paude.json:" not in init("--template=uv", "--storage=disk").err
+
+
+def test_an_unknown_storage_is_refused(init: Init, workspace: Path) -> None:
+    done = init("--template=uv", "--storage=dsik")
+
+    assert (done.code, done.out) == (2, [])
+    assert os.listdir(workspace) == []
 
 
 @each_template

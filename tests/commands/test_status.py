@@ -50,6 +50,7 @@ RICH = """\
 workspace  /home/me/app
 mount      /home/me/app → /workspaces/app (default of devcontainer.json)
 venv       auto (default)
+storage    memory (default)
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
 
@@ -88,6 +89,8 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
         "workspaceMountWhy": "default of devcontainer.json",
         "venv": "auto",
         "venvSource": "default",
+        "storage": "memory",
+        "storageSource": "default",
         "engine": "docker",
         "engineWhy": "--engine",
         "overlay": "/home/me/.cache/app.json",
@@ -142,6 +145,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             mount      /home/me/app → /home/me/app (no devcontainer.json: the same path as
                        here)
             venv       auto (default)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
             """,
@@ -154,6 +158,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             workspace  /home/me/app
             mount      /home/me/app → /src (--container-workspace-folder)
             venv       auto (default)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
@@ -170,6 +175,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             workspace  /home/me/app
             mount      none (not looked up, since venv is none)
             venv       none (--venv)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
             """,
@@ -182,6 +188,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             workspace  /home/me/app
             mount      /home/me/app → /src (--container-workspace-folder)
             venv       nothing (empty list) (/home/me/app/paude.json)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
@@ -196,6 +203,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             workspace  /home/me/app
             mount      /home/me/app → /src (--container-workspace-folder)
             venv       api/.venv, .tox, no/env (--venv)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 
@@ -213,6 +221,7 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             mount      none (the compose files decide what is mounted; use
                        devcontainer-config, or print --format compose)
             venv       auto (default)
+            storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
 

@@ -13,9 +13,19 @@ import pytest
 from conftest import MakeVenv
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import verify
-from paude_venv_hook.commands.verify import asked_for_tmpfs, find_problem, locate_in, parse_mountinfo
+from paude_venv_hook.commands.verify import (
+    Mounted,
+    asked_for_stores,
+    asked_for_tmpfs,
+    find_problem,
+    find_store_problem,
+    locate_in,
+    parse_mountinfo,
+)
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
+from paude_venv_hook.stores.folder import make_store
+from paude_venv_hook.stores.purpose import Purpose
 
 MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
 30 22 8:1 /home/me/app /app rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -27,10 +37,10 @@ MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
 
 def test_the_topmost_mount_on_each_path_is_read() -> None:
     assert parse_mountinfo(MOUNTINFO) == {
-        "/": ("overlay", frozenset(("rw", "relatime"))),
-        "/app": ("ext4", frozenset(("rw", "relatime"))),
-        "/app/my venv": ("tmpfs", frozenset(("rw", "nosuid", "nodev"))),
-        "/app/.venv": ("tmpfs", frozenset(("rw", "nosuid", "nodev"))),
+        "/": Mounted("overlay", frozenset(("rw", "relatime")), "/"),
+        "/app": Mounted("ext4", frozenset(("rw", "relatime")), "/home/me/app"),
+        "/app/my venv": Mounted("tmpfs", frozenset(("rw", "nosuid", "nodev")), "/"),
+        "/app/.venv": Mounted("tmpfs", frozenset(("rw", "nosuid", "nodev")), "/"),
     }
 
 
@@ -53,7 +63,70 @@ RECREATE = "recreate the container with the arguments of the overlay"
 def test_each_problem_says_what_to_do(
     mount: tuple[str, set[str]] | None, asked_for: set[str] | None, problem: str
 ) -> None:
-    assert find_problem(mount and (mount[0], frozenset(mount[1])), asked_for) == problem
+    assert find_problem(mount and Mounted(mount[0], frozenset(mount[1]), "/"), asked_for) == problem
+
+
+APP = Purpose("/home/me/app", ".venv", "/app/.venv", "podman", rootless=True, image="python:3.13")
+
+
+@pytest.fixture
+def store() -> str:
+    """Return the root of a mount of a store of APP, as mountinfo shows it where the home folder is a volume."""
+    return f"/@home{make_store(APP)}"
+
+
+@pytest.mark.parametrize(
+    ("mount", "is_asked_for", "problem"),
+    [
+        (("ext4", {"rw"}, "STORE"), True, ""),
+        (("ext4", {"rw"}, "STORE"), False, ""),
+        (("ext4", {"ro"}, "STORE"), True, f"mounted read-only; {RECREATE}"),
+        (None, True, "the mount was lost, since the directory was removed on the host; restart the container"),
+        (None, False, f"not shadowed: the container was made without it; {RECREATE}"),
+        (("tmpfs", {"rw"}, "/"), False, f"in memory, while storage is disk; {RECREATE}, or use --storage memory"),
+        (("ext4", {"rw"}, "/home/me"), True, f"not shadowed: a mount of type ext4 is there; {RECREATE}"),
+        (
+            ("ext4", {"rw"}, "/data/x-0123456789abcdef/venv"),
+            True,
+            f"the store x-0123456789abcdef is there, which is not for this workspace; {RECREATE}",
+        ),
+    ],
+)
+def test_each_problem_with_a_store_says_what_to_do(
+    store: str, mount: tuple[str, set[str], str] | None, is_asked_for: bool, problem: str
+) -> None:
+    there = mount and Mounted(mount[0], frozenset(mount[1]), mount[2].replace("STORE", store))
+
+    for image in ("python:3.13", "docker.io/library/python:3.13"):  # engines spell it out
+        assert find_store_problem(there, APP._replace(image=image), is_asked_for=is_asked_for) == problem
+
+
+def test_the_store_of_another_workspace_or_engine_is_a_problem(store: str) -> None:
+    there = Mounted("ext4", frozenset(("rw",)), store)
+    name = os.path.basename(os.path.dirname(store))
+    others = APP._replace(source="/other"), APP._replace(engine="docker"), APP._replace(destination="/x/.venv")
+
+    for other in others:
+        assert find_store_problem(there, other, is_asked_for=True) == (
+            f"the store {name} is there, which is not for this workspace; {RECREATE}"
+        )
+
+
+def test_a_store_is_a_problem_where_storage_is_memory() -> None:
+    there = Mounted("ext4", frozenset(("rw",)), "/data/x-0123456789abcdef/venv")
+
+    assert find_problem(there, None) == f"on disk, while storage is memory; {RECREATE}, or use --storage disk"
+
+
+def test_a_store_was_asked_for_by_the_arguments_or_by_podmans_hook(tmp_path: Path) -> None:
+    store = "/data/x-0123456789abcdef/venv"
+    mounts = [{"Source": store, "Destination": "/app/.venv/"}, {"Source": "/src", "Destination": "/app"}]
+    config = tmp_path / "config.json"
+    hooked = {"destination": "/app/env", "source": store}
+    config.write_text(json.dumps({"mounts": [hooked, {"destination": "/proc", "source": "proc"}]}))
+
+    assert asked_for_stores({"Mounts": mounts, "OCIConfigPath": str(config)}).keys() == {"/app/.venv", "/app/env"}
+    assert asked_for_stores({"Mounts": None}) == {}
 
 
 def test_what_was_asked_for_stands_in_the_arguments_and_in_the_oci_config_of_podman(tmp_path: Path) -> None:
@@ -77,8 +150,9 @@ def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) ->
     nearer = {"Type": "bind", "Source": str(workspace), "Destination": "/app"}
     volume = {"Type": "volume", "Source": "/var/lib/x", "Destination": "/app/cache"}
     tmpfs = {"Type": "tmpfs", "Source": "", "Destination": "/app/.venv"}
+    store = {"Type": "bind", "Source": "/data/x-0123456789abcdef/venv", "Destination": "/app/env"}
 
-    location = locate_in({"Mounts": [bind, volume, nearer, tmpfs]}, str(workspace))
+    location = locate_in({"Mounts": [bind, volume, nearer, tmpfs, store]}, str(workspace))
 
     assert location.mounts == (Mount("bind", str(workspace), "/app"), Mount("bind", str(workspace.parent), "/top"))
     assert location.mounted == {"/top": "bind", "/app/cache": "volume"}
@@ -179,6 +253,39 @@ def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
     )
 
 
+@pytest.mark.parametrize("state", ["empty", "works", "dangling", "closed"])
+def test_with_a_store_a_venv_that_does_not_work_is_a_problem(
+    container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str], state: str
+) -> None:
+    rootless = os.getuid() != 0
+    store = make_store(Purpose(str(container), ".venv", "/app/.venv", "podman", rootless, "", "an image"))
+    line = f"34 33 8:1 {store} /app/.venv rw - ext4 /dev/sda1 rw\n"
+    (container.parent / "mountinfo").write_text(MOUNTINFO + line)
+    is_there = {"works": "true", "dangling": "[ $4 = -L ]"}.get(state, "false")
+    cat = "/bin/cat"
+    programs(
+        "podman",
+        f"""case "$1 $3" in
+            "container c") {cat} ../inspect.json ;;
+            "exec cat") {cat} ../mountinfo ;;
+            "exec test") [ $4 = -w ] && {"false" if state == "closed" else "true"} || {is_there} ;;
+            "exec /app/.venv/bin/python") {"true" if state == "works" else "exit 127"} ;;
+            *) exit 125 ;;
+        esac""",
+    )
+
+    code = main(["verify", "--venv", ".venv", "--storage", "disk", "c"])
+
+    cure = f"empty it with paude-venv-hook store clean {os.path.basename(os.path.dirname(store))}"
+    problems = {
+        "dangling": "its bin/python does not run, since it was made by another Python or for another architecture; "
+        + cure,
+        "closed": f"not writable for the container's user; {RECREATE}",
+    }
+    assert capfd.readouterr() == (f".venv: {problems.get(state, 'shadowed')} (/app/.venv)\n", "")
+    assert code == (1 if state in problems else 0)
+
+
 @pytest.mark.parametrize(
     ("inspected", "error"),
     [
@@ -267,7 +374,7 @@ def test_the_oci_config_is_read_without_blocking(tmp_path: Path) -> None:
 
 def test_lines_of_the_list_of_mounts_that_are_not_whole_are_passed_over() -> None:
     assert parse_mountinfo("\n1 2 3\n22 1 0:20 / /x rw\n22 1 0:20 / / rw - overlay overlay rw\nx - y\n") == {
-        "/": ("overlay", frozenset(("rw",)))
+        "/": Mounted("overlay", frozenset(("rw",)), "/")
     }
 
 

@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from engines.containers import (
+    AS_OWNER,
     ENVIRONMENT,
+    HOOK,
     OWNER,
     OWNER_GROUP,
     Container,
@@ -24,6 +26,7 @@ from engines.containers import (
     Launch,
     MakeVenv,
     NoEngineError,
+    RunHook,
     bind,
     find_engine,
     run,
@@ -64,6 +67,43 @@ def users_podman(image: str, as_user: str) -> Engine:
         return find_engine("podman", image, (as_user, "podman"))
     except NoEngineError as problem:
         pytest.skip(str(problem))
+
+
+def engine_or_rootless(request: pytest.FixtureRequest) -> Engine:
+    """Return the engine that the parameter names: `docker`, `podman`, or `rootless` for a user's Podman."""
+    if request.param == "rootless":
+        rootless: Engine = request.getfixturevalue("users_podman")
+        return rootless
+    try:
+        return find_engine(request.param, request.getfixturevalue("image"))
+    except NoEngineError as problem:
+        missing(str(problem))
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the data folder be one that the owner of the workspaces, and that user's Podman, can reach."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    give_to_owner(folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def hook_of_engine(engine: Engine, data: Path, tmp_path: Path, request: pytest.FixtureRequest) -> RunHook:
+    """Return a function that runs the hook as the user who has the engine, and returns what it did."""
+    words, environ = HOOK, {**ENVIRONMENT}
+    if engine.rootless:
+        printed = run(request.getfixturevalue("as_user"), "env").stdout.splitlines()
+        words, environ = (*AS_OWNER, *HOOK), dict(line.split("=", 1) for line in printed)
+        # Podman itself has its containers in its own data folder.
+        program = tmp_path / "podman"
+        program.write_text(f'#!/bin/sh\nPATH={environ["PATH"]}\nunset XDG_DATA_HOME\nexec podman "$@"\n')
+        program.chmod(0o755)
+        environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
+    environ["XDG_DATA_HOME"] = str(data)
+    return lambda *arguments: run(*words, *arguments, env=environ, check=False)
 
 
 @pytest.fixture
@@ -116,6 +156,12 @@ def host_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "venv", folder)
     _pip(folder, "install", "markupsafe")
     return folder
+
+
+@pytest.fixture
+def wheels(wheelhouse: Path, workspace: Path) -> str:
+    """Return the option that mounts a wheel of markupsafe on `/wheels`."""
+    return bind(shutil.copytree(wheelhouse, workspace.parent / "wheels"), "/wheels", read_only=True)
 
 
 @pytest.fixture

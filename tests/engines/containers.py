@@ -45,6 +45,7 @@ STRANGER = 1234
 UP_TIMEOUT = 240  # some ten times what the longest takes
 
 MakeVenv = Callable[[Path], Path]
+RunHook = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Launch(Protocol):
@@ -241,6 +242,16 @@ def use_venv(container: Container) -> None:
     container.sh(".venv/bin/pip install --quiet --no-index --find-links=/wheels markupsafe")
     assert "/.venv/" in container.sh(".venv/bin/python -c 'import markupsafe._speedups as m; print(m.__file__)'")
     assert container.sh("cp /bin/echo .venv/bin/binary; .venv/bin/binary it runs") == "it runs\n"
+
+
+def work(container: Container, user: int) -> None:
+    """Let a user make the container's venv anew, whoever made the one before, and change what is in it."""
+    container.sh("python3 -m venv --clear --without-pip .venv", user=user)
+    pip = "python3 -m pip --python .venv --quiet --disable-pip-version-check"
+    container.sh(f"{pip} install --no-index --find-links=/wheels markupsafe", user=user)
+    container.sh(".venv/bin/python -c 'import markupsafe._speedups'", user=user)
+    container.sh(f"{pip} uninstall --yes markupsafe", user=user)
+    assert container.exec(".venv/bin/python", "-c", "import markupsafe", user=user).returncode == 1
 
 
 def tree_hash(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -119,6 +119,33 @@ def test_host_and_service_each_have_a_venv_that_works(
     assert tree_hash(workspace) == before
 
 
+@proves("a service of compose with storage on disk: the venv outlives `down -v`; host's tree and venv as before")
+def test_on_disk_the_venv_outlives_the_service(
+    compose: Compose, workspace: Path, make_host_venv: MakeVenv, wheelhouse: Path, data: Path
+) -> None:
+    venv = make_host_venv(workspace / ".venv")
+    fill(workspace, 'paude.json = {"venv": [".venv", "my:$env,"], "venv-storage": "disk"}', "my:$env,/")
+    compose.configure(". -> /code", f"{wheelhouse} -> /wheels", working_dir="/code")
+    before = tree_hash(workspace)
+
+    left_out = "my:$env, not shadowed: podman-compose has no way to mount a store on /code/my:$env,, for its colon"
+    warnings = [] if compose.engine.name == "docker" else [f"{left_out}; rename the folder"]
+    assert compose.shadow(target="/code") == warnings
+    compose("up", "-d")
+    assert compose.container.sh("ls -A .venv") == ""
+    if not warnings:
+        compose.container.sh("touch 'my:$env,/file'")
+    use_venv(compose.container)
+    compose("down", "--volumes")
+    compose("up", "-d")
+    compose.container.sh(".venv/bin/python -c 'import markupsafe._speedups'")
+
+    assert compose.shadow(target="/code") == warnings
+    assert len([*data.glob("paude/venvs/*/venv/pyvenv.cfg")]) == 1
+    assert as_owner(venv / "bin/python", "-c", "import markupsafe._speedups; print('ok')") == "ok\n"
+    assert tree_hash(workspace) == before
+
+
 @proves("a service of compose: any names but those with a colon")
 def test_any_name_arrives_as_it_is(compose: Compose, workspace: Path, make_host_venv: MakeVenv) -> None:
     target = "/co de/$HOME ${x} $$/é'\u2028😀"

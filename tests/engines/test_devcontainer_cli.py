@@ -26,6 +26,7 @@ from engines.containers import (
     tree_hash,
 )
 from lab import missing
+from layout import fill
 
 MakeVenv = Callable[[Path], Path]
 WORKS = "python3 -m venv .venv && .venv/bin/pip --version && .venv/bin/python -c 'import ssl, _ctypes'"
@@ -111,6 +112,33 @@ def test_up_and_up_again(workspace: Path, make_host_venv: MakeVenv, image: str, 
     anew = tools.up(workspace, "--remove-existing-container")
     assert anew.name != first.name
     check_inside(anew)
+
+    assert tree_hash(workspace) == before
+    check_host(venv)
+
+
+@pytest.mark.proves(
+    "devcontainer up with storage on disk: `postCreateCommand` is enough; the venv outlives the container"
+)
+def test_on_disk_the_venv_outlives_the_container(
+    workspace: Path, make_host_venv: MakeVenv, image: str, tools: Tools, data: Path
+) -> None:
+    setup = "[ -e .venv/bin/python ] || python3 -m venv --without-pip .venv; date +%N >>.venv/setups"
+    configure(workspace, image, postCreateCommand=setup)
+    fill(workspace, 'paude.json = {"venv-storage": "disk"}')
+    venv = make_host_venv(workspace / ".venv")
+    before = tree_hash(workspace)
+    tools.variables = {"XDG_DATA_HOME": str(data)}
+    script = "/workspaces/app/.venv/bin/python -c 'import sys; print(sys.prefix)'; wc -l </workspaces/app/.venv/setups"
+
+    first = tools.up(workspace)
+    assert first.sh(script) == "/workspaces/app/.venv\n1\n"
+    tools.engine("stop", "--time", "0", first.name)
+    assert tools.up(workspace).name == first.name
+    assert first.sh(script) == "/workspaces/app/.venv\n1\n"
+    anew = tools.up(workspace, "--remove-existing-container")
+    assert anew.name != first.name
+    assert anew.sh(script) == "/workspaces/app/.venv\n2\n"
 
     assert tree_hash(workspace) == before
     check_host(venv)

@@ -25,7 +25,7 @@ class Line:
 
     def __init__(self, engine: Engine, workspace: Path, how: str) -> None:
         """Take `exec`, `wrapper`, or `direct` for the engine alone."""
-        self.engine, self.workspace = engine, workspace
+        self.engine, self.workspace, self.environ = engine, workspace, ENVIRONMENT
         self.name = f"paude-venv-hook-test-{uuid.uuid4().hex}"
         self.start = {
             "direct": [*engine.command],
@@ -44,7 +44,7 @@ class Line:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.workspace,
-            env=ENVIRONMENT,
+            env=self.environ,
             start_new_session=True,
         ) as process:
             try:

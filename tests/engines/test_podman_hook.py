@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from engines.containers import (
     ENVIRONMENT,
     OWNER,
     PROGRAM,
+    STRANGER,
     Engine,
     Launch,
     NoEngineError,
@@ -52,6 +54,13 @@ class Hook:
         own = {"CONTAINERS_CONF": self.configuration, "HOME": self.home, "XDG_CONFIG_HOME": self.home / ".config"}
         environ = {**ENVIRONMENT, **{name: str(path) for name, path in own.items()}}
         return run(self.program, "install-podman-hook", *flags, env=environ).stderr
+
+    def keep_home(self) -> None:
+        """Let the hook find the home folder as that of an ordinary user does; root's is for the homes of all users."""
+        (path,) = self.folder.glob("*.json")
+        document = json.loads(path.read_text())
+        document["hook"]["env"] = [f"HOME={self.home}"]
+        path.write_text(json.dumps(document))
 
     def engine(self, podman: Engine) -> Engine:
         """Return the Podman that finds the hook, and no other one."""
@@ -102,6 +111,36 @@ def test_an_unchanged_run_is_shadowed(
     use_venv(container)
     assert tree_hash(workspace) == before
     run(venv / "bin/python", "-B", "-c", "import markupsafe._speedups")
+
+
+@proves("Podman's hook with storage on disk: the venv stays; a store that is gone is made anew at the next start")
+def test_on_disk_the_venv_stays_and_a_store_that_is_gone_is_made_anew(
+    engine: Engine, own_hook: Hook, podman: Engine, workspace: Path, venv: Path
+) -> None:
+    fill(workspace, 'paude.json = {"venv-storage": "disk"}')
+    before = tree_hash(workspace)
+    binds = (bind(workspace, workspace), f"--workdir={workspace}")
+    own_hook.keep_home()
+    hooked = own_hook.engine(podman)
+    verify = (PROGRAM, "verify", "--engine=podman", "--workspace-folder", workspace)
+    as_own = {**ENVIRONMENT, "HOME": str(own_hook.home)}
+
+    with hooked.running(*binds) as container:
+        assert container.sh("ls -A .venv") == ""
+        container.sh("python3 -m venv --without-pip .venv; .venv/bin/python --version")
+        hooked("restart", container.name)
+        container.sh("test .venv/bin/python -ef /usr/bin/python3; .venv/bin/python --version")
+        kind, options = container.mounts()[str(venv)]
+        assert (kind != "tmpfs", options & {"rw", "nosuid", "nodev"}) == (True, {"rw", "nosuid", "nodev"})
+        assert run(*verify, container.name, env=as_own).stdout == f".venv: shadowed ({venv})\n"
+    with hooked.running(*binds, f"--user={STRANGER}") as container:
+        container.sh(".venv/bin/python --version; touch .venv/file")
+        hooked("stop", container.name)
+        (store,) = (own_hook.home / ".local/share/paude/venvs").glob("*/venv")
+        shutil.rmtree(store.parent)
+        hooked("start", container.name)
+        assert container.sh("ls -A .venv; touch .venv/file") == ""
+    assert tree_hash(workspace) == before
 
 
 @proves("Podman's hook: each bind that opted in has its own shadows, and no other one any")

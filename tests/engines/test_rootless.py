@@ -118,6 +118,17 @@ def test_the_users_own_hook_shadows_an_unchanged_run(
     assert tree_hash(workspace / "env") == before
     assert (os.listdir(workspace / ".venv"), (workspace / ".venv").stat().st_uid) == ([], OWNER)
 
+    # On disk: by the hook, and by `exec` (which is then the first to mount), each with its own store.
+    (workspace / "paude.json").write_text('{"venv": ["env", ".venv"], "venv-storage": "disk"}')
+    own = [*options, bind(workspace, workspace), f"--workdir={workspace}"]
+    for start in ([], [as_user, users_program, "exec", "--"]):
+        command = (*start, *engine.command[bool(start) :])
+        on_disk = replace(engine, command=command)
+        assert on_disk.run(*own, "ls -A env .venv; echo kept >env/file").stdout == ".venv:\n\nenv:\n"
+        assert on_disk.run(*own, f"--user={STRANGER}", "cat env/file; echo more >>env/file").stdout == "kept\n"
+    assert run(as_user, users_program, "store", "list").stdout.count("  idle  ") == 4
+    assert tree_hash(workspace / "env") == before
+
     run(as_user, users_program, "install-podman-hook", "--uninstall")
     assert engine.run(bind(workspace, "/app"), "ls -A /app/env").stdout == "pyvenv.cfg\n"
 

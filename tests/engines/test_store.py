@@ -12,24 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from engines.conftest import give_to_owner
+from engines.conftest import engine_or_rootless, give_to_owner
 from engines.containers import (
     AS_OWNER,
-    ENVIRONMENT,
     HOOK,
     OWNER,
     STRANGER,
-    Container,
     Engine,
     Launch,
-    NoEngineError,
+    RunHook,
     bind,
-    find_engine,
     run,
     tree_hash,
     use_venv,
+    work,
 )
-from lab import missing
 
 MAKE = """
 import sys
@@ -47,29 +44,14 @@ folder, action = sys.argv[1:]
 getattr(removal, action)(Store(folder, read_record(folder), (), False, "", True))
 """
 MakeStore = Callable[[Path | str], Path]
-Ask = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture(scope="session", params=["docker", "podman", "rootless"])
-def engine(request: pytest.FixtureRequest, image: str) -> Engine:
+def engine(request: pytest.FixtureRequest) -> Engine:
     """Return an engine that works: Docker, Podman, or the Podman of an ordinary user."""
-    if request.param == "rootless":
-        rootless: Engine = request.getfixturevalue("users_podman")
-        return rootless
-    try:
-        return find_engine(request.param, image)
-    except NoEngineError as problem:
-        missing(str(problem))
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the data folder be one that the owner of the workspaces, and that user's Podman, can reach."""
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
-    give_to_owner(folder)
-    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
-    return folder
+    return engine_or_rootless(request)
 
 
 @pytest.fixture
@@ -84,35 +66,9 @@ def make_store(workspace: Path, engine: Engine) -> MakeStore:
 
 
 @pytest.fixture
-def wheels(wheelhouse: Path, workspace: Path) -> str:
-    """Return the option that mounts a wheel of markupsafe on `/wheels`."""
-    return bind(shutil.copytree(wheelhouse, workspace.parent / "wheels"), "/wheels", read_only=True)
-
-
-@pytest.fixture
-def ask(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Ask:
+def ask(hook_of_engine: RunHook) -> RunHook:
     """Return a function that runs `store` as the user who has the engine, and returns what it did."""
-    words, environ = HOOK, {**ENVIRONMENT}
-    if engine.rootless:
-        printed = run(request.getfixturevalue("as_user"), "env").stdout.splitlines()
-        words, environ = (*AS_OWNER, *HOOK), dict(line.split("=", 1) for line in printed)
-        # Podman itself has its containers in its own data folder.
-        program = tmp_path / "podman"
-        program.write_text(f'#!/bin/sh\nPATH={environ["PATH"]}\nunset XDG_DATA_HOME\nexec podman "$@"\n')
-        program.chmod(0o755)
-        environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
-    environ["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
-    return lambda *arguments: run(*words, "store", *arguments, env=environ)
-
-
-def work(container: Container, user: int) -> None:
-    """Let a user make the container's venv anew, whoever made the one before, and change what is in it."""
-    container.sh("python3 -m venv --clear --without-pip .venv", user=user)
-    pip = "python3 -m pip --python .venv --quiet --disable-pip-version-check"
-    container.sh(f"{pip} install --no-index --find-links=/wheels markupsafe", user=user)
-    container.sh(".venv/bin/python -c 'import markupsafe._speedups'", user=user)
-    container.sh(f"{pip} uninstall --yes markupsafe", user=user)
-    assert container.exec(".venv/bin/python", "-c", "import markupsafe", user=user).returncode == 1
+    return lambda *arguments: hook_of_engine("store", *arguments)
 
 
 @pytest.mark.proves("a store: empty at first, and root, the owner and a stranger each work in it, one after another")
@@ -159,7 +115,7 @@ def test_the_content_stays(
     launch: Launch,
     venv: Path,
     make_store: MakeStore,
-    ask: Ask,
+    ask: RunHook,
 ) -> None:
     store = make_store(venv)
     name = store.parent.name

@@ -299,3 +299,18 @@ def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
     assert tree_hash(venv) == before
     as_owner("mv", workspace / ".docker-venv", workspace / "env")
     assert "env shadowed venv" in " ".join(as_owner(*HOOK, "status", "--engine", engine.name, *own).split())
+
+
+@proves("a set-up that makes `.venv` only where no directory is: the container's venv is there, and the next launch's")
+def test_a_set_up_with_a_guard_works_as_without_the_hook(engine: Engine, workspace: Path, launch: Launch) -> None:
+    target = "/workspaces/app"
+    set_up = "[ -d .venv ] || python3 -m venv --without-pip .venv; .venv/bin/python"
+    write(workspace, UV, f'.devcontainer.json = {{"postCreateCommand": "{set_up} app.py"}}')
+
+    for _ in range(2):
+        container = launch(workspace, *overlay_args(workspace, engine.name), target=target)
+        assert container.sh(f"{set_up} -c '{PREFIX}'") == f"{target}/.venv\n"
+
+    shutil.rmtree(workspace / ".venv")
+    as_owner("mkdir", workspace / ".venv")
+    assert container.exec("sh", "-c", f"{set_up} --version").returncode == 127

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
+from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.errors import DevcontainerError, HookError, UsageError
+from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
     Project,
     add_compose_file,
@@ -33,6 +34,8 @@ from paude_venv_hook.launchers.compose import (
     read_project,
 )
 from paude_venv_hook.overlay import default_path
+from paude_venv_hook.stores.folder import store_path
+from paude_venv_hook.stores.purpose import Purpose
 
 Programs = Callable[[str, str], Path]
 
@@ -90,6 +93,23 @@ def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
 )
 def test_a_service_gets_what_tmpfs_gives_a_container(run_args: list[str], service: dict[str, Any]) -> None:
     assert make_compose_file("app", run_args) == {"services": {"app": service}}
+
+
+def test_a_service_gets_stores_as_volumes_that_are_never_made_by_the_engine() -> None:
+    assert make_compose_file("app", [], [("/$data/s/venv", "/a:b/.venv")]) == {
+        "services": {
+            "app": {
+                "volumes": [
+                    {
+                        "type": "bind",
+                        "source": "/$$data/s/venv",
+                        "target": "/a:b/.venv",
+                        "bind": {"create_host_path": False},
+                    }
+                ]
+            }
+        }
+    }
 
 
 def test_the_file_is_json_that_yaml_reads_the_same() -> None:
@@ -613,6 +633,48 @@ def test_print_shows_the_compose_file(
         "services": {"app": {"tmpfs": [f"{place}/.venv:{PODMAN}" for place in ("/given", "/code", "/too")]}}
     }
     assert err == ""
+
+
+def test_with_storage_on_disk_the_service_and_its_image_have_a_store_which_is_made(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / "my:env")
+
+    def tell(*volumes: dict[str, str]) -> None:
+        service = {"volumes": volumes, "image": "a$$b", "platform": "linux/arm64"}
+        programs("docker", f"printf '%s' '{json.dumps({'services': {'app': service}})}'")
+
+    tell(_bind(workspace, "/code"))
+    flags = ["--format", "compose", "--service", "app", "--engine", "docker", "--storage", "disk"]
+
+    assert main(["print", *flags]) == 0
+
+    rootless = False
+    store = store_path(
+        Purpose(str(workspace), "my:env", "/code/my:env", "docker", rootless, "app", "a$b", "linux/arm64")
+    )
+    out, err = capfd.readouterr()
+    assert json.loads(out) == make_compose_file("app", [], [(store, "/code/my:env")])
+    assert err == ""
+    assert os.listdir(store) == []
+
+    # A second look, with that file among the project's own.
+    tell(_bind(workspace, "/code"), _bind(store, "/code/my:env"))
+    assert main(["print", *flags]) == 0
+    assert capfd.readouterr() == (out, "")
+
+
+def test_with_selinux_compose_is_refused_storage_on_disk(
+    workspace: Path, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_venv(workspace / ".venv")
+    monkeypatch.setattr(selinux, "is_on", lambda: True)
+
+    with pytest.raises(EngineError) as caught:
+        _prepare(workspace, service="app", target="/code", engine="podman", storage="disk")
+    assert str(caught.value) == (
+        "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+    )
 
 
 def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -223,7 +223,7 @@ def test_a_service_that_is_wrong_in_another_profile_is_no_reason_to_shadow_nothi
         ({"db": {"image": "x"}}, "no service has a bind mount that carries a workspace"),
         ({}, "no service has a bind mount that carries a workspace"),
         ({"web": {"volumes": [{"type": "bind", "source": "{app}/docs", "target": "/d"}]}},
-         "{app}/docs holds no venv, and nothing says it will"),
+         "no venv in {app}/docs, and nothing says there will be one"),
     ],
 )  # fmt: skip
 def test_a_project_without_the_workspace_is_nothing_to_do(

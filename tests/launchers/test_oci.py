@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from conftest import MakeVenv
 from layout import fill
+from paude_venv_hook.engines import selinux
 from paude_venv_hook.launchers.oci import filter_config
+from paude_venv_hook.stores.folder import store_path, stores_folder
+from paude_venv_hook.stores.purpose import Purpose
 
 Config = dict[str, Any]
 
@@ -76,6 +79,40 @@ def test_a_bind_that_did_not_opt_in_is_left_alone(app: Path, tmp_path: Path, mak
 
     assert mounts == [bind(tmp_path / "other", "/other"), bind(app, "/app"), tmpfs("/app/.venv")]
     assert messages == []
+
+
+def test_with_storage_on_disk_a_store_follows_the_bind_of_its_workspace(app: Path) -> None:
+    fill(app, 'paude.json = {"venv-storage": "disk"}')
+
+    mounts, messages = mounts_of(bind(app, "/app"), bind("/", "/data"))
+
+    rootless = os.getuid() != 0
+    store = store_path(Purpose(str(app), ".venv", "/app/.venv", "podman", rootless))
+    added = bind(store, "/app/.venv", "rbind", "rw", "nosuid", "nodev", "rprivate")
+    assert (mounts, messages) == ([bind(app, "/app"), added, bind("/", "/data")], [])
+    assert os.listdir(store) == []
+    os.rmdir(store)  # as a person might, who cleans up
+    assert mounts_of(*mounts)[1] == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
+    mounts_of(bind(app, "/app"))
+    assert os.listdir(store) == []
+
+
+@pytest.mark.parametrize("trouble", ["no store", "selinux"])
+def test_where_a_store_cannot_be_used_the_config_comes_back_as_it_was(
+    app: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(app, 'paude.json = {"venv-storage": "disk"}')
+    if trouble == "selinux":
+        monkeypatch.setattr(selinux, "is_on", lambda: True)
+        problem = "a hook cannot label a store for SELinux, which keeps containers out; use storage in memory"
+    else:
+        folder = Path(stores_folder())
+        folder.parent.mkdir(parents=True)
+        folder.touch()
+        what = "cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+        problem = f"{folder}: {what}"
+
+    assert mounts_of(bind(app, "/app")) == ([bind(app, "/app")], [f"nothing shadowed: {problem}"])
 
 
 def test_each_of_several_workspaces_is_shadowed_also_one_that_is_bound_twice(

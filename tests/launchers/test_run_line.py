@@ -429,7 +429,7 @@ def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None
         ("run IMG", {}, "no bind mount of the line carries a workspace"),
         ("run -v data:/app IMG", {}, "no bind mount of the line carries a workspace"),
         ("run -v .:/app IMG", {"PAUDE_VENV": "none"}, "venv is none (PAUDE_VENV)"),
-        ("run -v ./docs:/app IMG", {}, "{app}/docs holds no venv, and nothing says it will"),
+        ("run -v ./docs:/app IMG", {}, "no venv in {app}/docs, and nothing says there will be one"),
         ("run -v .:/app IMG", {}, ""),
         ("run -v .:/app -v v:/app/.venv IMG", {}, ""),  # that is a warning
     ],

@@ -150,6 +150,22 @@ def test_where_a_command_looks_for_the_directory_none_is_made(workspace: Path, c
     assert evidence(workspace) == "an empty .venv"
 
 
+def test_where_a_script_looks_for_the_directory_none_is_made(workspace: Path) -> None:
+    config = f'{DEVCONTAINER} = {{"postCreateCommand": "bash ${{containerWorkspaceFolder}}/.devcontainer/set-up.sh x"}}'
+    fill(workspace, "uv.lock", config, ".devcontainer/set-up.sh = set -e\n[ -d .venv ] || python3 -m venv .venv\n")
+    assert evidence(workspace) == ""
+
+    fill(workspace, ".devcontainer/set-up.sh = python3 -m venv .venv\n")
+    assert evidence(workspace) == "uv.lock"
+
+
+def test_no_script_outside_of_the_workspace_is_read(workspace: Path) -> None:
+    fill(workspace, "uv.lock", f'{DEVCONTAINER} = {{"postCreateCommand": "../set-up.sh"}}')
+    fill(workspace.parent, "set-up.sh = [ -d .venv ] || python3 -m venv .venv\n")
+
+    assert evidence(workspace) == "uv.lock"
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -185,6 +201,9 @@ def test_a_makefile_or_direnv_that_looks_for_what_is_in_it_is_no_such_guard(work
         "[ -d backend/.venv ] || uv venv backend/.venv",
         "[ -d .venv-docker ] || uv venv .venv-docker",
         "[ -f .venv ] && rm .venv; rm -d .venv; uv venv",
+        "[ -d .venv ] && source .venv/bin/activate; uv sync",
+        "[[ -d '.venv/' ]] && rm -rf .venv",
+        "test -d .venv && . .venv/bin/activate",
     ],
 )
 def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) -> None:
@@ -196,7 +215,7 @@ def test_a_hostile_makefile_takes_no_long_time(workspace: Path) -> None:
         assert not is_guarded(str(fill(workspace, f"Makefile = {text}x")), ())
 
 
-def test_a_hostile_text_takes_no_long_time() -> None:
+def test_a_hostile_text_takes_no_long_time(workspace: Path) -> None:
     """Quadratic matching would take minutes; a test that hangs is a test that fails."""
     for text in (
         "a" * 60_000,

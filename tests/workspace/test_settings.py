@@ -100,6 +100,87 @@ def test_each_key_of_venv_tmpfs_is_looked_up_by_itself(
     assert read_settings(str(workspace), None, {}).tmpfs == expected
 
 
+@pytest.mark.parametrize(
+    ("flag", "variable", "project", "user", "storage", "source"),
+    [
+        (None, None, None, None, "memory", "default"),
+        (None, "", {}, {}, "memory", "default"),
+        (None, None, {}, "disk", "disk", "{user}"),
+        (None, None, "memory", "disk", "memory", "{project}"),
+        (None, None, "disk", {}, "disk", "{project}"),
+        (None, "memory", "disk", "disk", "memory", "PAUDE_VENV_STORAGE"),
+        ("disk", "memory", "memory", "memory", "disk", "--storage"),
+    ],
+)
+def test_storage_is_looked_up_as_venv_is(
+    workspace: Path, flag: str | None, variable: str | None, project: object, user: object, storage: str, source: str
+) -> None:
+    def document(value: object) -> object:
+        return {"venv-storage": value} if isinstance(value, str) else value
+
+    files = {
+        "project": "" if project is None else _project(workspace, document(project)),
+        "user": "" if user is None else _user(document(user)),
+    }
+
+    environ = {} if variable is None else {"PAUDE_VENV_STORAGE": variable}
+    found = read_settings(str(workspace), None, environ, flag)
+
+    assert (found.storage, found.storage_source) == (storage, source.format(**files))
+    assert (found.venv, found.warnings) == ("auto", ())
+
+
+def test_venv_tmpfs_beside_storage_on_disk_warns_once(workspace: Path) -> None:
+    size = {"venv-tmpfs": {"size": "2g"}}
+    project, user = _project(workspace, size), _user({**size, "venv-storage": "disk"})
+    without = "venv-tmpfs: has no effect, since storage is disk"
+
+    assert read_settings(str(workspace), None, {}).warnings == (f"{project}: {without} ({user}); remove it",)
+    assert read_settings(str(workspace), None, {}, "memory").warnings == ()
+    project = _project(workspace, {})
+    assert read_settings(str(workspace), None, {}).warnings == (f"{user}: {without} ({user}); remove it",)
+    _project(workspace, {"venv-storage": "disk"})  # the user's own is for other projects
+    assert read_settings(str(workspace), None, {}).warnings == ()
+
+
+STORAGE = 'use "memory" or "disk"'
+STORAGE_PROBLEMS: list[tuple[object, str]] = [
+    ("dsik", f'"dsik" is not known (did you mean "disk"?); {STORAGE}'),
+    ("Memory", f'"Memory" is not known (did you mean "memory"?); {STORAGE}'),
+    ("tmpfs", f'"tmpfs" is not known (did you mean "memory"?); {STORAGE}'),
+    ("volume", f'"volume" is not known (did you mean "disk"?); {STORAGE}'),
+    ("/etc", f'"/etc" is not known; {STORAGE}'),
+    ("../../.ssh", f'"../../.ssh" is not known; {STORAGE}'),
+    ("a\n", f'"a\\n" is not known; {STORAGE}'),
+    ("", f'"" is not known; {STORAGE}'),
+    (None, 'must be "memory" or "disk", not null'),
+    (True, 'must be "memory" or "disk", not true or false'),
+    (["disk"], 'must be "memory" or "disk", not a list'),
+    ({"path": "/etc"}, 'must be "memory" or "disk", not an object'),
+]
+
+
+@pytest.mark.parametrize(("value", "problem"), STORAGE_PROBLEMS)
+def test_a_repository_chooses_between_two_words_and_neither_a_path_nor_a_name(
+    workspace: Path, value: object, problem: str
+) -> None:
+    path = _project(workspace, {"venv-storage": value})
+
+    assert _refusal(workspace) == f"{path}: venv-storage: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("where", "flag", "environ"),
+    [("--storage", "dsik", {}), ("PAUDE_VENV_STORAGE", None, {"PAUDE_VENV_STORAGE": "dsik"})],
+)
+def test_a_wrong_storage_of_a_flag_or_variable_is_refused_by_its_name(
+    workspace: Path, where: str, flag: str | None, environ: dict[str, str]
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(str(workspace), None, environ, flag)
+    assert str(caught.value) == f'{where}: "dsik" is not known (did you mean "disk"?); {STORAGE}'
+
+
 def test_what_a_flag_beats_must_be_right_all_the_same(workspace: Path) -> None:
     _project(workspace, {"venv": "auto"})
     user = _user({"venv": True})
@@ -301,6 +382,8 @@ def test_a_size_that_the_kernel_refuses_or_takes_for_another_is_refused(size: st
         (".venv", "venv"),
         ("venv_tmpfs", "venv-tmpfs"),
         ("venvTmpfs", "venv-tmpfs"),
+        ("venv_storage", "venv-storage"),
+        ("venv-store", "venv-storage"),
         ("venv-tmpf", "venv-tmpfs"),
         ("venv\n", "venv"),
     ],
@@ -402,6 +485,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "venv": st.lists(NAMES.filter(is_utf8) | ANY_JSON, max_size=2) | st.sampled_from(["auto", "none"]) | ANY_JSON,
         "venv-tmpfs": ANY_JSON
         | st.fixed_dictionaries({}, optional={"size": SIZES | ANY_JSON, "uid": IDS, "gid": ANY_JSON, "mode": IDS}),
+        "venv-storage": st.sampled_from(["memory", "disk"]) | ANY_JSON,
         "image": ANY_JSON,
     },
 )
@@ -413,6 +497,7 @@ DOCUMENTS = st.fixed_dictionaries(
     + [{"venv": ["a"] * 100}, {"venv": ["a"] * 101}, {"venv": ["auto"]}, {"venv": ["./auto", "autos", "a/none"]}]
     + [{"venv-tmpfs": {"size": size}} for size in ("2g", "100%", "0", "010g", "2gb", " 2g")]
     + [{"venv": value} for value, _ in VENV_PROBLEMS]
+    + [{"venv-storage": value} for value in ("memory", "disk", *(value for value, _ in STORAGE_PROBLEMS))]
     + [{"venv-tmpfs": value} for value, _ in TMPFS_PROBLEMS],
 )
 def test_schema_and_code_agree_on_every_known_case(workspace: Path, document: dict[str, Any]) -> None:

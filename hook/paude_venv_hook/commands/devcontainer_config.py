@@ -34,9 +34,12 @@ def execute(options: Options) -> int:
         config=options.config,
         engine=options.engine,
         venv=options.venv,
+        storage=options.storage,
     )
     shadows = [shadow for item in override.prepared for shadow in item.plan.shadows]
     with mount_points(shadow.host_path for shadow in shadows) as made:
+        for item in override.prepared:
+            item.make_stores()
         for path, data in override.files.items():
             write_if_changed(path, data)
         if options.output in (None, "-"):

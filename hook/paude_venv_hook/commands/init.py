@@ -13,27 +13,29 @@ from paude_venv_hook.terminal import write
 from paude_venv_hook.text import did_you_mean, say, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
+from paude_venv_hook.workspace.settings import FILE_NAME, STORAGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SUMMARY = "copy a template project, and change no file that is there"
 POSITION = 8
 ARGUMENTS = (
     argument("--template", metavar="ID", required=True, help="hatch, monorepo, pdm, pip, pipenv, poetry or uv"),
+    argument("--storage", choices=STORAGES, help="write where the container's venvs are into paude.json"),
     argument("folder", nargs="?", metavar="DIR", help="a new or existing folder (default: the current one)"),
 )
 EXAMPLES = """\
   paude-venv-hook init ~/src/new --template uv
-  cd ~/src/app && paude-venv-hook init --template pip
+  cd ~/src/app && paude-venv-hook init --template pip --storage disk
 """
 
 METADATA = "devcontainer-template.json"
 _DEVCONTAINER = os.path.join(".devcontainer", "devcontainer.json")
 _GUARD = os.path.join(".devcontainer", "own-venv.sh")
 # What a template has to say about venvs and containers. The rest is an example, for a folder that holds no project yet.
-_SETTINGS = (_DEVCONTAINER, _GUARD, ".gitignore", "hatch.toml", "paude.json", "poetry.toml")
+_SETTINGS = (_DEVCONTAINER, _GUARD, ".gitignore", "hatch.toml", FILE_NAME, "poetry.toml")
 _PROJECT_FILES = frozenset(("Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"))
 _OWN_CHOICES = ("base", "image", "name")
 
@@ -42,12 +44,13 @@ class Options:
     """The values of the arguments."""
 
     template = ""
+    storage: str | None = None
     folder = "."
 
 
 def execute(options: Options) -> int:
     """Copy a template, and say what was left alone."""
-    copied = init(options.template, options.folder)
+    copied = init(options.template, options.folder, options.storage)
     write("".join(f"{shown(path)}\n" for path in copied.written))
     for message in copied.messages():
         say(message)
@@ -83,8 +86,8 @@ def template_ids() -> list[str]:
     return sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, METADATA)))
 
 
-def init(template: str, folder: str) -> Copied:
-    """Copy a template into a host folder, which is made where it is missing.
+def init(template: str, folder: str, storage: str | None = None) -> Copied:
+    """Copy a template into a host folder, which is made where it is missing; with a storage, that is in paude.json.
 
     A file that is there is never changed, so that it is safe to repeat. Raises UsageError for an unknown template,
     WorkspaceError for a folder that cannot take it, JsonFileError for a file to merge that cannot be read; but for
@@ -96,19 +99,22 @@ def init(template: str, folder: str) -> Copied:
     source, folder = os.path.join(_templates_folder(), template), os.path.abspath(folder)
     names = _list_folder(folder)
     copied = Copied([], [], [], {})
+    chosen = {"venv-storage": storage} if storage else {}
     for path in sorted(_files(source)):
         there = _find_existing(folder, path)
         if there:
             copied.kept.append(there)
-            addition = _addition(os.path.join(source, path), os.path.join(folder, there)) if path in _SETTINGS else ""
-            if addition:
+            values = chosen if path == FILE_NAME else {}
+            if path in _SETTINGS and (
+                addition := _addition(os.path.join(source, path), os.path.join(folder, there), values)
+            ):
                 copied.additions[there] = addition
         elif path not in _SETTINGS and _PROJECT_FILES & names:
             copied.left_out.append(path)
         else:
             copied.written.append(path)
     for path in copied.written:
-        _copy(os.path.join(source, path), os.path.join(folder, path))
+        _copy(os.path.join(source, path), os.path.join(folder, path), chosen if path == FILE_NAME else {})
     return copied
 
 
@@ -156,11 +162,11 @@ def _find_existing(folder: str, path: str) -> str:
     return ""
 
 
-def _addition(template: str, existing: str) -> str:
-    """Return what the existing file lacks of the template's."""
+def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
+    """Return what the existing file lacks of the template's, and of further values."""
     if template.endswith(".json"):
         theirs = read_object(existing, unique_keys=False)
-        ours = read_object(template).items()
+        ours = {**read_object(template), **values}.items()
         return _members({k: v for k, v in ours if k not in _OWN_CHOICES and theirs.get(k) != v and k[:2] != "//"})
     with open(template, encoding="utf-8") as file:
         lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
@@ -180,9 +186,12 @@ def _members(values: dict[str, object]) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)[2:-2] if values else ""
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, values: Mapping[str, str]) -> None:
+    """Copy a file; of a JSON object with further values at its end."""
     with open(source, "rb") as file:
         data = file.read()
+    if values:
+        data = f"{data.decode().rstrip()[:-1].rstrip()},\n{_members({**values})}\n}}\n".encode()
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "xb") as file:

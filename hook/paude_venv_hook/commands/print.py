@@ -9,8 +9,11 @@ from paude_venv_hook.files import mount_points, read_file, write_if_changed
 from paude_venv_hook.options import (
     CONFIG,
     ENGINE,
+    IMAGE,
     OUTPUT,
+    PLATFORM,
     QUIET,
+    STORAGE,
     VENV,
     WORKSPACE_FOLDER,
     WorkspaceOptions,
@@ -25,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from paude_venv_hook.pipeline import Prepared
 
-SUMMARY = "print the run arguments and write nothing"
+SUMMARY = "print the run arguments; with storage on disk, make the folders that they mount"
 POSITION = 2
 ARGUMENTS = (
     WORKSPACE_FOLDER,
@@ -33,6 +36,9 @@ ARGUMENTS = (
     CONFIG,
     ENGINE,
     VENV,
+    STORAGE,
+    IMAGE,
+    PLATFORM,
     argument(
         "--format",
         choices=("args", "lines", "nul", "json", "compose"),
@@ -52,6 +58,7 @@ EXAMPLES = """\
   eval "podman run --rm -it -v '$PWD:$PWD' -w '$PWD' $(paude-venv-hook print) IMAGE bash"
   mapfile -d '' args < <(paude-venv-hook print --format nul)
   paude-venv-hook print --format json | jq .engines
+  paude-venv-hook print --storage disk --image python:3.13
   paude-venv-hook print --format compose --output compose.override.yaml && docker compose up
 """
 
@@ -68,13 +75,17 @@ class Options(WorkspaceOptions):
 def execute(options: Options) -> int:
     """Print what the format asks for, or write it to a file.
 
-    A compose file that is written is there for later launches too, which do not make the mount points: it is done here.
+    No mount point is made, since this may be for another time or machine; but a compose file that is written is there
+    for launches that do not make them. Stores are: a line that mounts one that is missing fails.
     """
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
         prepared = [options.prepare()]
         text = _render(prepared[0], options.format)
+    for item in prepared:
+        for engine in item.purposes if options.format == "json" else (item.engine,):
+            item.make_stores(engine)
     made: list[str] = []
     if options.output in (None, "-"):
         write(text)
@@ -130,5 +141,6 @@ def _compose(options: Options) -> tuple[list[Prepared], str]:
         config=options.config,
         engine=options.engine,
         venv=options.venv,
+        storage=options.storage,
     )
     return prepared, compose.dump(project).decode()

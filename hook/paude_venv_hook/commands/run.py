@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
+from paude_venv_hook.options import IMAGE, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.terminal import complain, warn, write
 from paude_venv_hook.text import say, shown
 
 SUMMARY = "write the overlay for the workspace (the default)"
 POSITION = 1
-ARGUMENTS = (*WORKSPACE, OUTPUT, QUIET)
+ARGUMENTS = (*WORKSPACE, IMAGE, PLATFORM, OUTPUT, QUIET)
 EXAMPLES = """\
   paude-venv-hook                                   # in the workspace folder
   paude-venv-hook run --workspace-folder ~/src/app --engine docker
   paude-venv-hook run --output - | jq .shadows
+  paude-venv-hook run --storage disk --image python:3.13
 """
 
 
@@ -26,10 +27,12 @@ class Options(WorkspaceOptions):
 
 
 def execute(options: Options) -> int:
-    """Make the mount points and write the overlay."""
+    """Make the mount points, and the stores of both engines, and write the overlay."""
     prepared = options.prepare()
     data = dump(prepared.document)
     with mount_points(shadow.host_path for shadow in prepared.plan.shadows) as made:
+        for engine in prepared.purposes:
+            prepared.make_stores(engine)
         if options.output == "-":
             write(data.decode())
         else:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.plan import Shadow
 
 SUMMARY = "show what is shadowed, and why"
 POSITION = 3
@@ -71,6 +72,7 @@ def _in_compose(prepared: Prepared, options: Options) -> Prepared:
             config=options.config,
             engine=options.engine,
             venv=options.venv,
+            storage=options.storage,
             target_needed=False,
         )[0][0]
     except UsageError:
@@ -86,7 +88,10 @@ def _overlay_state(path: str, data: bytes) -> str:
 
 
 def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> dict[str, Any]:
-    """Return what `status --json` prints. Reads `pyvenv.cfg` and the top level of the workspace, writes nothing."""
+    """Return what `status --json` prints.
+
+    Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes nothing.
+    """
     mount = prepared.location.mount
     venv = prepared.settings.venv
     return {
@@ -95,6 +100,8 @@ def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> di
         "workspaceMountWhy": prepared.location.why,
         "venv": venv if isinstance(venv, str) else list(venv),
         "venvSource": prepared.settings.venv_source,
+        "storage": prepared.settings.storage,
+        "storageSource": prepared.settings.storage_source,
         "engine": prepared.engine,
         "engineWhy": prepared.engine_why,
         "overlay": overlay_path,
@@ -104,15 +111,16 @@ def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> di
     }
 
 
-def _directories(prepared: Prepared) -> list[dict[str, str]]:
-    rows = []
+def _directories(prepared: Prepared) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     paths = [shadow.path for shadow in prepared.plan.shadows]
     for shadow in prepared.plan.shadows:
         reserved, _, evidence = shadow.why.partition(": ")
         state = "reserved" if reserved == RESERVED_WHY else "shadowed"
         why = f"for the first venv made here ({evidence})" if state == "reserved" else shadow.why
         why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
-        row = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
+        row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
+        row |= {"store": shadow.store, "stores": _stores(shadow)} if shadow.store else {}
         rows.append(row | describe(shadow.host_path))
     rows += [{"path": item.path, "state": "skipped", "why": item.why} for item in prepared.plan.skipped]
     # A list cannot name what lies above the workspace folder.
@@ -125,6 +133,25 @@ def _directories(prepared: Prepared) -> list[dict[str, str]]:
     return rows
 
 
+def _stores(shadow: Shadow) -> list[dict[str, Any]]:
+    """Return the stores for a directory at its container path: one for each engine and image that was launched."""
+    from paude_venv_hook.stores.folder import VENV  # noqa: PLC0415 - for storage on disk only
+    from paude_venv_hook.stores.listing import records_of, size_of  # noqa: PLC0415 - as above
+
+    return [
+        {
+            "path": os.path.join(store, VENV),
+            "size": size_of(os.path.join(store, VENV)),
+            "engine": record.purpose.engine,
+            "image": record.purpose.image,
+            "made": record.made,
+            "lastUsed": record.last_used,
+        }
+        for store, record in records_of(shadow.host_path).items()
+        if record.purpose.destination == shadow.destination
+    ]
+
+
 def render(report: dict[str, Any], *, colour: bool) -> str:
     """Return the report as aligned text for a terminal of 80 columns."""
     mount = report["workspaceMount"]
@@ -134,6 +161,7 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
         ("workspace", report["workspaceFolder"]),
         ("mount", f"{where} ({report['workspaceMountWhy']})"),
         ("venv", f"{mode} ({report['venvSource']})"),
+        ("storage", f"{report['storage']} ({report['storageSource']})"),
         ("engine", f"{report['engine']} ({report['engineWhy']})"),
         ("overlay", f"{report['overlayState']}: {report['overlay']}"),
     ]
@@ -155,10 +183,15 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _details(row: dict[str, str]) -> str:
+def _details(row: dict[str, Any]) -> str:
     made = f", Python {row['python']}" if "python" in row else ""
     made += f", made by {row['maker']}" if "maker" in row else ""
-    return shown(row["why"] + made)
+    stores = "".join(
+        f"; on disk for {' '.join(filter(None, (store['engine'], store['image'])))}: {store['size'] / 1e6:,.1f} MB, "
+        f"made {store['made']}, last asked for {store['lastUsed']}"
+        for store in row.get("stores", ())
+    )
+    return shown(row["why"] + made + stores)
 
 
 def _wrapped(head: str, text: str) -> list[str]:

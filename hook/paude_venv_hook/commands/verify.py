@@ -13,8 +13,9 @@ from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import UsageError, VerifyError
 from paude_venv_hook.files import read_bytes
-from paude_venv_hook.options import ENGINE, QUIET, VENV, WORKSPACE_FOLDER, argument
+from paude_venv_hook.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
 from paude_venv_hook.terminal import warn, write
 from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_list, get_object, get_text
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from subprocess import CompletedProcess
     from typing import Any
 
-    from paude_venv_hook.plan import Shadow
+    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.stores.purpose import Purpose
 
 SUMMARY = "ask a running container whether the shadows are there"
 POSITION = 7
@@ -34,6 +36,7 @@ ARGUMENTS = (
     WORKSPACE_FOLDER,
     ENGINE,
     VENV,
+    STORAGE,
     QUIET,
     argument("--service", metavar="NAME", help="the containers of this service of compose that bind the workspace"),
     argument("container", metavar="CONTAINER", nargs="?", help="its name or id; needed without --service"),
@@ -53,6 +56,7 @@ class Options:
     workspace_folder = "."
     engine = "auto"
     venv: str | None = None
+    storage: str | None = None
     quiet = False
     service: str | None = None
     container: str | None = None
@@ -71,10 +75,12 @@ def execute(options: Options) -> int:
     checks: list[Check] = []
     for container in containers:
         location = locate_in(container, folder)
-        prepared = prepare(folder, os.environ, location=location, engine=engine, venv=options.venv)
+        prepared = prepare(
+            folder, os.environ, location=location, engine=engine, venv=options.venv, storage=options.storage
+        )
         if not options.quiet:
             warn(prepared.messages())
-        checks += check(engine, container, prepared.plan.shadows)
+        checks += check(engine, container, prepared)
     for item in checks:
         write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
     return 1 if any(item.problem for item in checks) else 0
@@ -131,25 +137,68 @@ def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
     if not binds:
         return Location((), "the container has no bind mount that holds the workspace folder")
     parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target != binds[0].target]
-    # A tmpfs is what is looked for.
-    mounted = {other.target: other.type for other in mounts if other is not binds[0] and other.type != "tmpfs"}
+    # A tmpfs or a store is what is looked for.
+    others = (other for other in mounts if other is not binds[0] and not name_in(other.source))
+    mounted = {other.target: other.type for other in others if other.type != "tmpfs"}
     return Location((binds[0], *parts), "the container's own mounts", mounted)
 
 
-def check(engine: str, container: Mapping[str, Any], shadows: Sequence[Shadow]) -> list[Check]:
-    """Return for each shadow whether the inspected container has it: a tmpfs, exec, writable for its user."""
-    name = get_text(container, "Id")
-    mounts = parse_mountinfo(_ask([engine, "exec", name, "cat", "/proc/self/mountinfo"]))
-    asked_for = asked_for_tmpfs(container)
+def check(engine: str, container: Mapping[str, Any], prepared: Prepared) -> list[Check]:
+    """Return for each shadow whether the inspected container has it, and whether it is of use to its user.
+
+    In memory it is a tmpfs, exec and writable; on disk a store of this workspace, writable, and a venv that is in it
+    has to work.
+    """
+    in_container = [engine, "exec", get_text(container, "Id")]
+    mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"]))
+    asked_for = asked_for_tmpfs(container) | asked_for_stores(container)
+    purposes = {purpose.destination: purpose for purpose in prepared.purposes.get(engine, ())}
     checks = []
-    for shadow in shadows:
+    for shadow in prepared.plan.shadows:
         destination = shadow.destination
-        mount = mounts.get(destination) or mounts.get(_resolve(engine, name, destination))
-        problem = find_problem(mount, asked_for.get(destination))
-        if not problem and _run([engine, "exec", name, "test", "-w", destination]).returncode:
-            problem = f"not writable for the container's user; name it in venv-tmpfs, and {_RECREATE}"
+        purpose, mount = (
+            purposes.get(destination),
+            (mounts.get(destination) or mounts.get(_resolve(in_container, destination))),
+        )
+        problem = (
+            find_store_problem(mount, purpose, is_asked_for=destination in asked_for)
+            if purpose
+            else find_problem(mount, asked_for.get(destination))
+        )
+        if not problem and _run([*in_container, "test", "-w", destination]).returncode:
+            cure = _RECREATE if purpose else f"name it in venv-tmpfs, and {_RECREATE}"
+            problem = f"not writable for the container's user; {cure}"
+        if mount and purpose and not problem:
+            problem = _find_python_problem(in_container, destination, name_in(mount.root))
         checks.append(Check(shadow.path, destination, problem))
     return checks
+
+
+def _find_python_problem(in_container: Sequence[str], venv: str, store: str) -> str:
+    """Return "" or that the venv at a container path, if there is one, has no Python that runs here."""
+    python = f"{venv}/bin/python"
+    is_there = any(_run([*in_container, "test", flag, python]).returncode == 0 for flag in ("-e", "-L"))
+    if not is_there or _run([*in_container, python, "-c", ""]).returncode == 0:
+        return ""
+    return (
+        "its bin/python does not run, since it was made by another Python or for another architecture; "
+        f"empty it with paude-venv-hook store clean {store}"
+    )
+
+
+def asked_for_stores(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return the container paths on which the container was to have stores; there are no options to know."""
+    mounts = get_list(container, "Mounts")
+    by_argument = {get_text(item, "Destination"): get_text(item, "Source") for item in mounts}
+    by_hook = {get_text(item, "destination"): get_text(item, "source") for item in _oci_mounts(container)}
+    return {container_path(path): frozenset() for path, source in {**by_hook, **by_argument}.items() if name_in(source)}
+
+
+def _oci_mounts(container: Mapping[str, Any]) -> list[Any]:
+    config = None
+    with suppress(OSError, ValueError, RecursionError):
+        config = json.loads(read_bytes(get_text(container, "OCIConfigPath")))
+    return get_list(config, "mounts")
 
 
 def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -157,12 +206,9 @@ def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
     An argument asked for it, or Podman's hook, whose additions only the OCI config holds.
     """
-    config = None
-    with suppress(OSError, ValueError, RecursionError):
-        config = json.loads(read_bytes(get_text(container, "OCIConfigPath")))
     by_hook = {
         get_text(item, "destination"): [word for word in get_list(item, "options") if isinstance(word, str)]
-        for item in get_list(config, "mounts")
+        for item in _oci_mounts(container)
         if get_text(item, "type") == "tmpfs"
     }
     by_argument = get_object(get_object(container, "HostConfig"), "Tmpfs")
@@ -170,26 +216,35 @@ def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return {container_path(path): frozenset(words) for path, words in options.items()}
 
 
-def _resolve(engine: str, container: str, path: str) -> str:
+def _resolve(in_container: Sequence[str], path: str) -> str:
     """Return the container path after any symlink in it, as the list of mounts has it (`/lib` is one to `/usr/lib`).
 
     The folder above is asked for, since a directory that is gone has no path. An image without `readlink` gives "".
     """
     folder, name = os.path.split(path)
-    done = _run([engine, "exec", container, "readlink", "-f", folder])
+    done = _run([*in_container, "readlink", "-f", folder])
     return os.path.join(os.fsdecode(done.stdout).strip("\n"), name) if done.returncode == 0 else ""
 
 
-def find_problem(mount: tuple[str, frozenset[str]] | None, asked_for: Collection[str] | None) -> str:
-    """Return "" or what is wrong with the mount on a destination (its type and options, None where nothing is).
+class Mounted(namedtuple("Mounted", ("type", "options", "root"))):
+    """A mount in a container: its file system's type, its options, and which folder of that file system it shows."""
+
+    __slots__ = ()
+    type: str
+    options: frozenset[str]
+    root: str
+
+
+def find_problem(mount: Mounted | None, asked_for: Collection[str] | None) -> str:
+    """Return "" or what is wrong with the mount on a destination (None where nothing is), with storage in memory.
 
     `asked_for` holds the options of the tmpfs that the container was to have there, None where it was to have none.
     """
     if mount is None:
-        if asked_for is not None:
-            return "the mount was lost, since the directory was removed on the host; restart the container"
-        return f"not shadowed: the container was made without it; {_RECREATE}"
-    kind, options = mount
+        return _why_no_mount(is_asked_for=asked_for is not None)
+    kind, options, root = mount
+    if name_in(root):
+        return f"on disk, while storage is memory; {_RECREATE}, or use --storage disk"
     if kind != "tmpfs":
         return f"not shadowed: a mount of type {kind} is there; {_RECREATE}"
     if "noexec" in options:
@@ -201,15 +256,39 @@ def find_problem(mount: tuple[str, frozenset[str]] | None, asked_for: Collection
     return ""
 
 
-def parse_mountinfo(text: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """Return the type and the options of the topmost mount on each path, from /proc/self/mountinfo (proc(5))."""
+def find_store_problem(mount: Mounted | None, purpose: Purpose, *, is_asked_for: bool) -> str:
+    """Return "" or what is wrong with the mount on a destination (None where nothing is), with storage on disk.
+
+    The store may be that of any image: engines do not keep its name as it was written.
+    """
+    if mount is None:
+        return _why_no_mount(is_asked_for=is_asked_for)
+    name = name_in(mount.root)
+    if not name and mount.type == "tmpfs":
+        return f"in memory, while storage is disk; {_RECREATE}, or use --storage memory"
+    if not name:
+        return f"not shadowed: a mount of type {mount.type} is there; {_RECREATE}"
+    record = read_record(os.path.join(stores_folder(), name))
+    if record is None or record.purpose[:5] != purpose[:5]:
+        return f"the store {name} is there, which is not for this workspace; {_RECREATE}"
+    return f"mounted read-only; {_RECREATE}" if "ro" in mount.options else ""
+
+
+def _why_no_mount(*, is_asked_for: bool) -> str:
+    if is_asked_for:
+        return "the mount was lost, since the directory was removed on the host; restart the container"
+    return f"not shadowed: the container was made without it; {_RECREATE}"
+
+
+def parse_mountinfo(text: str) -> dict[str, Mounted]:
+    """Return the topmost mount on each path, from /proc/self/mountinfo (proc(5))."""
     mounts = {}
     for line in text.splitlines():
         fields = line.split(" ")
         if "-" not in fields[6:-1]:  # no line of a mount
             continue
-        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
-        mounts[path] = fields[fields.index("-") + 1], frozenset(fields[5].split(","))
+        root, path = (re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field) for field in fields[3:5])
+        mounts[path] = Mounted(fields[fields.index("-") + 1], frozenset(fields[5].split(",")), root)
     return mounts
 
 

@@ -1,9 +1,10 @@
 """The run arguments that shadow directories, for each engine. Pure.
 
-The plain `--mount type=tmpfs,destination=…` is wrong on both: Podman copies what lies below, the host's venv, up into
-the tmpfs; Docker mounts it noexec and, on runc before 1.1.8, with the owner and mode of the mount point. No single
-spelling serves both, and each refuses the other's before the container starts. Measured on Docker 20.10 to 28 and
-Podman 4.3 to 5.8.
+In memory: the plain `--mount type=tmpfs,destination=…` is wrong on both. Podman copies what lies below, the host's
+venv, up into the tmpfs; Docker mounts it noexec and, on runc before 1.1.8, with the owner and mode of the mount point.
+No single spelling serves both, and each refuses the other's before the container starts. On disk: the bind of a folder
+that is there is right on both, while every kind of volume is wrong somewhere. Measured on Docker 20.10 to 28 and Podman
+4.3 to 5.8.
 """
 
 from __future__ import annotations
@@ -60,6 +61,18 @@ def podman_run_args(destinations: Iterable[str], size: str | None) -> list[str]:
             arguments += ["--mount", ",".join(_csv_field(field) for field in fields)]
         else:
             arguments += ["--tmpfs", f"{destination}:{podman_options(size)}"]
+    return arguments
+
+
+def store_run_args(stores: Iterable[tuple[str, str]], *, relabel: bool) -> list[str]:
+    """Return the arguments of `docker run` and `podman run` that put stores (host paths) on destinations.
+
+    With `relabel`, which only Podman knows, SELinux lets containers in (podman-run(1)).
+    """
+    arguments = []
+    for store, destination in stores:
+        fields = ["type=bind", f"source={store}", f"target={destination}", *(["relabel=shared"] if relabel else [])]
+        arguments += ["--mount", ",".join(_csv_field(field) for field in fields)]
     return arguments
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _VERSION_SECONDS = 5.0
 _BECOMES_PODMAN = rb'(?m)^exec (?:/\S*/)?podman "\$@"\s*\Z'
+# What names the machine of an engine (docker(1), podman(1)).
+_HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
 
 
 def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -46,6 +48,29 @@ def engine_called_docker(environ: Mapping[str, str]) -> str:
     """Return what `docker` on PATH is: `docker`, also where there is none, or `podman`."""
     program = find_program("docker", environ)
     return "podman" if program and is_podman(program, environ) else "docker"
+
+
+def elsewhere(engine: str, environ: Mapping[str, str]) -> str:
+    """Return the variable by which the engine is on another machine, which has none of this one's folders, or ""."""
+    variable = _HOST_VARIABLES[engine]
+    return "" if (environ.get(variable) or "unix:").startswith("unix:") else variable
+
+
+def is_rootless(engine: str) -> bool:
+    """Tell whether the engine is one that an ordinary user runs as a process of their own: Podman.
+
+    In Podman's hook that user is root, in a namespace where only that one id is theirs (user_namespaces(7)).
+    """
+    if engine != "podman" or os.name == "nt":
+        return False
+    if os.getuid() != 0:
+        return True
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            first = file.readline().split()
+    except OSError:
+        return False
+    return first[:1] == ["0"] and first[2:] == ["1"]
 
 
 def is_podman(program: str, environ: Mapping[str, str]) -> bool:

@@ -82,6 +82,15 @@ class RunLine(namedtuple("RunLine", ("insert_at", "options", "image_at"))):
     image_at: int
 
 
+class Said(namedtuple("Said", ("image", "platform", "service"), defaults=("", "", ""))):
+    """What a launch says of its container, as it is written: "" for nothing. A service is one of compose."""
+
+    __slots__ = ()
+    image: str
+    platform: str
+    service: str
+
+
 def options(
     arguments: Sequence[str],
     start: int = 0,
@@ -126,6 +135,16 @@ def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
             return [*found, (name, rest.removeprefix("="))]
         found.append((name, None))
     return found
+
+
+def platform_in(found: Iterable[Option]) -> str:
+    """Return the platform that the options of `run` or `create` ask for, "" where they leave it to the engine.
+
+    Podman knows it by its parts too.
+    """
+    values = {option.name: option.value or "" for option in found}
+    parts = (values.get(name, "") for name in ("--os", "--arch", "--variant"))
+    return values.get("--platform") or "/".join(filter(None, parts))
 
 
 def parse_run(arguments: Sequence[str]) -> RunLine | None:

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from paude_venv_hook.engines.commandline import Said
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.workspace.binds import Workspace
 
@@ -34,16 +35,17 @@ class Added(namedtuple("Added", ("prepared", "words", "warnings", "nothing", "fi
 
 
 def prepare_workspaces(
-    workspaces: Iterable[Workspace], environ: Mapping[str, str], engine: str
+    workspaces: Iterable[Workspace], environ: Mapping[str, str], engine: str, said: Said
 ) -> tuple[list[Prepared], list[str]]:
     """Return the plans of the workspaces that a container mounts, and why one of them has none, one line each.
 
+    `said` is what the launch says of the container.
     Raises HookError for a workspace whose settings are wrong.
     """
     prepared, warnings = [], []
     for workspace in workspaces:
         try:
-            prepared.append(_prepare(workspace, environ, engine))
+            prepared.append(_prepare(workspace, environ, engine, said))
         except WorkspaceError as error:
             if workspace.is_chosen:
                 raise
@@ -51,11 +53,11 @@ def prepare_workspaces(
     return prepared, warnings
 
 
-def _prepare(workspace: Workspace, environ: Mapping[str, str], engine: str) -> Prepared:
+def _prepare(workspace: Workspace, environ: Mapping[str, str], engine: str, said: Said) -> Prepared:
     folder, location, config, is_chosen = workspace
     listed = isinstance(read_settings(folder, None, environ).venv, tuple)
     venv = "auto" if listed and not is_chosen else None
-    return prepare(folder, environ, location=location, config=config, engine=engine, venv=venv)
+    return prepare(folder, environ, location=location, config=config, engine=engine, venv=venv, said=said)
 
 
 def why_nothing(prepared: Sequence[Prepared], without_workspace: str) -> str:
@@ -67,5 +69,5 @@ def why_nothing(prepared: Sequence[Prepared], without_workspace: str) -> str:
             return f"{shown(skipped.path)} is {shown(skipped.why)}"
     if not prepared:
         return without_workspace
-    folders = dict.fromkeys(shown(item.workspace_folder) for item in prepared)
-    return f"{', '.join(folders)} holds no venv, and nothing says it will"
+    folders = ", ".join(dict.fromkeys(shown(item.workspace_folder) for item in prepared))
+    return f"no venv in {folders}, and nothing says there will be one"

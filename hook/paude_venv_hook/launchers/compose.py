@@ -9,13 +9,16 @@ import os
 import re
 from collections import namedtuple
 
+from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.errors import DevcontainerError, UsageError
+from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
+from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
@@ -57,6 +60,7 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
+    storage: str | None = None,
     target_needed: bool = True,
 ) -> tuple[list[Prepared], dict[str, Any]]:
     """Return the plans of a workspace folder (a host path), one for each service of its project, and the compose file.
@@ -71,7 +75,7 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     workspace_folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
     project = (config and read_project(config, workspace_folder, environ)) or Project()
-    is_none = read_settings(workspace_folder, venv, environ).venv == "none"
+    is_none = read_settings(workspace_folder, venv, environ, storage).venv == "none"
     told, why_not = ({}, "") if is_none else read_config(project.files, workspace_folder, environ)
     named = list(services) or ([project.service] if project.service else [])
     if not named and (why_not or target is not None):
@@ -102,13 +106,19 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
             location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
         return location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
 
-    def plan(location: Location | None) -> Prepared:
-        return prepare(workspace_folder, environ, location=location, engine=chosen, venv=venv)
+    def plan(location: Location | None, said: Said) -> Prepared:
+        return prepare(
+            workspace_folder, environ, location=location, engine=chosen, venv=venv, storage=storage, said=said
+        )
 
     chosen = choose_compose_engine(engine, environ)
     if not named:
-        return [plan(Location((), "no service of compose has a bind mount that holds the workspace folder"))], merge(())
-    made = [in_service(service, plan(None if is_none else find(service))) for service in dict.fromkeys(named)]
+        nowhere = Location((), "no service of compose has a bind mount that holds the workspace folder")
+        return [plan(nowhere, Said())], merge(())
+    made = [
+        in_service(service, plan(None if is_none else find(service), said_of(told, service)))
+        for service in dict.fromkeys(named)
+    ]
     return [prepared for prepared, _ in made], merge(file for _, file in made)
 
 
@@ -123,9 +133,21 @@ def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
 
 
 def in_service(service: str, prepared: Prepared) -> tuple[Prepared, dict[str, Any]]:
-    """Return the plan as far as compose can name it, and the compose file that has it for a service."""
-    prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
-    return prepared, make_compose_file(service, prepared.document["runArgs"])
+    """Return the plan as far as compose can name it, and the compose file that has it for a service.
+
+    Raises EngineError for a store on a machine where compose cannot label it for SELinux.
+    """
+    if prepared.settings.storage == "memory":
+        prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
+        return prepared, make_compose_file(service, prepared.document["runArgs"])
+    if prepared.engine == "podman":  # podman-compose makes a `-v` of a bind
+        prepared = prepared._replace(plan=without_colons(prepared.plan, "podman-compose", "a store"))
+    stores = [(shadow.store, shadow.destination) for shadow in prepared.plan.shadows]
+    if stores and selinux.is_on():
+        raise EngineError(
+            "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+        )
+    return prepared, make_compose_file(service, (), stores)
 
 
 def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -151,16 +173,27 @@ def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
     return choose_engine(flag, environ)[0]
 
 
-def make_compose_file(service: str, run_args: Sequence[str]) -> dict[str, Any]:
+def make_compose_file(service: str, run_args: Sequence[str], stores: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
     """Return the compose file that gives the service what each `--tmpfs` of the run arguments gives a container.
 
     The other option, Podman's `--mount` for a path with a colon, has no counterpart in compose, and is left out.
+    `stores` are host paths, each with the container path on which to mount it.
     Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
-    arguments it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
+    anything to mount it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
     """
     options = zip(run_args[::2], run_args[1::2], strict=True)
-    tmpfs = [value.replace("$", "$$") for option, value in options if option == "--tmpfs"]
-    return {"services": {service: {"tmpfs": tmpfs} if tmpfs else {}}}
+    tmpfs = [_doubled(value) for option, value in options if option == "--tmpfs"]
+    volumes = [
+        {
+            "type": "bind",
+            "source": _doubled(store),
+            "target": _doubled(destination),
+            "bind": {"create_host_path": False},
+        }
+        for store, destination in stores
+    ]
+    named = {"tmpfs": tmpfs, "volumes": volumes}
+    return {"services": {service: {key: value for key, value in named.items() if value}}}
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
@@ -232,6 +265,13 @@ def add_compose_file(
     return {**base, "dockerComposeFile": files}
 
 
+def said_of(config: Mapping[str, Any], service: str) -> Said:
+    """Return what the project says of a service's container, from what `docker compose config` printed. Pure."""
+    described = get_object(get_object(config, "services"), service)
+    image, platform = (_undoubled(get_text(described, key)) for key in ("image", "platform"))
+    return Said(image, platform, service)
+
+
 def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Return the project as Docker Compose reads it: merged, with variables replaced, sources absolute.
 
@@ -284,7 +324,7 @@ def _complaint(stderr: bytes) -> str:
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
     """Return what a service mounts, from what `docker compose config` printed, in which each `$` is doubled. Pure.
 
-    Shadows do not count: else a file of ours among the project's own would make the next one come out empty.
+    Shadows and stores do not count: else a file of ours among the project's own would make the next one come out empty.
     Raises UsageError for a service that is not there.
     """
     services = get_object(config, "services")
@@ -306,7 +346,11 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
         target, _, options = entry.partition(":")
         if not _OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
-    return mounts
+    return [mount for mount in mounts if not name_in(mount.source)]
+
+
+def _doubled(text: str) -> str:
+    return text.replace("$", "$$")
 
 
 def labels_of(config: Mapping[str, Any], service: str) -> list[str]:

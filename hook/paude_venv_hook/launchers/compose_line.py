@@ -24,7 +24,7 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
-from paude_venv_hook.launchers.compose import ask_config, dump, in_service, labels_of, merge, mounts_of
+from paude_venv_hook.launchers.compose import ask_config, dump, in_service, labels_of, merge, mounts_of, said_of
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_object, get_text
@@ -67,7 +67,7 @@ def prepare_compose_line(
     for service in get_object(told, "services"):
         mounts = mounts_of(told, service)
         workspaces = find_workspaces(mounts, labels_of(told, service), (project, folder), "docker compose config")
-        found, problems = prepare_workspaces(workspaces, environ, engine)
+        found, problems = prepare_workspaces(workspaces, environ, engine, said_of(told, service))
         warnings += problems
         for item in found:
             kept, file = in_service(service, item)

@@ -41,6 +41,7 @@ def make_override(
     config: str | None = None,
     engine: str = "auto",
     venv: str | None = None,
+    storage: str | None = None,
 ) -> Override:
     """Return the configuration of a workspace folder (a host path), from the values of the flags.
 
@@ -62,6 +63,7 @@ def make_override(
             config=path,
             engine=engine,
             venv=venv,
+            storage=storage,
             target_needed=False,
         )
         if not any(item.plan.shadows for item in prepared):
@@ -76,6 +78,7 @@ def make_override(
         config=path,
         engine=engine,
         venv=venv,
+        storage=storage,
     )
     document = _add_run_args(path, base, plan.document["runArgs"], folder, environ)
     return Override([plan], _dump(path, document), {})

@@ -1,4 +1,4 @@
-"""Podman's precreate hook: the OCI config of a container, with a tmpfs added over each venv of a bound workspace.
+"""Podman's precreate hook: the OCI config of a container, with a mount added over each venv of a bound workspace.
 
 Podman hands the hook the config on stdin and starts the container with what it reads from the hook's stdout, so that
 an unchanged `podman run` is shadowed (oci-hooks(5)). A hook that fails stops the container: whatever goes wrong here,
@@ -11,6 +11,7 @@ import json
 import os
 import re
 
+from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.files import mount_points
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 
 # The annotation of a container. `auto`: each directory that it binds is a workspace, whether or not it opted in.
@@ -37,12 +39,15 @@ _NAMED_VOLUME = re.compile(r"/volumes/[^/]+/_data")
 def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[str]]:
     """Return the OCI config with the shadows added, and what a person should know, one line each.
 
-    Makes the mount points that are missing. Never fails: on any trouble, and where there is nothing to add, the
-    config comes back byte for byte.
+    Makes the mount points and the stores that are missing. Never fails: on any trouble, and where there is nothing to
+    add, the config comes back byte for byte.
     """
     try:
-        config, shadows, warnings = add_shadows(_parse(data), environ)
+        config, found, warnings = add_shadows(_parse(data), environ)
+        shadows = [shadow for prepared in found for shadow in prepared.plan.shadows]
         with mount_points(shadow.host_path for shadow in shadows):
+            for prepared in found:
+                prepared.make_stores()
             return _dump(config) if shadows else data, warnings
     except HookError as error:
         return data, [f"nothing shadowed: {error}"]
@@ -67,16 +72,16 @@ def _dump(config: Mapping[str, Any]) -> bytes:
         raise EngineError("the OCI config holds a number that JSON cannot write; remove it") from None
 
 
-def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Shadow], list[str]]:
-    """Return the OCI config with a tmpfs over each directory to shadow, the shadows, and warnings. Writes nothing.
+def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Prepared], list[str]]:
+    """Return the OCI config with a mount over each directory to shadow, the workspaces, and warnings. Writes nothing.
 
-    Each tmpfs follows the bind that carries its workspace, so that what is mounted further down comes on top of it.
+    Each mount follows the bind that carries its workspace, so that what is mounted further down comes on top of it.
     Raises HookError for a workspace whose settings are wrong.
     """
     annotation, warnings = _read_annotation(config)
     mounts = get_list(config, "mounts")
     result: list[Any] = []
-    shadows: list[Shadow] = []
+    found: list[Prepared] = []
     for mount in mounts:
         result.append(mount)
         if annotation == "none" or not _binds_directory(mount):
@@ -93,10 +98,10 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
         bind = Mount("bind", source, container_path(mount["destination"]), is_shared(_options(mount)))
         location = Location((bind,), "the OCI config", mounted)
         prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
-        result += [_tmpfs(shadow.destination, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
-        shadows += prepared.plan.shadows
+        result += [_mount(shadow, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
+        found.append(prepared)
         warnings += prepared.messages()
-    return {**config, "mounts": result}, shadows, warnings
+    return {**config, "mounts": result}, found, warnings
 
 
 def _read_annotation(config: Mapping[str, Any]) -> tuple[str | None, list[str]]:
@@ -122,7 +127,14 @@ def _options(mount: Any) -> set[str]:
     return {option for option in get_list(mount, "options") if isinstance(option, str)}
 
 
-def _tmpfs(destination: str, size: str | None) -> dict[str, Any]:
+def _mount(shadow: Shadow, size: str | None) -> dict[str, Any]:
+    if shadow.store:
+        if selinux.is_on():
+            raise EngineError(
+                "a hook cannot label a store for SELinux, which keeps containers out; use storage in memory"
+            )
+        options = ["rbind", "rw", "nosuid", "nodev", "rprivate"]
+        return {"destination": shadow.destination, "type": "bind", "source": shadow.store, "options": options}
     # noexec and copy-up are defaults of the engines above, not of a runtime.
     options = ["rw", "nosuid", "nodev", "mode=1777", *([f"size={size}"] if size else [])]
-    return {"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": options}
+    return {"destination": shadow.destination, "type": "tmpfs", "source": "tmpfs", "options": options}

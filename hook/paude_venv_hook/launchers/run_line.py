@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.choice import is_podman
-from paude_venv_hook.engines.commandline import UnknownOptionError, find_subcommand, parse_run
+from paude_venv_hook.engines.commandline import Said, UnknownOptionError, find_subcommand, parse_run, platform_in
 from paude_venv_hook.engines.composeline import parse_compose
 from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
@@ -62,9 +62,11 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", explicit: 
 
 
 def _make_and_tell(added: Added, *, explicit: bool) -> None:
-    """Make the mount points and the files, and say what a person should know. Raises OverlayError, WorkspaceError."""
+    """Make mount points, stores and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
     shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
     with mount_points(shadow.host_path for shadow in shadows) as made:
+        for item in added.prepared:
+            item.make_stores()
         for path, data in added.files.items():
             write_if_changed(path, data)
         warn(added.warnings)
@@ -103,7 +105,9 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
         return Added([], list(arguments), [], "")
     labels = [option.value or "" for option in line.options if option.name in ("-l", "--label")]
     workspaces = find_workspaces(mounts, labels, [folder], "the command line")
-    prepared, warnings = prepare_workspaces(workspaces, environ, engine)
+    words = [word for word in arguments[line.image_at :] if word != "--"]
+    said = Said(next(iter(words), ""), platform_in(line.options))
+    prepared, warnings = prepare_workspaces(workspaces, environ, engine, said)
     added = [argument for item in prepared for argument in item.document["runArgs"]]
     warnings += [warning for item in prepared for warning in item.messages()]
     nothing = "" if added or warnings else why_nothing(prepared, "no bind mount of the line carries a workspace")

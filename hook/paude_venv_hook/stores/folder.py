@@ -31,6 +31,7 @@ _RECORD = "store.json"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # Venvs of containers, made by paude-venv-hook: backups may leave them out (https://bford.info/cachedir/).
 """
+_MOUNTED = re.compile(rf"/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV}$")
 # The default ACL u::rwx,g::rwx,o::rwx as Linux keeps it (linux/posix_acl_xattr.h): a version, and for each entry its
 # tag, its permissions and an id, which these have not.
 _ACL = (2).to_bytes(4, "little") + b"".join(
@@ -49,8 +50,11 @@ class Record(namedtuple("Record", ("purpose", "made", "last_used"))):
 
 
 def stores_folder() -> str:
-    """Return the host path of the folder that holds all stores."""
-    return os.path.join(user_folder("data"), "venvs")
+    """Return the host path of the folder that holds all stores. Raises StoreError for a user without a home folder."""
+    folder = user_folder("data")
+    if not folder:
+        raise StoreError("HOME: is not set, and this user has no home folder; set it, or keep venvs in memory")
+    return os.path.join(folder, "venvs")
 
 
 def store_path(purpose: Purpose) -> str:
@@ -85,6 +89,12 @@ def make_store(purpose: Purpose) -> str:
         _set_mode(descriptor, 0o777)
         _set_default_acl(descriptor)
     return venv
+
+
+def name_in(path: str) -> str:
+    """Return the name of the store that a path mounts, as any machine or namespace shows it; "" for another path."""
+    match = _MOUNTED.search(path)
+    return match[1] if match else ""
 
 
 def read_record(store: str) -> Record | None:

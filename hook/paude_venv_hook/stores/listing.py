@@ -8,6 +8,8 @@ import re
 from collections import namedtuple
 from contextlib import suppress
 
+from paude_venv_hook.engines.arguments import ENGINES
+from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30  # seconds for an engine's answer
 _ATTEMPTS = 3
-_HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
 # The root of a bind mount in mountinfo (proc(5)), where that is what a container mounts of a store.
 _MOUNTED = re.compile(rf"^\d+ \d+ \S+ \S*/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV} ", re.MULTILINE)
 
@@ -106,6 +107,15 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
     return stores, problems
 
 
+def records_of(host_path: str) -> dict[str, Record]:
+    """Return the records of the stores for a venv (its real host path), by the host paths of the stores.
+
+    Raises StoreError where the folder of the stores cannot be read.
+    """
+    records, _ = _records(stores_folder())
+    return {store: record for store, record in records.items() if record.purpose.host_path == host_path}
+
+
 def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -172,12 +182,11 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 
 def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> list[Container]:
     """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked."""
-    if engine == "podman" and rootless != (os.getuid() != 0):
+    if engine == "podman" and rootless != is_rootless(engine):
         raise StoreError(f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
-    variable = _HOST_VARIABLES.get(engine, "")
-    if not (environ.get(variable) or "unix:").startswith("unix:"):
+    if engine in ENGINES and (variable := elsewhere(engine, environ)):
         raise StoreError(f"{engine} is on another machine, says {variable}")
-    program = find_program(engine, environ) if engine in _HOST_VARIABLES else None
+    program = find_program(engine, environ) if engine in ENGINES else None
     if program is None:
         raise StoreError(f"{shown(engine)} is not on PATH")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-from paude_venv_hook.files import read_start
+from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.workspace.found import RESERVED
 from paude_venv_hook.workspace.jsonfile import blank_comments
 
@@ -31,11 +31,16 @@ _HERE = (
     r"(?:\./)*|\$(?:\{(?:containerWorkspaceFolder|localWorkspaceFolder|workspaceFolder|PWD)\}|PWD)/"
     r"|/workspaces?/[^/]+/"
 )
-# `[ ! -d .venv ]`, `test -d .venv`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`.
-_GUARD = rf"""(?:\[|\btest)\s+(?:!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
-_TARGET = (
-    r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"  # `.venv:` and `$(VENV):` of a Makefile
+# `[ ! -d .venv ]`, `test -d .venv ||`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`,
+# and not `[ -d .venv ] &&`, which uses one.
+_GUARD = (
+    rf"""(?:\[|\btest)\s+(?P<no>!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
+    r"""(?(no)|(?!["'\\]*\s*\]*\s*&&))"""
 )
+# `.venv:` and `$(VENV):` of a Makefile.
+_TARGET = r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"
+_SCRIPT = r"[\w./-]{1,200}\.sh\b"
+_SCRIPTS = 10  # as many are looked at
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _LONGEST = 300  # as far as it is looked back for that path
 _SWITCH = (
@@ -121,18 +126,30 @@ def is_guarded(folder: str, texts: Iterable[str]) -> bool:
     Once one was made for a shadow it would make none any more, in the container and on the host. `texts` are those of
     the configurations; a Makefile and direnv's file are looked at besides.
     """
-    direnv = read_start(os.path.join(folder, ".envrc")).decode("utf-8", "replace")
-    return any(map(guards_reserved, (*texts, direnv))) or _makefile_guards(folder)
+    if any(command_guards(text, folder) for text in texts):
+        return True
+    return guards_reserved(_text_in(folder, ".envrc")) or _makefile_guards(folder)
 
 
 def command_guards(command: str, folder: str) -> bool:
-    """Tell whether a command makes `.venv` only where no such directory is, itself or by the folder's Makefile."""
-    return guards_reserved(command) or (re.search(r"\bmake\b", command) is not None and _makefile_guards(folder))
+    """Tell whether a command makes `.venv` only where no such directory is.
+
+    It does so itself, in a script of the folder (a host path) that it names, or by the Makefile there.
+    """
+    scripts = dict.fromkeys(re.findall(_SCRIPT, command)[:_SCRIPTS])
+    if any(map(guards_reserved, (command, *(_text_in(folder, name.lstrip("/")) for name in scripts)))):
+        return True
+    return re.search(r"\bmake\b", command) is not None and _makefile_guards(folder)
 
 
 def _makefile_guards(folder: str) -> bool:
-    texts = [read_start(os.path.join(folder, name)).decode("utf-8", "replace") for name in _MAKEFILES]
+    texts = [_text_in(folder, name) for name in _MAKEFILES]
     return any(re.search(_TARGET, text) or guards_reserved(text) for text in texts)
+
+
+def _text_in(folder: str, name: str) -> str:
+    path = os.path.normpath(os.path.join(folder, name))
+    return read_start(path).decode("utf-8", "replace") if is_inside(path, folder) else ""
 
 
 def guards_reserved(text: str) -> bool:

@@ -14,16 +14,21 @@ from paude_venv_hook.workspace.jsonfile import read_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 FILE_NAME = "paude.json"
-KEYS = ("venv", "venv-tmpfs")
+KEYS = ("venv", "venv-storage", "venv-tmpfs")
 MODES = ("auto", "none")
+STORAGES = ("memory", "disk")
 MAX_DIRECTORIES = 100  # each is a mount point to make, and a few hundred bytes of an engine's command line
 _OTHER_WORDS = {
     **dict.fromkeys(("0", "disable", "disabled", "false", "never", "no", "off"), "none"),
     **dict.fromkeys(("1", "enable", "enabled", "on", "true", "yes"), "auto"),
+}
+_OTHER_STORAGES = {
+    **dict.fromkeys(("ram", "shm", "tmp", "tmpfs"), "memory"),
+    **dict.fromkeys(("bind", "folder", "persistent", "store", "volume"), "disk"),
 }
 _TMPFS_KEYS = ("size", "uid", "gid")
 
@@ -45,42 +50,80 @@ class Tmpfs(namedtuple("Tmpfs", ("size", "uid", "gid"), defaults=(None, None, No
     gid: int | None
 
 
-class Settings(namedtuple("Settings", ("venv", "venv_source", "tmpfs", "warnings"))):
-    """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood."""
+class Settings(
+    namedtuple(
+        "Settings",
+        ("venv", "venv_source", "tmpfs", "warnings", "storage", "storage_source"),
+        defaults=("memory", "default"),
+    )
+):
+    """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood.
+
+    `storage` is "memory" or "disk"; `storage_source` says where that stood.
+    """
 
     __slots__ = ()
     venv: str | tuple[str, ...]
     venv_source: str
     tmpfs: Tmpfs
     warnings: tuple[str, ...]
+    storage: str
+    storage_source: str
 
 
-def read_settings(workspace_folder: str, flag: str | None, environ: Mapping[str, str]) -> Settings:
+def read_settings(
+    workspace_folder: str, flag: str | None, environ: Mapping[str, str], storage_flag: str | None = None
+) -> Settings:
     """Return the settings of the workspace folder (a host path).
 
     `flag` is the value of `--venv`. It beats the environment's PAUDE_VENV, that the project's paude.json, that the
-    user's own, that the default. The keys of `venv-tmpfs` are looked up one by one in the same order.
+    user's own, that the default. So it is with `storage_flag`, the value of `--storage`, and PAUDE_VENV_STORAGE. The
+    keys of `venv-tmpfs` are looked up one by one in the same order.
     Raises JsonFileError and SettingsError, which name the file and the key.
     """
-    venv: str | tuple[str, ...] | None = None
-    source, tmpfs = "default", Tmpfs()
-    warnings: list[str] = []
+    own, users = os.path.join(workspace_folder, FILE_NAME), user_file()
+    documents = {path: read_object(path) for path in (own, users) if os.path.lexists(path)}
+    venv, source = _first(documents, "venv", _check_venv, parse_venv_text, flag, environ) or ("auto", "default")
+    storage, storage_source = _first(
+        documents, "venv-storage", _check_storage, _check_storage, storage_flag, environ
+    ) or ("memory", "default")
+    tmpfs = Tmpfs()
+    for path, document in documents.items():
+        said = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
+        tmpfs = Tmpfs(*(theirs if ours is None else ours for ours, theirs in zip(tmpfs, said, strict=True)))
+    warnings = [warning for path, document in documents.items() for warning in _misspelled(path, document)]
+    # The user's own venv-tmpfs may be meant for the projects whose venvs stay in memory.
+    without_effect = [path for path in documents if documents[path].get("venv-tmpfs") and path in (own, storage_source)]
+    if storage == "disk" and without_effect:
+        warnings.append(
+            f"{shown(without_effect[0])}: venv-tmpfs: has no effect, since storage is disk ({shown(storage_source)}); "
+            "remove it"
+        )
+    return Settings(venv, source, tmpfs, tuple(warnings), storage, storage_source)
+
+
+def _first(
+    documents: Mapping[str, Mapping[str, Any]],
+    key: str,
+    check: Callable[[Any, str], Any],
+    check_text: Callable[[str, str], Any],
+    flag: str | None,
+    environ: Mapping[str, str],
+) -> tuple[Any, str] | None:
+    """Return what is said first of a key, and where: the flag, the variable, or a document; all documents are checked.
+
+    None where nothing is said.
+    """
+    option, variable = f"--{key.removeprefix('venv-')}", f"PAUDE_{key.replace('-', '_').upper()}"
+    found = []
     if flag is not None:
-        venv, source = parse_venv_text(flag, "--venv"), "--venv"
-    elif text := environ.get("PAUDE_VENV"):
-        venv, source = parse_venv_text(text, "PAUDE_VENV"), "PAUDE_VENV"
-    for path in (os.path.join(workspace_folder, FILE_NAME), user_file()):
-        if not os.path.lexists(path):
-            continue
-        document = read_object(path)
-        warnings += _misspelled(path, document)
-        if "venv" in document:
-            said = _check_venv(document["venv"], f"{shown(path)}: venv")
-            if venv is None:
-                venv, source = said, path
-        said_tmpfs = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
-        tmpfs = Tmpfs(*(theirs if ours is None else ours for ours, theirs in zip(tmpfs, said_tmpfs, strict=True)))
-    return Settings("auto" if venv is None else venv, source, tmpfs, tuple(warnings))
+        found.append((check_text(flag, option), option))
+    elif text := environ.get(variable):
+        found.append((check_text(text, variable), variable))
+    found += [
+        (check(document[key], f"{shown(path)}: {key}"), path) for path, document in documents.items() if key in document
+    ]
+    return found[0] if found else None
 
 
 def user_file() -> str:
@@ -110,6 +153,16 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
     if len(value) > MAX_DIRECTORIES:
         raise SettingsError(f"{where}: lists {len(value)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
+
+
+def _check_storage(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        if value in STORAGES:
+            return value
+        meant = _OTHER_STORAGES.get(value.lower())
+        hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(value, STORAGES)
+        raise SettingsError(f'{where}: "{shown(value)}" is not known{hint}; use "memory" or "disk"')
+    raise SettingsError(f'{where}: must be "memory" or "disk", not {_kind(value)}')
 
 
 def check_name(name: Any, where: str) -> str:

@@ -1,0 +1,294 @@
+"""Storage on disk: which store each way to launch mounts, what is made and when, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Hook, MakeVenv
+from layout import fill
+from paude_venv_hook.engines import selinux
+from paude_venv_hook.engines.commandline import Said
+from paude_venv_hook.errors import EngineError, StoreError, WorkspaceError
+from paude_venv_hook.launchers.run_line import prepare_command_line
+from paude_venv_hook.pipeline import Prepared, prepare
+from paude_venv_hook.stores.folder import read_record, store_path, stores_folder
+from paude_venv_hook.stores.purpose import Purpose
+
+ROOTLESS = os.getuid() != 0
+
+
+@pytest.fixture
+def app(workspace: Path, make_venv: MakeVenv) -> Path:
+    """Return a workspace with a venv, which its container keeps on disk."""
+    make_venv(workspace / ".venv")
+    return fill(workspace, 'paude.json = {"venv-storage": "disk"}')
+
+
+def ready(folder: Path, environ: dict[str, str] | None = None, **flags: Any) -> Prepared:
+    """Return what is known of a workspace, for Podman unless the flags say otherwise."""
+    return prepare(str(folder), environ or {}, **{"engine": "podman", **flags})
+
+
+def purpose(app: Path, engine: str = "podman", said: Said | None = None, destination: str = "") -> Purpose:
+    """Return what a store for the `.venv` of the workspace is for."""
+    image, platform, service = said or Said()
+    rootless = ROOTLESS and engine == "podman"
+    return Purpose(str(app), ".venv", destination or f"{app}/.venv", engine, rootless, service, image, platform)
+
+
+def mounted(store: Purpose) -> list[str]:
+    """Return the arguments that mount a store."""
+    return ["--mount", f"type=bind,source={store_path(store)},target={store.destination}"]
+
+
+def stores() -> set[str]:
+    """Return the host paths of what containers mount of the stores that are there."""
+    folder = Path(stores_folder())
+    return {str(path / "venv") for path in folder.iterdir() if path.is_dir()} if folder.exists() else set()
+
+
+# ---- which store
+
+
+def test_each_engine_has_a_store_of_its_own_and_nothing_is_made_by_looking(app: Path) -> None:
+    prepared = ready(app)
+
+    assert [shadow.store for shadow in prepared.plan.shadows] == [store_path(purpose(app))]
+    assert prepared.document["storage"] == "disk"
+    assert prepared.document["shadows"][0]["store"] == store_path(purpose(app))
+    assert prepared.document["engines"] == {
+        engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")
+    }
+    assert store_path(purpose(app, "docker")) != store_path(purpose(app))
+    assert stores() == set()
+
+
+def test_in_memory_there_are_none(app: Path) -> None:
+    prepared = ready(app, storage="memory")
+
+    assert [shadow.store for shadow in prepared.plan.shadows] == [""]
+    assert (prepared.document["storage"], prepared.purposes) == ("memory", {})
+    assert prepared.document["runArgs"][0] == "--tmpfs"
+    prepared.make_stores()
+    assert stores() == set()
+
+
+def test_the_key_is_the_mount_and_the_path_in_it(app: Path, make_venv: MakeVenv) -> None:
+    make_venv(app / "packages" / "api" / ".venv")
+    fill(app, 'packages/api/paude.json = {"venv-storage": "disk"}')
+    config = {"workspaceMount": f"type=bind,source={app},target=/src", "workspaceFolder": "/src/packages/api"}
+    fill(app / "packages" / "api", f".devcontainer.json = {json.dumps(config)}")
+
+    found = ready(app / "packages" / "api").purposes["podman"]
+
+    assert [item[:3] for item in found] == [
+        (str(app), "packages/api/.venv", "/src/packages/api/.venv"),
+        (str(app), ".venv", "/src/.venv"),
+    ]
+
+
+def test_devcontainer_json_names_image_and_platform(app: Path) -> None:
+    config = {"image": "python:${localEnv:VERSION}", "runArgs": ["--init", "--platform=linux/${localEnv:ARCH}"]}
+    fill(app, f".devcontainer.json = {json.dumps(config)}")
+
+    def said(**flags: Any) -> Purpose:
+        return ready(app, {"VERSION": "3.13", "ARCH": "arm64"}, **flags).purposes["podman"][0]
+
+    target = "/workspaces/app/.venv"
+    assert said() == purpose(app, said=Said("python:3.13", "linux/arm64"), destination=target)
+    assert said(said=Said("mine")) == purpose(app, said=Said("mine"), destination=target)
+
+
+def test_a_dockerfile_has_no_name_and_a_wrong_type_is_for_the_tools_to_say(app: Path) -> None:
+    for image in ({"build": {"dockerfile": "Dockerfile"}}, {"image": 1}):
+        (app / ".devcontainer.json").write_text(json.dumps(image))
+        assert ready(app).purposes["podman"][0][6:] == ("", "")
+
+
+def test_dockers_own_variable_names_the_platform_for_docker_alone(app: Path) -> None:
+    environ = {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"}
+
+    prepared = ready(app, environ)
+    assert [prepared.purposes[name][0].platform for name in ("docker", "podman")] == ["linux/arm64", ""]
+    assert ready(app, environ, said=Said("", "linux/amd64")).purposes["docker"][0].platform == "linux/amd64"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run -v .:/app python:3.13 bash", Said("python:3.13")),
+        ("run -v .:/app --platform linux/arm64 -- img --platform x", Said("img", "linux/arm64")),
+        ("create --platform=a --platform b -v .:/app localhost/i:t", Said("localhost/i:t", "b")),
+        ("run --arch arm64 --variant v8 --os linux -v .:/app i", Said("i", "linux/arm64/v8")),
+        ("run -v .:/app", Said()),
+    ],
+)
+def test_a_command_line_names_image_and_platform(app: Path, line: str, said: Said) -> None:
+    added = prepare_command_line(shlex.split(line), "podman", {}, str(app))
+
+    store = purpose(app, said=said, destination="/app/.venv")
+    assert added.words[1:3] == mounted(store)
+    assert added.warnings == []
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(("engine", "variable"), [("docker", "DOCKER_HOST"), ("podman", "CONTAINER_HOST")])
+def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
+    app: Path, engine: str, variable: str
+) -> None:
+    environ = {variable: "ssh://me@there"}
+    problem = (
+        f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
+    )
+
+    with pytest.raises(EngineError) as caught:
+        ready(app, environ, engine=engine)
+    assert str(caught.value) == problem
+    other = {"docker": "podman", "podman": "docker"}[engine]
+    prepared = ready(app, environ, engine=other)
+    assert prepared.document["engines"][engine] == {"runArgs": None, "error": problem}
+    assert list(prepared.purposes) == [other]
+    assert ready(app, environ, engine=engine, storage="memory").document["runArgs"][0] == "--tmpfs"
+    for local in ("", "unix:///run/x.sock"):
+        assert ready(app, {variable: local}, engine=engine).document["runArgs"][0] == "--mount"
+
+
+@pytest.fixture
+def selinux_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SELinux be on."""
+    monkeypatch.setattr(selinux, "is_on", lambda: True)
+
+
+@pytest.mark.usefixtures("selinux_on")
+def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -> None:
+    problem = "Docker does not label a store for SELinux, which keeps containers out; use --storage memory"
+
+    document = ready(app).document
+    option, value = mounted(purpose(app))
+    assert document["runArgs"] == [option, f"{value},relabel=shared"]
+    assert document["engines"]["docker"] == {"runArgs": None, "error": problem}
+    with pytest.raises(EngineError) as caught:
+        ready(app, engine="docker")
+    assert str(caught.value) == problem
+
+
+def test_a_user_without_a_home_folder_has_no_store(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))
+
+    with pytest.raises(StoreError) as caught:
+        ready(app)
+    assert str(caught.value) == "HOME: is not set, and this user has no home folder; set it, or keep venvs in memory"
+    assert ready(app, storage="memory").document["runArgs"][0] == "--tmpfs"
+
+
+def test_a_data_folder_that_no_engine_can_mount_is_refused(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/data\n")
+
+    with pytest.raises(WorkspaceError) as caught:
+        ready(app)
+    assert str(caught.value) == (
+        r"/data\n/paude/venvs: no engine can mount a path with such characters; rename the folder"
+    )
+
+
+# ---- what is made, and when
+
+
+def test_run_makes_the_stores_of_both_engines_which_its_overlay_promises(app: Path, hook: Hook) -> None:
+    assert hook("run", "--engine", "podman", "--image", "python:3.13").code == 0
+
+    said = Said("python:3.13")
+    assert stores() == {store_path(purpose(app, engine, said)) for engine in ("docker", "podman")}
+    for store in stores():
+        record = read_record(os.path.dirname(store))
+        assert record
+        assert (record.purpose.image, record.purpose.host_path) == ("python:3.13", f"{app}/.venv")
+
+
+@pytest.mark.parametrize(
+    ("form", "engines"),
+    [("args", ["podman"]), ("lines", ["podman"]), ("nul", ["podman"]), ("json", ["docker", "podman"])],
+)
+def test_print_makes_what_it_mounts(app: Path, hook: Hook, form: str, engines: list[str]) -> None:
+    done = hook("print", "--engine", "podman", "--format", form, "--platform", "linux/arm64")
+
+    assert (done.code, done.err) == (0, "")
+    assert stores() == {store_path(purpose(app, engine, Said("", "linux/arm64"))) for engine in engines}
+    if form == "lines":
+        assert done.out.splitlines() == mounted(purpose(app, said=Said("", "linux/arm64")))
+
+
+def test_status_shows_the_stores_and_makes_none(app: Path, hook: Hook) -> None:
+    assert f"storage disk ({app}/paude.json)" in " ".join(hook("status", "--engine", "podman").out.split())
+    assert stores() == set()
+    prepared = ready(app, said=Said("python:3.13"))
+    prepared.make_stores()
+    Path(prepared.plan.shadows[0].store, "file").write_bytes(b"x" * 2_000_000)
+    ready(app, said=Said("i"), container_workspace_folder="/elsewhere").make_stores()  # for another container path
+
+    record = read_record(os.path.dirname(prepared.plan.shadows[0].store))
+    assert record
+    text = " ".join(hook("status", "--engine", "podman").out.split())
+    assert (
+        f".venv shadowed venv, Python 3.11.2, made by venv; on disk for podman python:3.13: 2.0 MB, "
+        f"made {record.made}, last asked for {record.last_used}"
+    ) in text
+    report = json.loads(hook("status", "--engine", "podman", "--json").out)
+    assert (report["storage"], report["storageSource"]) == ("disk", f"{app}/paude.json")
+    (row,) = report["directories"]
+    assert row["store"] == store_path(purpose(app))
+    assert [(item["path"], item["engine"], item["image"]) for item in row["stores"]] == [
+        (prepared.plan.shadows[0].store, "podman", "python:3.13")
+    ]
+
+
+def test_what_cannot_be_made_stops_a_launch_and_leaves_no_mount_point(
+    workspace: Path, hook: Hook, programs: Callable[[str, str], Path]
+) -> None:
+    fill(workspace, "uv.lock", 'paude.json = {"venv-storage": "disk"}')
+    docker = programs("docker", "echo started")
+    folder = Path(stores_folder())
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in the way")
+    line = (
+        f"error[store]: {folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+    )
+
+    for words in (
+        ["run", "--engine", "docker"],
+        ["print", "--engine", "docker"],
+        ["exec", "--", str(docker), "run", "-v", ".:/app", "img"],
+    ):
+        done = hook(*words)
+        code = 125 if words[0] == "exec" else 1  # as an engine that does not start
+        assert (done.code, done.out, done.err) == (code, "", f"paude-venv-hook: {line}\n")
+    assert not (workspace / ".venv").exists()
+
+
+def test_a_setup_that_runs_once_is_enough_on_disk(app: Path) -> None:
+    fill(app, '.devcontainer.json = {"postCreateCommand": "uv sync"}')
+
+    assert ready(app).messages() == []
+    assert ready(app, storage="memory").messages() == [
+        "a restart empties .venv, and postCreateCommand does not run again: repeat it in postStartCommand"
+    ]
+
+
+def test_devcontainer_config_adds_the_store_and_makes_it(app: Path, hook: Hook) -> None:
+    fill(app, '.devcontainer.json = {"image": "img", "runArgs": ["--init"]}')
+
+    done = hook("devcontainer-config", "--engine", "docker")
+
+    store = purpose(app, "docker", Said("img"), "/workspaces/app/.venv")
+    assert json.loads(done.out)["runArgs"] == ["--init", *mounted(store)]
+    assert stores() == {store_path(store)}
