@@ -274,6 +274,7 @@ def test_a_launch_of_a_compose_project(
     start: Start,
     hook: Hook,
     programs: Callable[[str, str], Path],
+    *,
     config: dict[str, Any],
     answer: str,
     at_launch: str,

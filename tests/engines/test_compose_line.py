@@ -239,6 +239,9 @@ def test_the_ways_to_start_it(docker_project: Project, workspace: Path, make_ven
     assert done.stdout.split() == ["/code/.venv:", "/code/src:", "deep"]
     assert project("direct", "run", "--rm", "tool").stdout.split()[:2] == ["/code/.venv:", "pyvenv.cfg"]  # the control
 
+    done = project("wrapper", "run", "--rm", "--volume", ".:/given", "db", "ls", "-A", "/given/.venv", "/given/src")
+    assert done.stdout.split() == ["/given/.venv:", "/given/src:", "deep"]
+
     words = [str(SCRIPTS / "paude-venv-docker"), "compose", "-f", "-", "run", "--rm", "tool"]
     with (workspace / "compose.yaml").open() as stdin:
         done = subprocess.run(
@@ -271,6 +274,22 @@ def test_podmans_hook_shadows_what_podman_compose_starts(
     ]
 
 
+@proves("compose with storage on disk: each service has a venv of its own, which stays")
+def test_with_storage_on_disk_the_venv_stays(project: Project, workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    project.configure(web={"volumes": [".:/code"]}, api={"volumes": [".:/code"]})
+    data = {"XDG_DATA_HOME": str(workspace.parent / "data"), "PAUDE_VENV_STORAGE": "disk"}
+    project.environ |= data
+
+    for expected in ([], ["kept"]):
+        project("compose", "up", "-d")
+        assert listed(project.container("web"), "/code/.venv") == expected
+        assert listed(project.container("api"), "/code/.venv") == []
+        project.container("web").sh("touch /code/.venv/kept")
+        project("direct", "down", "-t", "0")
+    assert os.listdir(workspace / ".venv") == ["pyvenv.cfg"]
+
+
 @proves("docker compose: `up --watch`, with a folder that is synchronised")
 def test_a_project_that_is_watched(docker_project: Project, workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
@@ -286,6 +305,7 @@ def test_a_project_that_is_watched(docker_project: Project, workspace: Path, mak
 
         def is_synchronised() -> bool:
             fill(workspace, f"assets/f{uuid.uuid4().hex}")
+            time.sleep(1.5)  # it waits until nothing has changed for a while
             return "f" in static.sh("ls /assets 2>/dev/null || :")
 
         wait_for(is_synchronised)

@@ -18,7 +18,7 @@ from engines.containers import ENVIRONMENT
 from lab import missing
 from layout import fill
 from paude_venv_hook.cli import main
-from paude_venv_hook.engines.composeline import default_files, parse_compose
+from paude_venv_hook.engines.composeline import default_files, parse_compose, volumes_of_run
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.launchers.added import Added
 from paude_venv_hook.launchers.compose_line import prepare_compose_line
@@ -68,6 +68,25 @@ def test_other_lines_are_none_of_compose(line: str) -> None:
     program, *arguments = line.split()
 
     assert parse_compose(program, arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run web", ("web", [])),
+        (
+            "-f a run --rm -itv .:/code --volume=/x:/y:ro -e A=1 --name n web ls -v /no:/no",
+            ("web", [".:/code", "/x:/y:ro"]),
+        ),
+        ("run --no-deps -T", ("", [])),
+        ("up -v web", ("", [])),
+    ],
+)
+def test_the_volumes_of_run_are_read(line: str, said: tuple[str, list[str]]) -> None:
+    parsed = parse_compose("docker-compose", line.split())
+
+    assert parsed
+    assert volumes_of_run(parsed, line.split()) == said
 
 
 @pytest.mark.parametrize(
@@ -238,6 +257,15 @@ def test_a_project_without_the_workspace_is_nothing_to_do(
     assert added.nothing == nothing.format(app=app)
 
 
+def test_a_bind_of_run_itself_counts_for_its_service(app: Path, programs: Programs) -> None:
+    docker = project(programs, web={}, db={})
+
+    added = prepare(docker, "compose", "run", "--rm", "-v", ".:/app", "-v", "data:/data", "web", folder=app)
+
+    assert added_file(added) == {"web": ["/app/.venv"]}
+    assert prepare(docker, "compose", "run", "-v", ".:/app\n", "web", folder=app).files == {}
+
+
 def test_what_two_services_have_in_common_is_said_once(app: Path, programs: Programs) -> None:
     volumes = [*bind(app, "/code")["volumes"], {"type": "volume", "target": "/code/.venv"}]
     docker = project(programs, web={"volumes": volumes}, worker={"volumes": volumes})
@@ -310,6 +338,21 @@ def test_the_wrappers_add_it_and_write_the_file(app: Path, programs: Programs, n
     assert before == [*words, "-f", str(app / "compose.yaml"), "-f"]
     assert (action, flag, done.stderr) == ("up", "-d", "")
     assert list(json.loads(Path(path).read_text())["services"]) == ["web"]
+
+
+def test_with_storage_on_disk_each_service_has_a_store_of_its_own(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAUDE_VENV_STORAGE", "disk")
+    project(programs, web=bind(app, "/code", image="x"), api=bind(app, "/code", image="x"), other=bind(app, "/other"))
+
+    done = wrapper("docker", "compose", "up")
+
+    services = json.loads(Path(done.stdout.splitlines()[4]).read_text())["services"]
+    volumes = [volume for service in services.values() for volume in service["volumes"]]
+    assert [volume["target"] for volume in volumes] == ["/code/.venv", "/code/.venv", "/other/.venv"]
+    assert len({volume["source"] for volume in volumes}) == 3
+    assert all(os.path.isdir(volume["source"]) for volume in volumes)
 
 
 @pytest.mark.parametrize("arguments", [["ps"], ["logs", "-f", "web"], ["exec", "web", "sh"], ["down"], ["config"]])

@@ -420,6 +420,14 @@ def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None
         sealed.chmod(0o755)
 
 
+def test_with_storage_on_disk_each_service_of_podman_compose_has_a_store_of_its_own(monorepo: Path) -> None:
+    lines = [f"run --label com.docker.compose.service={name} -v .:/app IMG" for name in ("web", "api", "web")]
+
+    stores = [added(line, monorepo, {"PAUDE_VENV_STORAGE": "disk"}).prepared[0].plan.shadows[0].store for line in lines]
+
+    assert stores[0] == stores[2] != stores[1]
+
+
 # ---- what is said where nothing is added
 
 

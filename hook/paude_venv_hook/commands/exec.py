@@ -1,4 +1,4 @@
-"""`exec`: an engine, with the shadows added to its own command line."""
+"""`exec`: an engine, or a compose program, with the shadows added to its own command line."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ SUMMARY = "start an engine with the shadows added to its own command line"
 POSITION = 5
 ARGUMENTS = (
     QUIET,
-    argument("words", nargs="...", metavar="-- ENGINE …", help="docker or podman, and its command line"),
+    argument(
+        "words", nargs="...", metavar="-- ENGINE …", help="docker, podman or a compose program, and its command line"
+    ),
 )
 EXAMPLES = """\
   paude-venv-hook exec -- podman run --rm -it -v "$PWD:$PWD" -w "$PWD" IMAGE bash
   paude-venv-hook exec -- docker create -v "$PWD:/app" IMAGE
+  paude-venv-hook exec -- docker compose up
 """
 
 

@@ -33,6 +33,19 @@ _VALUES = frozenset(
     --project-directory --project-name --tlscacert --tlscert --tlskey --workdir -H -c -f -p
     """.split()  # noqa: SIM905
 )
+# The options of `run`, of docker compose 2.40.
+_RUN_FLAGS = frozenset(
+    """
+    --build --detach --dry-run --help --interactive --no-TTY --no-deps --no-tty --quiet --quiet-build --quiet-pull
+    --remove-orphans --rm --service-ports --tty --use-aliases -P -T -d -h -i -q -t
+    """.split()  # noqa: SIM905
+)
+_RUN_VALUES = frozenset(
+    """
+    --cap-add --cap-drop --entrypoint --env --env-from-file --label --name --publish --pull --user --volume --workdir
+    -e -l -p -u -v -w
+    """.split()  # noqa: SIM905
+)
 # In the order in which compose-go looks for them; of the overrides the first one counts.
 _DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _DEFAULT_OVERRIDES = (
@@ -77,6 +90,21 @@ def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
         end = option.end
         found.append((option.name, option.value or ""))
     return ComposeLine(start, end, tuple(found), next(iter(arguments[end:]), ""))
+
+
+def volumes_of_run(line: ComposeLine, arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the service of `run`, and the volumes that the line gives its container besides those of the project.
+
+    Another subcommand has neither.
+    """
+    if line.action != "run":
+        return "", []
+    end, volumes = line.end + 1, []
+    for option in options(arguments, end, _RUN_FLAGS, _RUN_VALUES, lenient=True):
+        end = option.end
+        if option.name in ("-v", "--volume") and option.value:
+            volumes.append(option.value)
+    return next(iter(arguments[end:]), ""), volumes
 
 
 def default_files(folder: str) -> list[str]:

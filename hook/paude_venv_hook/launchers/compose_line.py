@@ -19,7 +19,8 @@ import sys
 
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.choice import is_podman
-from paude_venv_hook.engines.composeline import default_files, env_files
+from paude_venv_hook.engines.composeline import default_files, env_files, volumes_of_run
+from paude_venv_hook.engines.mounts import UnclearMountError, parse_volume
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_start
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paude_venv_hook.engines.composeline import ComposeLine
+    from paude_venv_hook.engines.mounts import Mount
 
 _WRAPPER = "paude-venv-podman"
 
@@ -64,8 +66,11 @@ def prepare_compose_line(
         return Added([], list(arguments), ["nothing shadowed: it cannot be told which files compose reads"], "")
     project = _project_folder(line, files, folder)
     prepared, made, warnings = [], [], []
+    run_service, volumes = volumes_of_run(line, arguments)
     for service in get_object(told, "services"):
         mounts = mounts_of(told, service)
+        if service == run_service:
+            mounts += _binds_in(volumes, folder)
         workspaces = find_workspaces(mounts, labels_of(told, service), (project, folder), "docker compose config")
         found, problems = prepare_workspaces(workspaces, environ, engine, said_of(told, service))
         warnings += problems
@@ -86,6 +91,15 @@ def prepare_compose_line(
         named += ["--project-directory", folder]
     words = [*arguments[: line.end], *named, *arguments[line.end :]]
     return Added(prepared, words, list(dict.fromkeys(warnings)), "", {path: dump(merge(made))})
+
+
+def _binds_in(volumes: Sequence[str], folder: str) -> list[Mount]:
+    """Return the mounts of the values of `run -v`, whose sources start from the current folder."""
+    try:
+        mounts = [parse_volume(text) for text in volumes]
+    except UnclearMountError:
+        return []
+    return [mount._replace(source=os.path.join(folder, mount.source)) for mount in mounts if mount.type == "bind"]
 
 
 def _engine_below(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, str]:
@@ -166,5 +180,5 @@ def _project_folder(line: ComposeLine, files: Sequence[str], folder: str) -> str
 
 def _path(project_folder: str, identity: Sequence[str]) -> str:
     """Return the host path of the file with the shadows: one for each project, engine and set of files."""
-    digest = sha256("\0".join(identity).encode(errors="surrogateescape")).hexdigest()[:8]
+    digest = sha256("\0".join(identity).encode(errors="backslashreplace")).hexdigest()[:8]
     return f"{default_path(project_folder).removesuffix('.json')}.{digest}.compose.json"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_SERVICE = "com.docker.compose.service="  # podman-compose labels its containers so too
+
+
 def launch(program: str, arguments: Sequence[str], *, name: str = "", explicit: bool = False) -> int:
     """Replace this process by the engine, or the compose program, at the host path, with the shadows added.
 
@@ -106,7 +109,8 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     labels = [option.value or "" for option in line.options if option.name in ("-l", "--label")]
     workspaces = find_workspaces(mounts, labels, [folder], "the command line")
     words = [word for word in arguments[line.image_at :] if word != "--"]
-    said = Said(next(iter(words), ""), platform_in(line.options))
+    service = next((label.removeprefix(_SERVICE) for label in labels if label.startswith(_SERVICE)), "")
+    said = Said(next(iter(words), ""), platform_in(line.options), service)
     prepared, warnings = prepare_workspaces(workspaces, environ, engine, said)
     added = [argument for item in prepared for argument in item.document["runArgs"]]
     warnings += [warning for item in prepared for warning in item.messages()]
