@@ -147,7 +147,7 @@ def test_an_environment_in_the_tools_own_store_is_found_as_before(
     found, said = inside(hooked(engine))
 
     assert (found, tools.on_host(tool, *ask)) == (in_image, on_host)
-    nothing = f"paude-venv-hook: nothing shadowed: {workspace} holds no venv, and nothing says it will\n"
+    nothing = f"paude-venv-hook: nothing shadowed: no venv in {workspace}, and nothing says there will be one\n"
     assert said == nothing
     assert not (workspace / ".venv").exists()
 
