@@ -35,6 +35,7 @@ from layout import fill
 
 proves = pytest.mark.proves
 WORDS = {"docker": ["docker", "compose"], "podman": ["podman-compose"]}
+PLUGINS = ("/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker")
 SAYS = "Shadowing venv: .venv"
 SERVICE = {"network_mode": "host", "command": ["sleep", "infinity"], "stop_grace_period": "0s"}
 
@@ -45,10 +46,12 @@ class Project:
     def __init__(self, engine: Engine, workspace: Path) -> None:
         """Take the engine below compose, and the folder."""
         self.engine, self.folder, self.name = engine, workspace, f"paude-venv-hook-test-{uuid.uuid4().hex}"
-        plugin = Path(ENVIRONMENT.get("DOCKER_CONFIG", "~/.docker")).expanduser() / "cli-plugins" / "docker-compose"
+        folders = [ENVIRONMENT.get("DOCKER_CONFIG") or f"{ENVIRONMENT['HOME']}/.docker", *PLUGINS]
+        plugins = [Path(folder, "cli-plugins", "docker-compose") for folder in folders]
         cache = {"XDG_CACHE_HOME": str(workspace.parent / "cache"), "COMPOSE_PROJECT_NAME": self.name}
-        named = {} if shutil.which("docker-compose") else {"PAUDE_VENV_DOCKER_COMPOSE": str(plugin)}
-        self.environ = {**ENVIRONMENT, **cache, **named}
+        self.environ = {**ENVIRONMENT, **cache}
+        for plugin in [path for path in plugins if path.exists()][:1]:  # there may be no docker-compose on PATH
+            self.environ["PAUDE_VENV_DOCKER_COMPOSE"] = str(plugin)
 
     def __call__(
         self, how: str, *arguments: str, folder: Path | None = None, check: bool = True

@@ -126,6 +126,15 @@ def test_a_wrapper_that_is_called_like_the_engine_does_not_start_itself(
     assert wrapper("docker", "ps", own=tmp_path / "first" / "docker").stdout == "real\n"
 
 
+@pytest.mark.parametrize("name", ["docker-compose", "podman-compose"])
+def test_without_a_compose_program_there_is_one_line(app: Path, programs: Programs, name: str) -> None:
+    done = wrapper(name.replace("-", "_"), "up")
+
+    variable = f"PAUDE_VENV_{name.upper().replace('-', '_')}"
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr == f"paude-venv-{name}: {name} is not on PATH; name it in {variable}\n"
+
+
 def test_without_an_engine_there_is_one_line(app: Path, programs: Programs) -> None:
     done = wrapper("podman", "ps")
 
@@ -416,12 +425,18 @@ def test_exec_says_why_nothing_is_shadowed_and_quiet_does_not(
     assert run("--quiet") == (0, "")
 
 
-def test_a_call_that_is_passed_on_loads_nothing_but_what_exec_needs(programs: Programs) -> None:
-    program = programs("docker", "")
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("docker", ["ps"]), ("docker", ["compose", "-f", "a.yaml", "logs", "web"]), ("docker-compose", ["down"])],
+)
+def test_a_call_that_is_passed_on_loads_nothing_but_what_exec_needs(
+    programs: Programs, name: str, arguments: list[str]
+) -> None:
+    program = programs(name, "")
     code = (
         "import json, os, sys; before = set(sys.modules); from paude_venv_hook.launchers import wrapper\n"
         "os.execv = lambda *_: print(json.dumps(sorted(set(sys.modules) - before)))\n"
-        "sys.argv = ['paude-venv-docker', 'ps']; wrapper.docker()"
+        f"sys.argv = ['paude-venv-{name}', *{arguments}]; wrapper.{name.replace('-', '_')}()"
     )
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False,
                           env={"PATH": str(program.parent), "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
