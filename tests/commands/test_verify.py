@@ -14,14 +14,13 @@ from conftest import MakeVenv
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import verify
 from paude_venv_hook.commands.verify import (
-    Mounted,
     asked_for_stores,
     asked_for_tmpfs,
     find_problem,
     find_store_problem,
     locate_in,
-    parse_mountinfo,
 )
+from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.stores.folder import make_store

@@ -22,17 +22,13 @@ from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
-    Project,
     add_compose_file,
     choose_compose_engine,
     dump,
-    find_workspace,
     make_compose_file,
-    mounts_of,
     prepare_compose,
-    read_config,
-    read_project,
 )
+from paude_venv_hook.launchers.compose_project import Project, find_workspace, mounts_of, read_config, read_project
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
@@ -847,7 +843,7 @@ def test_a_compose_that_does_not_answer_is_said(
     workspace: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs("docker", "while :; do :; done")
-    monkeypatch.setattr("paude_venv_hook.launchers.compose.ask", partial(ask, seconds=0.05))
+    monkeypatch.setattr("paude_venv_hook.launchers.compose_project.ask", partial(ask, seconds=0.05))
 
     assert read_config([], str(workspace), os.environ) == (
         {},

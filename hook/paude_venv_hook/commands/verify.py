@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import choose_engine
+from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import UsageError, VerifyError
@@ -226,15 +226,6 @@ def _resolve(in_container: Sequence[str], path: str) -> str:
     return os.path.join(os.fsdecode(done.stdout).strip("\n"), name) if done.returncode == 0 else ""
 
 
-class Mounted(namedtuple("Mounted", ("type", "options", "root"))):
-    """A mount in a container: its file system's type, its options, and which folder of that file system it shows."""
-
-    __slots__ = ()
-    type: str
-    options: frozenset[str]
-    root: str
-
-
 def find_problem(mount: Mounted | None, asked_for: Collection[str] | None) -> str:
     """Return "" or what is wrong with the mount on a destination (None where nothing is), with storage in memory.
 
@@ -278,18 +269,6 @@ def _why_no_mount(*, is_asked_for: bool) -> str:
     if is_asked_for:
         return "the mount was lost, since the directory was removed on the host; restart the container"
     return f"not shadowed: the container was made without it; {_RECREATE}"
-
-
-def parse_mountinfo(text: str) -> dict[str, Mounted]:
-    """Return the topmost mount on each path, from /proc/self/mountinfo (proc(5))."""
-    mounts = {}
-    for line in text.splitlines():
-        fields = line.split(" ")
-        if "-" not in fields[6:-1]:  # no line of a mount
-            continue
-        root, path = (re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field) for field in fields[3:5])
-        mounts[path] = Mounted(fields[fields.index("-") + 1], frozenset(fields[5].split(",")), root)
-    return mounts
 
 
 def _ask(command: Sequence[str]) -> str:

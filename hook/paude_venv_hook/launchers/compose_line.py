@@ -25,7 +25,8 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
-from paude_venv_hook.launchers.compose import ask_config, dump, in_service, labels_of, merge, mounts_of, said_of
+from paude_venv_hook.launchers.compose import dump, in_service, merge
+from paude_venv_hook.launchers.compose_project import ask_config, labels_of, mounts_of, said_of
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_object, get_text
