@@ -420,7 +420,7 @@ def test_a_venv_that_auto_leaves_alone_is_named_with_the_reason(
 @pytest.mark.parametrize(
     ("entries", "made_at"),
     [
-        (['env/bin/activate = VIRTUAL_ENV="/work/app/env"\n'], "/work/app/env"),
+        (['env/bin/activate = VIRTUAL_ENV="/srv/app/env"\n'], "/srv/app/env"),
         (["env/bin/activate = # a\nexport VIRTUAL_ENV=/c/env\n"], "/c/env"),
         (["env/bin/activate =     VIRTUAL_ENV=$(cygpath /x)\n    export VIRTUAL_ENV='/c/a b/env'\n"], "/c/a b/env"),
         (["env/bin/activate = VIRTUAL_ENV=$(cd .. && pwd)\n"], ""),
@@ -436,12 +436,12 @@ def test_a_venv_says_where_it_was_made(workspace: Path, entries: list[str], made
 
 
 def test_pyvenv_cfg_says_it_too_and_whether_its_python_is_here(workspace: Path) -> None:
-    fill(workspace, "env/pyvenv.cfg = home = /no/such/bin\ncommand = /usr/bin/python3 -m venv --clear /work/a b/env\n")
+    fill(workspace, "env/pyvenv.cfg = home = /no/such/bin\ncommand = /usr/bin/python3 -m venv --clear /srv/a b/env\n")
     fill(workspace, f"here/pyvenv.cfg = home = {os.path.dirname(sys.executable)}\n")
 
     found = detect(str(workspace), (), (), same_path=False).found
 
-    assert [(item.made_at, item.has_python) for item in found] == [("/work/a b/env", False), ("", True)]
+    assert [(item.made_at, item.has_python) for item in found] == [("/srv/a b/env", False), ("", True)]
 
 
 @pytest.mark.parametrize(
