@@ -90,6 +90,7 @@ def home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)  # the tools would take the developer's for the project's
     return folder
 
 
