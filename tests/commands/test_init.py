@@ -797,7 +797,8 @@ def test_on_a_full_disk_no_file_is_left_that_stops_the_next_one(
     full = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, {resource.RLIM_INFINITY})); "
     code = f"{full} from paude_venv_hook.cli import main; sys.exit(main(['init', '--template=pip']))"
 
-    done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # it writes files too
+    done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False, env=environ)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(": cannot be written: File too large; mend it\n")
