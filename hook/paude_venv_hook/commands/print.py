@@ -1,10 +1,10 @@
-"""`print`: the run arguments, the whole overlay or a compose file on stdout."""
+"""`print`: the run arguments, the whole overlay, a compose file or a patch for Kubernetes on stdout."""
 
 from __future__ import annotations
 
 import os
 
-from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import mount_points, read_file, write_if_changed
 from paude_venv_hook.options import (
     CONFIG,
@@ -41,15 +41,28 @@ ARGUMENTS = (
     PLATFORM,
     argument(
         "--format",
-        choices=("args", "lines", "nul", "json", "compose"),
+        choices=("args", "lines", "nul", "json", "compose", "kubernetes"),
         help="one shell-quoted line (default), one argument a line, NUL-separated, the whole overlay, "
-        "or a compose file",
+        "a compose file, or a patch for a manifest of Kubernetes",
     ),
     argument(
         "--service",
         metavar="NAME",
         action="append",
         help="with compose: a service that has the workspace (repeatable; default: all that bind it)",
+    ),
+    argument("--container", metavar="NAME", help="with kubernetes: the container that has the workspace"),
+    argument(
+        "--kind",
+        choices=("Pod", "Deployment", "StatefulSet", "Job"),
+        help="with kubernetes: what is patched (default: Pod); a Pod and a Job only before they exist",
+    ),
+    argument("--name", help="with kubernetes: the name of what is patched; kustomize needs it, kubectl does not"),
+    argument(
+        "--claim",
+        metavar="NAME",
+        help="with kubernetes and storage on disk: the PersistentVolumeClaim for the venvs (default: a volume that "
+        "goes with the pod)",
     ),
     OUTPUT,
     QUIET,
@@ -60,6 +73,8 @@ EXAMPLES = """\
   paude-venv-hook print --format json | jq .engines
   paude-venv-hook print --storage disk --image python:3.13
   paude-venv-hook print --format compose --output compose.override.yaml && docker compose up
+  paude-venv-hook print --format kubernetes --container dev --target /app --output venv.json &&
+    kubectl patch --local -f pod.yaml --patch-file venv.json -o yaml
 """
 
 
@@ -68,6 +83,10 @@ class Options(WorkspaceOptions):
 
     format = "args"
     service: list[str] | None = None
+    container: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    claim: str | None = None
     output: str | None = None
     quiet = False
 
@@ -78,6 +97,9 @@ def execute(options: Options) -> int:
     No mount point is made, since this may be for another time or machine; but a compose file that is written is there
     for launches that do not make them. Stores are: a line that mounts one that is missing fails.
     """
+    _refuse_what_is_for_others(options)
+    if options.format == "kubernetes":
+        return _print_patch(options)
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
@@ -91,7 +113,7 @@ def execute(options: Options) -> int:
         write(text)
     elif options.format == "compose":
         path = os.path.abspath(options.output)
-        _refuse_others(path)
+        _refuse_others(path, options.format)
         with mount_points(shadow.host_path for item in prepared for shadow in item.plan.shadows) as made:
             write_if_changed(path, text.encode())
     else:
@@ -103,19 +125,33 @@ def execute(options: Options) -> int:
     return 0
 
 
-def _refuse_others(path: str) -> None:
-    """Raise OverlayError where the host path is a compose file that was not made here."""
-    from paude_venv_hook.launchers.compose import is_ours  # noqa: PLC0415 - only for this format
+def _refuse_what_is_for_others(options: Options) -> None:
+    """Raise UsageError for an argument that says nothing in this format, or says what it cannot mean there."""
+    mine = options.format == "kubernetes"
+    for name in ("container", "kind", "name", "claim"):
+        if not mine and getattr(options, name) is not None:
+            raise UsageError(f"--{name}: is for --format kubernetes; leave it out")
+    for name, default in (("config", None), ("engine", "auto"), ("service", None)):
+        if mine and getattr(options, name) != default:
+            raise UsageError(f"--{name}: is not for --format kubernetes; leave it out")
 
+
+def _refuse_others(path: str, form: str) -> None:
+    """Raise OverlayError where the host path is a file that was not made here, in that format."""
+    if form == "compose":
+        from paude_venv_hook.launchers.compose import is_ours  # noqa: PLC0415 - only for this format
+
+        instead = "write to another file, and name that after this one, with -f or in COMPOSE_FILE"
+    else:
+        from paude_venv_hook.launchers.kubernetes import is_ours  # noqa: PLC0415 - only for this format
+
+        instead = "write to another file, and patch this one with that"
     try:
         data = read_file(path)
     except OSError as error:
         raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; mend it") from None
     if data is not None and not is_ours(data):
-        raise OverlayError(
-            f"{shown(path)}: holds more than shadows, and is not overwritten; "
-            "write to another file, and name that after this one, with -f or in COMPOSE_FILE"
-        )
+        raise OverlayError(f"{shown(path)}: holds more than shadows, and is not overwritten; {instead}")
 
 
 def _render(prepared: Prepared, form: str) -> str:
@@ -144,3 +180,33 @@ def _compose(options: Options) -> tuple[list[Prepared], str]:
         storage=options.storage,
     )
     return prepared, compose.dump(project).decode()
+
+
+def _print_patch(options: Options) -> int:
+    from paude_venv_hook.launchers import compose, kubernetes  # noqa: PLC0415 - only for this format
+
+    prepared, patch, notes = kubernetes.prepare_kubernetes(
+        options.workspace_folder,
+        os.environ,
+        container=options.container,
+        target=options.container_workspace_folder,
+        kind=options.kind or "Pod",
+        name=options.name,
+        claim=options.claim,
+        image=options.image or "",
+        platform=options.platform or "",
+        venv=options.venv,
+        storage=options.storage,
+    )
+    text = compose.dump(patch).decode()
+    if options.output in (None, "-"):
+        write(text)
+    else:
+        path = os.path.abspath(options.output)
+        _refuse_others(path, options.format)
+        write_if_changed(path, text.encode())
+    if not options.quiet:
+        warn(prepared.messages())
+        for line in notes:
+            complain(line)
+    return 0

@@ -69,19 +69,13 @@ def locate(
     The flag `--container-workspace-folder` beats devcontainer.json (`config` names another one). Without either the
     workspace is mounted under its host path, as paude does.
     """
-    if container_workspace_folder is not None:
-        target = container_path(container_workspace_folder)
-        if not target.startswith("/") or target == "/" or not can_be_mounted(target):
-            raise UsageError(
-                f'--container-workspace-folder: "{shown(container_workspace_folder)}" cannot hold the workspace; '
-                "write an absolute path below / in the container"
-            )
+    target = None if container_workspace_folder is None else container_folder(container_workspace_folder)
     path = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
     found = None if path is None else read_devcontainer(path, workspace_folder, environ)
     others = found.mounts if found else ()
     mounted = {mount.target: mount.type for mount in others}
     parts = parts_of((mount for mount in others if not is_containers_own(mount.target)), workspace_folder)
-    if container_workspace_folder is not None:
+    if target is not None:
         is_shared = bool(found and found.mount and found.mount.is_shared)
         mount = Mount("bind", workspace_folder, target, is_shared)
         return Location((mount, *parts), "--container-workspace-folder", mounted)
@@ -94,6 +88,17 @@ def locate(
         )
     mount = Mount("bind", workspace_folder, workspace_folder)
     return Location((mount,), "no devcontainer.json: the same path as here")
+
+
+def container_folder(text: str) -> str:
+    """Return the container path that a value of `--container-workspace-folder` means. Raises UsageError."""
+    target = container_path(text)
+    if not target.startswith("/") or target == "/" or not can_be_mounted(target):
+        raise UsageError(
+            f'--container-workspace-folder: "{shown(text)}" cannot hold the workspace; '
+            "write an absolute path below / in the container"
+        )
+    return target
 
 
 def parts_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
