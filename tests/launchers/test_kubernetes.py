@@ -169,6 +169,7 @@ def test_no_engine_of_this_machine_has_a_part_in_it(
     workspace: Path, make_venv: MakeVenv, hook: Hook, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_venv(workspace / ".venv")
+    make_venv(workspace / "a:b")  # Docker would have another word on it
     printed = [hook(*FLAGS), hook(*FLAGS, *DISK), hook(*FLAGS, *DISK, "--claim", "c")]
 
     for name in ("PAUDE_VENV_ENGINE", "DOCKER_HOST", "CONTAINER_HOST"):
