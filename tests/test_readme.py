@@ -31,7 +31,7 @@ NEEDED = {
     "schema": ["paude"],
     "store": ["list"],
 }  # where it is named
-AWAITED = {"CONTRIBUTING.md", "SECURITY.md", "install", "uninstall", "kubernetes"}  # not in this tree yet
+AWAITED = {"CONTRIBUTING.md", "SECURITY.md", "completion", "install", "uninstall", "kubernetes"}  # not in this tree yet
 
 
 def name_of(value: object) -> str:
