@@ -74,12 +74,6 @@ def mentioned(readme: Path) -> list[str]:
     return [piece.strip() for piece in pieces if re.match(r"\s*(\S*/)?paude-venv-hook\b", piece)]
 
 
-def prose(readme: Path) -> str:
-    """Return what a person reads who looks at no code block: no comments, and of links and pictures only the text."""
-    text = _COMMENT.sub("", _ANY_BLOCK.sub("", read(readme)))
-    return re.sub(r"\]\([^)\s]+\)", "]", text)
-
-
 def links(file: Path) -> list[str]:
     """Return where the links and pictures of a file lead."""
     return _LINK.findall(_ANY_BLOCK.sub("", read(file)))
