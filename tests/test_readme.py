@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,6 +99,24 @@ def test_the_settings_example(written: list[str], workspace: Path, hook: Hook) -
         told = json.loads(done.out)
         assert (told["venv"], told["storage"]) == ("auto", "memory")
         assert {told["venvSource"], told["storageSource"]} == {str(workspace / "paude.json")}
+
+
+def test_the_status_example(
+    written: list[str], workspace: Path, home: Path, programs: Callable[[str, str], Path], hook: Hook
+) -> None:
+    programs("podman", "exit 1")
+    uv = "home = /usr/bin\nversion_info = 3.11.2\nuv = 0.9.6"
+    fill(workspace, f".venv/pyvenv.cfg = {uv}", ".tox/py311/pyvenv.cfg", '.devcontainer.json = {"image": "python"}')
+    hook("run")
+
+    (text,) = written
+    shown = hook("status").out.replace(str(workspace), "/home/me/app").replace(str(home), "/home/me")
+    assert joined(shown) == joined(text)
+
+
+def joined(status: str) -> str:
+    """Return what `status` shows as if no line had been too long, and without the number in the overlay's name."""
+    return re.sub(r"app-[0-9a-f]{16}", "app-N", re.sub(r"\n {11}(?=\S)", " ", status))
 
 
 def test_init(written: list[str], home: Path, hook: Hook) -> None:
