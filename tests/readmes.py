@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-READMES = sorted(
-    path for pattern in ("*", "hook", "templates", "templates/*", "tests", "tests/*", "tests/*/*")
-    for path in ROOT.glob("README.md" if pattern == "*" else f"{pattern}/README.md")
-)  # fmt: skip
+FOLDERS = ("", "hook/", "templates/", "templates/*/", "tests/", "tests/*/*/")
+READMES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}README.md"))
 
 # Those of the templates are run as wholes, with the tools that they are for, by tests/engines/test_templates.py.
 MARKED = [path for path in READMES if path.parent.parent.name != "templates"]
@@ -39,8 +37,7 @@ class Command(NamedTuple):
     @property
     def test(self) -> str | None:
         """Return the name of the test that runs it."""
-        before, _, name = (self.mark or "").partition("run by ")
-        return name if name and not before else None
+        return self.mark.removeprefix("run by ") if self.mark and self.mark.startswith("run by ") else None
 
 
 def read(readme: Path) -> str:
