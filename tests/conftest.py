@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from paude_venv_hook.cli import main
+from readmes import MARKED, commands
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -99,3 +100,12 @@ def hook(capsysbinary: pytest.CaptureFixture[bytes]) -> Hook:
 def command() -> list[str]:
     """Return the words that start the hook as a process of its own."""
     return [sys.executable, "-m", "paude_venv_hook"]
+
+
+@pytest.fixture
+def written(request: pytest.FixtureRequest) -> list[str]:
+    """Return what the READMEs say that this test runs: the texts with its name in their marks."""
+    name = request.function.__name__
+    texts = [command.text for readme in MARKED for command in commands(readme) if command.test == name]
+    assert texts, f"no README has the mark: run by {name}"
+    return texts

@@ -60,6 +60,7 @@ TEMPLATES = {
 TEMPLATE_FILES = [f"{name}/{file}" for name, own in TEMPLATES.items() for file in (IN_EACH_TEMPLATE + own).split()]
 DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
 SDIST_FILES = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+BESIDE_THE_PACKAGE = ("README.md", "terminal.svg", "terminal.txt")  # in hook, and in no wheel
 SDIST_FOLDERS = {"hook", "templates", "tests"}
 SCRIPTS = (
     "paude-venv-docker",
@@ -137,10 +138,11 @@ def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) ->
 
     assert {str(name) for name in inside if len(name.parts) == 1} == SDIST_FILES
     assert {name.parts[0] for name in inside if len(name.parts) > 1} <= SDIST_FOLDERS
-    assert {f"hook/paude_venv_hook/{name}" for name in PACKAGE.split()} == {
+    package = {f"hook/paude_venv_hook/{name}" for name in PACKAGE.split()}
+    assert package | {f"hook/{name}" for name in BESIDE_THE_PACKAGE} == {
         str(name) for name in inside if name.parts[0] == "hook"
     }
-    assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "publish"]} == {
+    assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "README.md", "publish"]} == {
         str(name) for name in inside if name.parts[0] == "templates"
     }
     assert PurePosixPath("tests/conftest.py") in inside

@@ -235,7 +235,7 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was proved on which engine, as the Markdown table of the README; what was not run is not in it.
+    """Print what was proved on which engine, as the Markdown table of tests/README.md; what was not run is not in it.
 
     A test that passes for another reason than the usual says so as its property `result`.
     """

@@ -76,12 +76,16 @@ def run(
 def devcontainer(
     *arguments: str | Path, before: tuple[str, ...] = (), check: bool = True, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run the devcontainer CLI, with the words of `before` in front of it.
+    """Run the devcontainer CLI, with the words of `before` in front of it."""
+    return patiently(*before, "devcontainer", *map(str, arguments), check=check, env=env)
+
+
+def patiently(*command: str, check: bool = True, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that starts the devcontainer CLI.
 
     Where `up` misses the start of its container it waits for ever (devcontainers/cli#1269). It is ended then and run
     again, which finds the container.
     """
-    command = [*before, "devcontainer", *map(str, arguments)]
     for _ in range(3):
         with subprocess.Popen(
             command, text=True, env=env, start_new_session=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,41 @@ def test_none_leaves_the_hosts_venv_visible(engine: Engine, workspace: Path, lau
     assert container.sh("cat .venv/pyvenv.cfg") == (venv / "pyvenv.cfg").read_text()
     container.sh("touch .venv/from-the-container")
     assert (venv / "from-the-container").exists()
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "anonymous"])
+@pytest.mark.proves(
+    "control: a volume on `.venv` gets what the image holds there, and an anonymous one is another each time"
+)
+def test_a_volume_gets_what_the_image_holds_and_an_anonymous_one_does_not_stay(
+    engine: Engine, workspace: Path, launch: Launch, named: bool
+) -> None:
+    name = f"paude-venv-hook-test-{uuid.uuid4().hex}"
+    try:
+        first, second = (
+            launch(workspace, f"--volume={name}:/etc/apt" if named else "--volume=/etc/apt") for _ in range(2)
+        )
+        first.sh("touch /etc/apt/made")
+
+        assert "sources.list.d\n" in first.sh("ls /etc/apt")
+        assert ("made\n" in second.sh("ls /etc/apt")) == named
+    finally:
+        for container in (first, second):
+            engine("rm", "--force", "--volumes", container.name)
+        engine("volume", "rm", "--force", name)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "anonymous"])
+@pytest.mark.proves("control: in a volume on `.venv` only root can make a venv")
+def test_in_a_volume_only_root_can_make_a_venv(engine: Engine, workspace: Path, launch: Launch, named: bool) -> None:
+    name = f"paude-venv-hook-test-{uuid.uuid4().hex}"
+    (workspace / ".venv").mkdir()
+    container = launch(workspace, f"--volume={name}:{workspace}/.venv" if named else f"--volume={workspace}/.venv")
+    try:
+        done = container.exec("mkdir", ".venv/bin", user=OWNER)
+
+        assert (done.returncode, "Permission denied" in done.stderr) == (1, True)
+        container.sh("mkdir .venv/bin", user=0)
+    finally:
+        engine("rm", "--force", "--volumes", container.name)
+        engine("volume", "rm", "--force", name)

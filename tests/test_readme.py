@@ -1,0 +1,168 @@
+"""The READMEs: short, true, every command run or said why not, every link leading somewhere.
+
+What a README says to run with an engine is run in engines/test_readme.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+import terminal_picture
+from conftest import Hook
+from layout import fill
+from paude_venv_hook.cli import load
+from paude_venv_hook.errors import HookError
+from paude_venv_hook.parser import parse
+from readmes import MARKED, READMES, ROOT, Command, anchors, commands, links, mentioned, read
+
+ALL = [command for readme in MARKED for command in commands(readme)]
+TESTS = (Path(__file__), Path(__file__).parent / "engines" / "test_readme.py")
+# What a sentence that only names a command leaves out.
+NEEDED = {"exec": ["docker"], "init": ["--template", "pip"], "schema": ["paude"], "store": ["list"]}
+# Not in this tree yet.
+AWAITED = {
+    "CONTRIBUTING.md", "SECURITY.md", "completion", "install", "uninstall", "kubernetes",
+    "tests/commands/test_completion.py", "tests/engines/test_kubernetes.py",
+}  # fmt: skip
+
+
+def name_of(value: object) -> str:
+    if isinstance(value, Command):
+        return f"{value.readme.relative_to(ROOT)}: {value.text.splitlines()[0][:60]}"
+    return str(value.relative_to(ROOT)) if isinstance(value, Path) else str(value)
+
+
+def test_the_readme_has_at_most_900_words() -> None:
+    """As `wc -w` counts them: code, links and marks too."""
+    assert len(read(ROOT / "README.md").split()) <= 900
+
+
+@pytest.mark.parametrize("command", ALL, ids=name_of)
+def test_each_command_is_run_by_a_test_or_says_why_not(command: Command) -> None:
+    assert command.mark, "no mark before the block, or in the row"
+    if command.test:
+        defined = rf"^def {command.test}\([^)]*\bwritten\b"
+        assert [path.name for path in TESTS if re.search(defined, path.read_text(), re.MULTILINE)], command.test
+    else:
+        assert re.fullmatch(r"not run: .+", command.mark)
+        for name in re.findall(r"tests/\S+\.py", command.mark):
+            assert (ROOT / name).exists() or name in AWAITED, name
+
+
+@pytest.mark.parametrize("readme", READMES, ids=name_of)
+def test_each_command_line_of_the_hook_is_one_that_it_understands(readme: Path) -> None:
+    for line in mentioned(readme):
+        words = shlex.split(re.sub(r"[)|>].*|&&$|\\$", "", line), comments=True)[1:]
+        name, *rest = words if words and not words[0].startswith("-") else ["run", *words]
+        if not AWAITED & set(words):
+            try:
+                parse(name, load(name), rest or NEEDED.get(name, []))
+            except HookError as problem:
+                pytest.fail(f"{line}: {problem}")
+
+
+@pytest.mark.parametrize("file", sorted({*READMES, *ROOT.glob("*.md")}), ids=name_of)
+def test_each_link_leads_to_a_file_and_a_heading(file: Path) -> None:
+    for link in links(file):
+        target = urlsplit(link)
+        if target.scheme:
+            assert target.scheme == "https", link
+            continue
+        path = (file.parent / target.path).resolve() if target.path else file
+        assert path.exists() or link in AWAITED, link
+        assert not target.fragment or target.fragment in anchors(path), link
+
+
+def test_the_picture_is_drawn_from_its_text() -> None:
+    text = terminal_picture.TEXT.read_text(encoding="utf-8")
+
+    assert terminal_picture.PICTURE.read_text(encoding="utf-8") == terminal_picture.draw(text)
+
+
+# ---- commands and examples that need no engine
+
+
+def test_the_settings_example(written: list[str], workspace: Path, hook: Hook) -> None:
+    for text in written:
+        fill(workspace, f"paude.json = {text}")
+
+        done = hook("status", "--json", "--engine", "docker")
+
+        assert (done.code, done.err) == (0, "")
+        told = json.loads(done.out)
+        assert (told["venv"], told["storage"]) == ("auto", "memory")
+        assert {told["venvSource"], told["storageSource"]} == {str(workspace / "paude.json")}
+
+
+def test_the_status_example(
+    written: list[str], workspace: Path, home: Path, programs: Callable[[str, str], Path], hook: Hook
+) -> None:
+    programs("podman", "exit 1")
+    uv = "home = /usr/bin\nversion_info = 3.11.2\nuv = 0.9.6"
+    fill(workspace, f".venv/pyvenv.cfg = {uv}", ".tox/py311/pyvenv.cfg", '.devcontainer.json = {"image": "python"}')
+    hook("run")
+
+    (text,) = written
+    shown = hook("status").out.replace(str(workspace), "/home/me/app").replace(str(home), "/home/me")
+    assert joined(shown) == joined(text)
+
+
+def joined(status: str) -> str:
+    """Return what `status` shows as if no line had been too long, and without the number in the overlay's name."""
+    return re.sub(r"app-[0-9a-f]{16}", "app-N", re.sub(r"\n {11}(?=\S)", " ", status))
+
+
+def test_init(written: list[str], home: Path, hook: Hook) -> None:
+    (text,) = written
+    for line in text.splitlines():
+        words = [word.replace("~", str(home)) for word in shlex.split(line)[1:]]
+
+        assert hook(*words).code == 0
+
+    assert (home / "src/app/requirements.txt").exists()
+
+
+@pytest.fixture
+def recorded(workspace: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a podman that writes down its arguments, and the hook's programs, first on PATH; return what it writes."""
+    lines = home / "lines"
+    fill(home, f"bin/podman = #!/bin/sh\nprintf '%s\\n' \"$@\" >'{lines}'\n")
+    (home / "bin/podman").chmod(0o755)
+    fill(workspace, "uv.lock")
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin")
+    return lines
+
+
+def added(workspace: Path, hook: Hook) -> list[str]:
+    """Return the arguments that the overlay has for Podman."""
+    printed = hook("print", "--format", "lines", "--quiet", "--engine", "podman")
+    assert printed.out
+    return printed.out.splitlines()
+
+
+def test_a_launcher_in_python(written: list[str], recorded: Path, workspace: Path, hook: Hook) -> None:
+    (text,) = written
+    names = f"project, image = {str(workspace)!r}, 'IMAGE'\n"
+
+    subprocess.run([sys.executable, "-c", names + text], check=True, capture_output=True)
+
+    mount = ["-v", f"{workspace}:{workspace}"]
+    assert recorded.read_text().splitlines() == ["run", *added(workspace, hook), *mount, "IMAGE"]
+
+
+def test_a_launcher_in_bash(written: list[str], recorded: Path, workspace: Path, hook: Hook) -> None:
+    (text,) = written
+
+    subprocess.run(["bash", "-euc", f"project={workspace} image=IMAGE\n{text}"], check=True, capture_output=True)
+
+    mount = ["-v", f"{workspace}:{workspace}"]
+    assert recorded.read_text().splitlines() == ["run", *added(workspace, hook), *mount, "IMAGE"]
