@@ -64,7 +64,14 @@ def test_each_engine_has_a_store_of_its_own_and_nothing_is_made_by_looking(app: 
     assert prepared.document["storage"] == "disk"
     assert prepared.document["shadows"][0]["store"] == store_path(purpose(app))
     assert prepared.document["engines"] == {
-        engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")
+        **{engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")},
+        **{
+            engine: {
+                "runArgs": None,
+                "error": f"storage on disk is not made ready for {engine}; use --engine {engine}",
+            }
+            for engine in ("nerdctl", "finch", "container", "bwrap")
+        },
     }
     assert store_path(purpose(app, "docker")) != store_path(purpose(app))
     assert stores() == set()

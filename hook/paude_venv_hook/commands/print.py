@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import mount_points, read_file, write_if_changed
 from paude_venv_hook.options import (
     CONFIG,
@@ -41,9 +41,9 @@ ARGUMENTS = (
     PLATFORM,
     argument(
         "--format",
-        choices=("args", "lines", "nul", "json", "compose"),
+        choices=("args", "lines", "nul", "json", "compose", "bwrap"),
         help="one shell-quoted line (default), one argument a line, NUL-separated, the whole overlay, "
-        "or a compose file",
+        "a compose file, or one line for bwrap, as with --engine bwrap",
     ),
     argument(
         "--service",
@@ -78,6 +78,10 @@ def execute(options: Options) -> int:
     No mount point is made, since this may be for another time or machine; but a compose file that is written is there
     for launches that do not make them. Stores are: a line that mounts one that is missing fails.
     """
+    if options.format == "bwrap":
+        if options.engine not in ("auto", "bwrap"):
+            raise UsageError(f"--format bwrap: is not for --engine {options.engine}; leave one of them out")
+        options.engine, options.format = "bwrap", "args"
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
