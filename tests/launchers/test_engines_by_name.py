@@ -95,6 +95,13 @@ def test_engine_says_what_a_program_is_whatever_its_name(
     assert stderr == SHADOWING
 
 
+def test_a_compose_program_stays_one_whatever_engine_is_named(run_exec: RunExec) -> None:
+    words, stderr = run_exec("podman-compose ps", "--engine", "podman")
+
+    assert words == ["ps"]
+    assert stderr == "paude-venv-hook: nothing shadowed: podman-compose ps starts no new container\n"
+
+
 @pytest.mark.parametrize("line", ["./my-docker run -v .:/app IMG", "./ctr run -v .:/app IMG", "./make container run"])
 def test_a_program_that_is_no_known_engine_gets_nothing_and_one_line_says_so(run_exec: RunExec, line: str) -> None:
     words, stderr = run_exec(line)

@@ -33,6 +33,11 @@ def prepared(line: str, folder: Path, program: str = "/no/bwrap") -> Added:
     return prepare_sandbox_line(program, words, dict(os.environ), str(folder))
 
 
+def covered(added: Added) -> list[str]:
+    """Return the paths that a tmpfs of ours covers, in their order."""
+    return [added.words[index + 1] for index, word in enumerate(added.words) if word == "--tmpfs"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -79,8 +84,7 @@ def test_each_place_in_the_sandbox_is_covered(
 
     added = prepared(line, app)
 
-    found = [added.words[index + 1] for index, word in enumerate(added.words) if word == "--tmpfs"]
-    assert sorted(found) == sorted(path.format(top=app.parent) for path in destinations)
+    assert sorted(covered(added)) == sorted(path.format(top=app.parent) for path in destinations)
     assert added.warnings == []
 
 
@@ -127,9 +131,10 @@ def test_a_bind_of_the_whole_root_brings_the_git_root_and_no_other_folders_venvs
         make_venv(folder / ".venv")
 
     added = prepared("--bind / / sh", workspace / "packages" / "api")
-
-    covered = [word for word in added.words if word.endswith(".venv")]
-    assert covered == [f"{workspace}/packages/api/.venv", f"{workspace}/.venv"]
+    assert covered(added) == [f"{workspace}/packages/api/.venv", f"{workspace}/.venv"]
+    make_venv(workspace / "packages" / ".venv")
+    added = prepared("--bind {top} /p sh", workspace / "packages" / "api")
+    assert covered(added) == ["/p/api/.venv", "/p/.venv"]
 
 
 def test_a_file_descriptor_is_looked_up_as_bwrap_does(app: Path) -> None:
@@ -180,6 +185,30 @@ def test_a_bwrap_that_is_too_old_starts_as_without_us(
 
     assert added.warnings == ([f"nothing shadowed: {problem}"] if problem else [])
     assert (added.words == ["--bind", "/", "/", "sh"]) == bool(problem)
+
+
+@pytest.mark.parametrize(("user", "lacks"), [(0, False), (1000, True)])
+def test_a_setuid_bwrap_takes_no_size_from_an_ordinary_user(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, user: int, *, lacks: bool
+) -> None:
+    fill(app, 'paude.json = {"venv-tmpfs": {"size": "1g"}}')
+    program = programs("bwrap", "echo bubblewrap 0.8.0")
+    program.chmod(0o4755)
+    monkeypatch.setattr(os, "getuid", lambda: user)
+
+    added = prepared("--bind / / sh", app, str(program))
+
+    problem = "nothing shadowed: bwrap takes no --size where it is setuid; leave out size in venv-tmpfs"
+    assert added.warnings == ([problem] if lacks else [])
+
+
+def test_what_only_takes_the_arguments_of_bwrap_is_not_started_to_be_asked(
+    app: Path, programs: Programs, tmp_path: Path
+) -> None:
+    program = programs("sandbox", f": >{tmp_path}/started; echo bubblewrap 0.1")
+
+    assert covered(prepared("--bind / / sh", app, str(program))) == [f"{app}/.venv"]
+    assert not (tmp_path / "started").exists()
 
 
 def test_a_part_of_the_memory_is_no_size_for_it(app: Path) -> None:

@@ -42,7 +42,7 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: st
     settings are wrong. What is no fault of the settings, such as a mount point that cannot be made, stops no launch
     that works without us.
     """
-    compose = parse_compose(engine or name or os.path.basename(program), arguments)
+    compose = parse_compose(name or os.path.basename(program), arguments) or parse_compose(engine, arguments)
     known = engine or engine_by_name(os.path.realpath(program), program, name)
     starts = compose.starts if compose else bool(known) and _starts_container(arguments, known)
 

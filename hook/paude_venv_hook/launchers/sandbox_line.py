@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import stat
 
 from paude_venv_hook.engines.commandline import Said, UnknownOptionError
 from paude_venv_hook.engines.programs import ask
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from paude_venv_hook.workspace.binds import Workspace
 
 _SINCE = {"--perms": (0, 5), "--size": (0, 7)}
+_ANY_VERSION = (9, 9)
 
 
 def prepare_sandbox_line(program: str, arguments: Sequence[str], environ: Mapping[str, str], folder: str) -> Added:
@@ -55,7 +57,7 @@ def prepare_sandbox_line(program: str, arguments: Sequence[str], environ: Mappin
     )
     added = [words for item in prepared for words in _of_shadows(item)]
     warnings += [warning for item in prepared for warning in item.messages()]
-    if added and (problem := _too_old(program, {word for words in added for word in words}, environ)):
+    if added and (problem := _refuses(program, {word for words in added for word in words}, environ)):
         return Added([], list(arguments), [f"nothing shadowed: {problem}"], "")
     if any(_holds(os.path.join(folder, path), item) for path in line.overlaid for item in folders):
         warnings.append("what --overlay-src brings of the workspace is not shadowed; bind the workspace instead")
@@ -82,9 +84,7 @@ def _narrowed(workspace: Workspace, mounts: Sequence[Mount], environ: Mapping[st
     top = os.path.realpath(git_root(folder, environ) or folder)
     seen = []
     for bind in location.mounts:
-        source = bind.source
-        if folder != source and is_inside(folder, source):
-            source = top if is_inside(top, source) else folder
+        source = top if is_inside(top, bind.source) else bind.source
         target = posixpath.normpath(posixpath.join(bind.target, os.path.relpath(source, bind.source)))
         nearest = _nearest(target, mounts)
         if nearest and nearest.target == bind.target:
@@ -110,18 +110,26 @@ def _insert(arguments: Sequence[str], added: Sequence[list[str]], line: SandboxL
     return result
 
 
-def _too_old(program: str, words: set[str], environ: Mapping[str, str]) -> str:
-    """Return "" or which of the words this bwrap does not know: it would not start then."""
+def _refuses(program: str, words: set[str], environ: Mapping[str, str]) -> str:
+    """Return "" or which of the words this bwrap does not take: it would not start then.
+
+    What only takes the same arguments is not asked for its version.
+    """
+    if os.path.basename(os.path.realpath(program)) != "bwrap":
+        return ""
     try:
+        if "--size" in words and os.getuid() and os.stat(program).st_mode & stat.S_ISUID:
+            return "bwrap takes no --size where it is setuid; leave out size in venv-tmpfs"
         said = ask([program, "--version"], environ).stdout.decode(errors="replace")
     except OSError:
         return ""
     match = re.search(r"(\d+)\.(\d+)", said)
-    version = (int(match[1]), int(match[2])) if match else (0, 0)
-    lacks = next((word for word in sorted(_SINCE) if word in words and version < _SINCE[word]), "")
-    if not match or not lacks:
-        return ""
-    return f"bwrap {match[0]} has no {lacks}, which came with {'.'.join(map(str, _SINCE[lacks]))}; install a newer one"
+    version = (int(match[1]), int(match[2])) if match else _ANY_VERSION
+    for word, since in _SINCE.items():
+        if word in words and version < since:
+            wanted, there = (".".join(map(str, item)) for item in (since, version))
+            return f"bwrap {there} has no {word}, which came with {wanted}; install a newer one"
+    return ""
 
 
 def _holds(path: str, folder: str) -> bool:
