@@ -13,6 +13,7 @@ from paude_venv_hook.engines.table import ENGINES, one_of, store_args, tmpfs_arg
 from paude_venv_hook.errors import EngineError
 from strategies import GOOD_NAMES, good_paths
 
+IN_MEMORY = 'write "venv-storage": "memory" in paude.json'
 ODD_NAMES = ["/a b", "/a,b", '/a"b', "/a'b", "/$HOME", "/ü😀", "/-v", "/a=b", "/a\\b", "/ "]
 
 
@@ -155,8 +156,8 @@ def test_what_an_engine_cannot_do_is_refused(engine: str, destination: str, size
         ("nerdctl", "/s", "/a,b", "nerdctl has no way to mount a store on /a,b, for its comma; rename the folder"),
         ("nerdctl", "/s", "/a:b", "nerdctl has no way to mount a store on /a:b, for its colon; rename the folder"),
         ("finch", "/s", "/a=b", "Finch has no way to mount a store on /a=b, for its equals sign; rename the folder"),
-        ("container", "/s,t", "/a", "container has no way to mount from /s,t, for its comma; use --storage memory"),
-        ("nerdctl", "/s:t", "/a", "nerdctl has no way to mount from /s:t, for its colon; use --storage memory"),
+        ("container", "/s,t", "/a", f"container has no way to mount from /s,t, for its comma; {IN_MEMORY}"),
+        ("nerdctl", "/s:t", "/a", f"nerdctl has no way to mount from /s:t, for its colon; {IN_MEMORY}"),
     ],
 )
 def test_a_store_that_an_engine_cannot_name_is_refused(engine: str, store: str, destination: str, problem: str) -> None:
@@ -172,8 +173,7 @@ def test_with_selinux_a_store_is_labelled_refused_or_needs_nothing(engine: str) 
         with pytest.raises(EngineError) as caught:
             store_args(engine, [("/s", "/d")], label=True)
         assert str(caught.value) == (
-            f"{ENGINES[engine].label} does not label a store for SELinux, which keeps containers out; "
-            "use --storage memory"
+            f"{ENGINES[engine].label} does not label a store for SELinux, which keeps containers out; {IN_MEMORY}"
         )
     else:
         plain = store_args(engine, [("/s", "/d")], label=False)

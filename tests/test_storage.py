@@ -177,7 +177,10 @@ def selinux_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("selinux_on")
 def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -> None:
-    problem = "Docker does not label a store for SELinux, which keeps containers out; use --storage memory"
+    problem = (
+        "Docker does not label a store for SELinux, which keeps containers out; "
+        'write "venv-storage": "memory" in paude.json'
+    )
 
     document = ready(app).document
     option, value = mounted(purpose(app))

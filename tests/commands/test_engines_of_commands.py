@@ -108,7 +108,7 @@ def test_compose_gets_dockers_form_for_nerdctl(hook: Hook) -> None:
     ("engine", "state", "problem"),
     [
         ("bwrap", "idle", ""),
-        ("container", "unknown", "container does not tell in Docker's words of its containers"),
+        ("container", "unknown", "container does not describe its containers as Docker does; see container list --all"),
         ("nerdctl", "in use", ""),
         ("finch", "unknown", "finch is not on PATH"),
     ],

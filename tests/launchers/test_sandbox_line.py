@@ -17,6 +17,7 @@ from paude_venv_hook.launchers.sandbox_line import prepare_sandbox_line
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
 
+PRINT = "add what print --format bwrap says"
 Programs = Callable[[str, str], Path]
 
 
@@ -106,7 +107,7 @@ def test_each_place_in_the_sandbox_is_covered(
             ["nothing shadowed: --args brings options that cannot be read here; write them on the line"],
             "",
         ),
-        ("--future / / sh", ["nothing shadowed: --future is no option of bwrap that is known here"], ""),
+        ("--future / / sh", [f"nothing shadowed: --future is no option of bwrap that is known here; {PRINT}"], ""),
         (
             "--overlay-src {app} --tmp-overlay {app} sh",
             ["what --overlay-src brings of the workspace is not shadowed; bind the workspace instead"],

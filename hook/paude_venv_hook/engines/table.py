@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+_IN_MEMORY = 'write "venv-storage": "memory" in paude.json'
 _CHARACTERS = {":": "colon", ",": "comma", "=": "equals sign"}
 
 
@@ -125,9 +126,7 @@ def store_args(engine: str, stores: Iterable[tuple[str, str]], *, label: bool) -
     """
     row = ENGINES[engine]
     if label and row.selinux is None:
-        raise EngineError(
-            f"{row.label} does not label a store for SELinux, which keeps containers out; use --storage memory"
-        )
+        raise EngineError(f"{row.label} does not label a store for SELinux, which keeps containers out; {_IN_MEMORY}")
     arguments = []
     for store, destination in stores:
         if problem := why_not(engine, destination, None, on_disk=True):
@@ -135,7 +134,7 @@ def store_args(engine: str, stores: Iterable[tuple[str, str]], *, label: bool) -
         odd = next((c for c in row.no_bind_on if c in store), "")
         if odd:
             raise EngineError(
-                f"{row.label} has no way to mount from {shown(store)}, for its {_CHARACTERS[odd]}; use --storage memory"
+                f"{row.label} has no way to mount from {shown(store)}, for its {_CHARACTERS[odd]}; {_IN_MEMORY}"
             )
         arguments += row.bind(store, destination, row.selinux or "" if label else "")
     return arguments

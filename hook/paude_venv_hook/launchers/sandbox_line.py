@@ -43,7 +43,7 @@ def prepare_sandbox_line(program: str, arguments: Sequence[str], environ: Mappin
         line = parse_sandbox(arguments)
     except UnknownOptionError as error:
         name = shown(str(error))
-        why = f"{name} is no option of bwrap that is known here"
+        why = f"{name} is no option of bwrap that is known here; add what print --format bwrap says"
         if name == "--args":
             why = "--args brings options that cannot be read here; write them on the line"
         return Added([], list(arguments), [f"nothing shadowed: {why}"], "")

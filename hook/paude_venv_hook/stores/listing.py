@@ -206,7 +206,7 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
 def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
     row = ENGINES.get(engine)
     if row and row.form != "docker":
-        raise StoreError(f"{engine} does not tell in Docker's words of its containers")
+        raise StoreError(f"{engine} does not describe its containers as Docker does; see {engine} list --all")
     if row and row.is_rootless and rootless != is_rootless(engine):
         raise StoreError(f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
     if row and (variable := elsewhere(engine, environ)):
