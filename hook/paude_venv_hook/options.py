@@ -41,7 +41,7 @@ WORKSPACE_FOLDER = argument("--workspace-folder", metavar="DIR", help="the proje
 ENGINE = argument(
     "--engine",
     choices=("auto", *ENGINES),
-    help="default: PAUDE_VENV_ENGINE, else docker or podman, which is on PATH; podman first, but docker for "
+    help="default: PAUDE_VENV_ENGINE, else the one of docker and podman on PATH; podman first, but docker for "
     "devcontainer-config and compose",
 )
 VENV = argument(

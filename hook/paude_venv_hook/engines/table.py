@@ -98,12 +98,10 @@ def why_not(engine: str, destination: str, size: str | None, *, on_disk: bool) -
     if not on_disk and size and size.endswith("%") and not row.percent:
         return f'{row.label} takes no size of {size}; write "venv-tmpfs": {{"size": "2g"}}, say'
     odd = next((c for c in (row.no_bind_on if on_disk else row.no_tmpfs_on) if c in destination), "")
+    if not odd:
+        return ""
     what = "a store" if on_disk else "a tmpfs"
-    return (
-        f"{row.label} has no way to mount {what} on {destination}, for its {_CHARACTERS[odd]}; rename the folder"
-        if odd
-        else ""
-    )
+    return f"{row.label} has no way to mount {what} on {destination}, for its {_CHARACTERS[odd]}; rename the folder"
 
 
 def tmpfs_args(engine: str, destinations: Iterable[str], owner: tuple[int, int], size: str | None) -> list[str]:
