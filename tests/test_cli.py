@@ -744,7 +744,7 @@ def test_an_unknown_engine_in_the_environment_is_refused(
         "",
         (
             'paude-venv-hook: error[settings]: PAUDE_VENV_ENGINE: "Docker" is no engine (did you mean "docker"?); '
-            "use auto, docker or podman\n"
+            "use auto, docker, podman, nerdctl, finch, container or bwrap\n"
         ),
     )
     assert tree(app, home) == before

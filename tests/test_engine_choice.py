@@ -119,7 +119,8 @@ def test_auto_and_nothing_in_the_environment_mean_path(programs: Programs, value
     [
         ("Docker", '"Docker" is no engine (did you mean "docker"?)'),
         ("podmann", '"podmann" is no engine (did you mean "podman"?)'),
-        ("containerd", '"containerd" is no engine'),
+        ("containerd", '"containerd" is no engine (did you mean "container"?)'),
+        ("rkt", '"rkt" is no engine'),
         ("docker\n", r'"docker\n" is no engine (did you mean "docker"?)'),
     ],
 )
@@ -127,7 +128,10 @@ def test_an_unknown_engine_in_the_environment_is_refused(value: str, message: st
     with pytest.raises(SettingsError) as caught:
         choose_engine("auto", {"PAUDE_VENV_ENGINE": value})
 
-    assert str(caught.value) == f"PAUDE_VENV_ENGINE: {message}; use auto, docker or podman"
+    assert (
+        str(caught.value)
+        == f"PAUDE_VENV_ENGINE: {message}; use auto, docker, podman, nerdctl, finch, container or bwrap"
+    )
 
 
 @pytest.mark.parametrize("script", ['exec /usr/bin/podman "$@"', 'echo hint >&2\nexec podman "$@"'])

@@ -59,7 +59,9 @@ def test_a_user_whom_nobody_knows_has_no_folder(
     assert user_folder(kind) == ""
 
 
-@pytest.mark.parametrize("words", [["print", "--quiet"], ["exec", "/bin/echo", "run", "-v", ".:/app", "IMG"]])
+@pytest.mark.parametrize(
+    "words", [["print", "--quiet"], ["exec", "--engine", "podman", "/bin/echo", "run", "-v", ".:/app", "IMG"]]
+)
 def test_a_user_without_a_home_can_launch(workspace: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     fill(workspace, "~/.config/paude/paude.json = nonsense", ".venv/pyvenv.cfg")
     monkeypatch.delenv("HOME")

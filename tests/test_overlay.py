@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from paude_venv_hook import __version__
-from paude_venv_hook.engines.arguments import docker_run_args, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.engines.table import ENGINES, tmpfs_args
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
@@ -35,12 +35,12 @@ PLAN = Plan(
     (Skipped("env", "a symlink to /opt/env, outside of the workspace"),),
 )
 COLON = Plan((Shadow("a:b", "/home/me/app/a:b", "/workspaces/app/a:b", "listed"),))
-NO_COLON = (
-    "/workspaces/app/a:b: Docker has no way to mount a tmpfs on a path with a colon; "
-    "rename the folder, use Podman, or shadow nothing with --venv none"
-)
+NO_COLON = "{} has no way to mount a tmpfs on /workspaces/app/a:b, for its colon; rename the folder"
 DOCKER = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,uid=1000,gid=1001,mode=1777"]
 PODMAN = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,notmpcopyup,mode=1777"]
+CONTAINER = ["--mount", "type=tmpfs,destination=/workspaces/app/.venv,mode=1777"]
+BWRAP = ["--perms", "1777", "--tmpfs", "/workspaces/app/.venv"]
+EACH = {"docker": DOCKER, "podman": PODMAN, "nerdctl": DOCKER, "finch": DOCKER, "container": CONTAINER, "bwrap": BWRAP}
 
 
 def _document(plan: Plan = PLAN, engine: str = "podman", settings: Settings = AUTO) -> dict[str, Any]:
@@ -75,63 +75,93 @@ def test_the_document_is_what_the_schema_describes() -> None:
         ],
         "skipped": [{"path": "env", "why": "a symlink to /opt/env, outside of the workspace"}],
         "runArgs": PODMAN,
-        "engines": {"docker": {"runArgs": DOCKER}, "podman": {"runArgs": PODMAN}},
+        "engines": {engine: {"runArgs": arguments} for engine, arguments in EACH.items()},
     }
     assert _errors(document) == []
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_one_and_knows_each_engine() -> None:
     Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["properties"]["engine"]["enum"] == list(ENGINES)
+    assert list(SCHEMA["properties"]["engines"]["properties"]) == list(ENGINES)
 
 
 def test_nothing_to_shadow_is_an_overlay_without_arguments() -> None:
     document = make_document("/w", None, "docker", Settings("none", "--venv", Tmpfs(), ()), (0, 0), Plan())
 
     assert (document["workspaceMount"], document["venv"], document["shadows"]) == (None, "none", [])
-    assert document["runArgs"] == document["engines"]["docker"]["runArgs"] == []
-    assert document["engines"]["podman"]["runArgs"] == []
+    assert document["runArgs"] == []
+    assert document["engines"] == {engine: {"runArgs": []} for engine in ENGINES}
     assert _errors(document) == []
 
 
-@pytest.mark.parametrize(("engine", "expected"), [("docker", DOCKER), ("podman", PODMAN)])
+@pytest.mark.parametrize(("engine", "expected"), EACH.items())
 def test_run_args_of_the_document_are_those_of_the_chosen_engine(engine: str, expected: list[str]) -> None:
     document = _document(engine=engine)
 
     assert (document["engine"], document["runArgs"]) == (engine, expected)
+    assert run_args(_document(), engine) == expected
+    assert _errors(document) == []
 
 
-def test_the_size_goes_to_both_engines_and_a_list_is_kept_as_it_was_written() -> None:
+def test_the_size_goes_to_all_engines_and_a_list_is_kept_as_it_was_written() -> None:
     document = _document(settings=Settings((".venv", "a/b"), "paude.json", Tmpfs("2g", 5, 6), ()))
 
     assert document["venv"] == [".venv", "a/b"]
+    docker, podman = [DOCKER[0], DOCKER[1] + ",size=2g"], [PODMAN[0], PODMAN[1] + ",size=2g"]
     assert document["engines"] == {
-        "docker": {"runArgs": [DOCKER[0], DOCKER[1] + ",size=2g"]},
-        "podman": {"runArgs": [PODMAN[0], PODMAN[1] + ",size=2g"]},
+        "docker": {"runArgs": docker},
+        "podman": {"runArgs": podman},
+        "nerdctl": {"runArgs": docker},
+        "finch": {"runArgs": docker},
+        "container": {"runArgs": [CONTAINER[0], CONTAINER[1] + ",size=2048m"]},
+        "bwrap": {"runArgs": [*BWRAP[:2], "--size", "2147483648", *BWRAP[2:]]},
     }
 
 
-def test_what_docker_cannot_mount_is_null_and_an_error_for_docker_alone() -> None:
+def test_a_part_of_the_memory_is_an_error_for_those_that_count_in_bytes() -> None:
+    document = _document(settings=AUTO._replace(tmpfs=Tmpfs("50%")))
+
+    error = 'takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, say'
+    assert document["engines"] == {
+        **{engine: {"runArgs": [EACH[engine][0], EACH[engine][1] + ",size=50%"]} for engine in list(ENGINES)[:4]},
+        **{engine: {"runArgs": None, "error": f"{engine} {error}"} for engine in ("container", "bwrap")},
+    }
+    assert _document(engine="bwrap", settings=AUTO._replace(tmpfs=Tmpfs("50%")))["skipped"] == [
+        *document["skipped"],
+        {"path": ".venv", "why": f"bwrap {error}"},
+    ]
+
+
+def test_what_an_engine_cannot_mount_is_null_and_an_error_for_it_alone() -> None:
     document = _document(COLON)
 
-    assert document["engines"]["docker"] == {"runArgs": None, "error": NO_COLON}
-    assert document["runArgs"] == run_args(document, "podman") == podman_run_args(["/workspaces/app/a:b"], None)
+    for engine, label in {"docker": "Docker", "nerdctl": "nerdctl", "finch": "Finch"}.items():
+        assert document["engines"][engine] == {"runArgs": None, "error": NO_COLON.format(label)}
+    assert document["engines"]["bwrap"] == {"runArgs": [*BWRAP[:3], "/workspaces/app/a:b"]}
+    assert (
+        document["runArgs"]
+        == run_args(document, "podman")
+        == tmpfs_args("podman", ["/workspaces/app/a:b"], (0, 0), None)
+    )
     assert _errors(document) == []
     with pytest.raises(EngineError) as caught:
         run_args(document, "docker")
-    assert str(caught.value) == NO_COLON
+    assert str(caught.value) == NO_COLON.format("Docker")
 
 
 def test_what_docker_cannot_mount_is_skipped_where_it_is_the_chosen_engine() -> None:
     document = _document(Plan((*PLAN.shadows, *COLON.shadows), PLAN.skipped), engine="docker")
 
     why = "Docker has no way to mount a tmpfs on /workspaces/app/a:b, for its colon; rename the folder"
-    assert document == {
+    assert {**document, "engines": None} == {
         **_document(engine="docker"),
         "skipped": [*_document()["skipped"], {"path": "a:b", "why": why}],
-        "engines": {
-            "docker": {"runArgs": DOCKER},
-            "podman": {"runArgs": [*PODMAN, *podman_run_args(["/workspaces/app/a:b"], None)]},
-        },
+        "engines": None,
+    }
+    assert document["engines"]["docker"] == {"runArgs": DOCKER}
+    assert document["engines"]["podman"] == {
+        "runArgs": [*PODMAN, *tmpfs_args("podman", ["/workspaces/app/a:b"], (0, 0), None)]
     }
     assert _errors(document) == []
 
@@ -147,7 +177,7 @@ def test_with_storage_on_disk_the_document_says_the_store_and_holds_the_argument
     document = make_document("/home/me/app", APP, "podman", DISK, (1, 1), ON_DISK, arguments)
 
     assert (document["storage"], document["runArgs"]) == ("disk", ["--mount", "podman"])
-    assert document["engines"] == {name: {"runArgs": ["--mount", name]} for name in ("docker", "podman")}
+    assert document["engines"] == {name: {"runArgs": ["--mount", name]} for name in ENGINES}
     assert document["shadows"] == [
         {
             "path": ".venv",
@@ -215,12 +245,12 @@ def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
     write_if_changed(path, dump(document))
     assert load(path) == document
     destinations = [shadow.destination for shadow in plan.shadows]
-    assert run_args(load(path)) == podman_run_args(destinations, settings.tmpfs.size)
+    assert run_args(load(path)) == tmpfs_args("podman", destinations, (0, 0), settings.tmpfs.size)
     if any(":" in destination for destination in destinations):
         with pytest.raises(EngineError):
             run_args(document, "docker")
     else:
-        assert run_args(load(path), "docker") == docker_run_args(destinations, owner, settings.tmpfs.size)
+        assert run_args(load(path), "docker") == tmpfs_args("docker", destinations, owner, settings.tmpfs.size)
 
 
 def test_the_file_is_utf_8_that_people_can_read() -> None:
@@ -342,7 +372,7 @@ def test_the_arguments_are_a_list_of_the_launchers_own() -> None:
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(EngineError) as caught:
         run_args(_document(), "nerd\nctl")
-    assert str(caught.value) == "nerd\\nctl: no such engine; use docker or podman"
+    assert str(caught.value) == "nerd\\nctl: no such engine; use docker, podman, nerdctl, finch, container or bwrap"
 
 
 # ---- Where it is

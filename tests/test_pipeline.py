@@ -72,7 +72,14 @@ def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace
         "shadows": [{"path": "env", "hostPath": f"{workspace}/env", "destination": f"{workspace}/env", "why": "venv"}],
         "skipped": [{"path": ".venv", "why": "a symlink to /usr, outside of the workspace"}],
         "runArgs": podman,
-        "engines": {"docker": {"runArgs": docker}, "podman": {"runArgs": podman}},
+        "engines": {
+            "docker": {"runArgs": docker},
+            "podman": {"runArgs": podman},
+            "nerdctl": {"runArgs": docker},
+            "finch": {"runArgs": docker},
+            "container": {"runArgs": ["--mount", f"type=tmpfs,destination={workspace}/env,mode=1777,size=2048m"]},
+            "bwrap": {"runArgs": ["--perms", "1777", "--size", "2147483648", "--tmpfs", f"{workspace}/env"]},
+        },
     }
     assert (prepared.engine, prepared.engine_why) == ("podman", "--engine")
     assert prepared.location.why == "no devcontainer.json: the same path as here"
@@ -364,22 +371,16 @@ def test_a_venv_whose_name_is_not_utf8_is_skipped_in_an_overlay_that_can_be_writ
 
 def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / "a:b")
-    message = (
-        f"{workspace}/a:b: Docker has no way to mount a tmpfs on a path with a colon; "
-        "rename the folder, use Podman, or shadow nothing with --venv none"
-    )
+    why = f"Docker has no way to mount a tmpfs on {workspace}/a:b, for its colon; rename the folder"
 
     document = ready(workspace).document
 
-    assert document["engines"]["docker"] == {"runArgs": None, "error": message}
+    assert document["engines"]["docker"] == {"runArgs": None, "error": why}
     assert document["runArgs"][0] == "--mount"
-    why = f"Docker has no way to mount a tmpfs on {workspace}/a:b, for its colon; rename the folder"
     docker = ready(workspace, engine="docker")
     assert docker.plan == Plan((), (Skipped("a:b", why),))
-    assert docker.document["engines"] == {
-        "docker": {"runArgs": []},
-        "podman": {"runArgs": document["runArgs"]},
-    }
+    assert docker.document["engines"]["docker"] == {"runArgs": []}
+    assert docker.document["engines"]["podman"] == {"runArgs": document["runArgs"]}
 
 
 def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: MakeVenv) -> None:

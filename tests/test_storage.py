@@ -64,7 +64,14 @@ def test_each_engine_has_a_store_of_its_own_and_nothing_is_made_by_looking(app: 
     assert prepared.document["storage"] == "disk"
     assert prepared.document["shadows"][0]["store"] == store_path(purpose(app))
     assert prepared.document["engines"] == {
-        engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")
+        **{engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")},
+        **{
+            engine: {
+                "runArgs": None,
+                "error": f"storage on disk is not made ready for {engine}; use --engine {engine}",
+            }
+            for engine in ("nerdctl", "finch", "container", "bwrap")
+        },
     }
     assert store_path(purpose(app, "docker")) != store_path(purpose(app))
     assert stores() == set()
@@ -170,7 +177,10 @@ def selinux_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("selinux_on")
 def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -> None:
-    problem = "Docker does not label a store for SELinux, which keeps containers out; use --storage memory"
+    problem = (
+        "Docker does not label a store for SELinux, which keeps containers out; "
+        'write "venv-storage": "memory" in paude.json'
+    )
 
     document = ready(app).document
     option, value = mounted(purpose(app))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.arguments import ENGINES
+from paude_venv_hook.engines.table import ENGINES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ WORKSPACE_FOLDER = argument("--workspace-folder", metavar="DIR", help="the proje
 ENGINE = argument(
     "--engine",
     choices=("auto", *ENGINES),
-    help="default: PAUDE_VENV_ENGINE, else what is on PATH; podman first, but docker for devcontainer-config "
-    "and compose",
+    help="default: PAUDE_VENV_ENGINE, else the one of docker and podman on PATH; podman first, but docker for "
+    "devcontainer-config and compose",
 )
 VENV = argument(
     "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"

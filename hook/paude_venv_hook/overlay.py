@@ -15,11 +15,11 @@ import re
 
 from paude_venv_hook import __version__
 from paude_venv_hook.digest import sha256
-from paude_venv_hook.engines.arguments import ENGINES, docker_run_args, podman_run_args
+from paude_venv_hook.engines.table import COMMON, ENGINES, one_of, tmpfs_args, why_not
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.folders import user_folder
-from paude_venv_hook.plan import without_colons
+from paude_venv_hook.plan import without
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -60,19 +60,17 @@ def make_document(
     """Return the overlay of a plan as a JSON value (schemas/overlay.json); the same input gives the same overlay.
 
     `owner` is the uid and gid of Docker's shadows in the container. Where the plan's shadows have stores, `on_disk`
-    returns the arguments of an engine for them, and raises EngineError where it has none. In memory, what Docker cannot
-    name is skipped where it is the chosen engine. Raises EngineError where the chosen engine has no arguments; where
-    only the other one has none, its `runArgs` are null and its `error` says why.
+    returns the arguments of an engine for them, and raises EngineError where it has none. In memory, what the chosen
+    engine cannot name is skipped. Raises EngineError where the chosen engine has no arguments; where only another one
+    has none, its `runArgs` are null and its `error` says why.
     """
-    size = settings.tmpfs.size
     everything = [shadow.destination for shadow in plan.shadows]
-    if engine == "docker" and not on_disk:
-        plan = without_colons(plan, "Docker")
+    if not on_disk:
+        plan = as_engine_can(plan, engine, settings)
 
     def in_memory(name: str) -> list[str]:
-        if name == "podman":
-            return podman_run_args(everything, size)
-        return docker_run_args([shadow.destination for shadow in plan.shadows], owner, size)
+        named = [shadow.destination for shadow in plan.shadows] if name == engine else everything
+        return tmpfs_args(name, named, owner, settings.tmpfs.size)
 
     engines: dict[str, dict[str, Any]] = {}
     for name in ENGINES:
@@ -95,6 +93,12 @@ def make_document(
         "runArgs": engines[engine]["runArgs"],
         "engines": engines,
     }
+
+
+def as_engine_can(plan: Plan, engine: str, settings: Settings) -> Plan:
+    """Return the plan for an engine: what it has no arguments for is skipped."""
+    on_disk = settings.storage == "disk"
+    return without(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
 
 
 def _describe(shadow: Shadow) -> dict[str, str]:
@@ -134,7 +138,7 @@ def load(path: str) -> dict[str, Any]:
         )
     engines = _object(document, "engines")
     holders = {"": document}
-    for name in ENGINES:
+    for name in (name for name in ENGINES if name in COMMON or name in engines):  # an older one knows fewer
         engine = _object(engines, name)
         if engine.get("runArgs") is not None or not isinstance(engine.get("error"), str):
             holders[f"engines.{name}."] = engine
@@ -152,15 +156,18 @@ def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def run_args(document: dict[str, Any], engine: str | None = None) -> list[str]:
-    """Return the arguments to add to `docker run` or `podman run` right after `run`.
+    """Return the arguments to add to the command line of an engine: of `docker` or `podman`, right after `run`.
 
-    `engine` is `docker` or `podman`; without it, the engine for which the overlay was written. Raises EngineError for
-    an unknown engine, or one that has no arguments for what is to be shadowed.
+    `engine` is a name of the table; without it, the engine for which the overlay was written. Those of `container` go
+    right before the image, those of `bwrap` after the bind that carries the workspace. Raises EngineError for an
+    unknown engine, or one that has no arguments for what is to be shadowed.
     """
     if engine is None:
         return list(document["runArgs"])
     if engine not in ENGINES:
-        raise EngineError(f"{shown(engine)}: no such engine; use docker or podman")
+        raise EngineError(f"{shown(engine)}: no such engine; use {one_of(ENGINES)}")
+    if engine not in document["engines"]:
+        raise EngineError(f"the overlay has no arguments of {engine}, being an older one; run paude-venv-hook again")
     arguments = document["engines"][engine]["runArgs"]
     if arguments is None:
         raise EngineError(document["engines"][engine]["error"])

@@ -6,11 +6,11 @@ import os
 from collections import namedtuple
 
 from paude_venv_hook import messages
-from paude_venv_hook.engines.arguments import ENGINES
 from paude_venv_hook.engines.choice import choose_engine
+from paude_venv_hook.engines.table import COMMON
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.overlay import make_document
-from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people, without_colons
+from paude_venv_hook.overlay import as_engine_can, make_document
+from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
 from paude_venv_hook.workspace.devcontainer import (
@@ -120,23 +120,22 @@ def prepare(  # noqa: PLR0913 - keywords, most of them a flag each
 
         if said is None:
             said = disk.read_said(config if by_tools else None, workspace_folder, environ)
-        for name in ENGINES:
+        plan = as_engine_can(plan, chosen, settings)
+        for name in dict.fromkeys((*COMMON, chosen)):  # a store that nobody asked for is none to make
             purposes[name] = disk.make_purposes(plan, name, said, environ)
         plan = disk.with_stores(plan, purposes[chosen])
 
         def on_disk(name: str) -> list[str]:
-            return disk.run_args(name, purposes[name], environ)
+            return disk.run_args(name, purposes.get(name), environ)
 
     document = make_document(workspace_folder, location.mount, chosen, settings, owner, plan, on_disk)
-    if chosen == "docker" and in_memory:
-        plan = without_colons(plan, "Docker")
     return Prepared(
         workspace_folder,
         settings,
         chosen,
         engine_why,
         location,
-        plan,
+        as_engine_can(plan, chosen, settings),
         (*settings.warnings, *warnings),
         document,
         {name: found for name, found in purposes.items() if document["engines"][name]["runArgs"] is not None},

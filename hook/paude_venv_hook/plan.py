@@ -13,7 +13,7 @@ from paude_venv_hook.workspace.found import Found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.workspace.detection import Unshadowed
@@ -98,15 +98,21 @@ def make_plan(
 
 
 def without_colons(plan: Plan, who: str, what: str = "a tmpfs") -> Plan:
-    """Return the plan for one who cannot name a container path with a colon (Docker, compose): those are skipped."""
-    kept, skipped = [], list(plan.skipped)
-    for shadow in plan.shadows:
-        if ":" in shadow.destination:
-            why = f"{who} has no way to mount {what} on {shadow.destination}, for its colon; rename the folder"
-            skipped.append(Skipped(shadow.path, why))
-        else:
-            kept.append(shadow)
-    return plan._replace(shadows=tuple(kept), skipped=tuple(skipped))
+    """Return the plan for one who cannot name a container path with a colon (compose): those are skipped."""
+
+    def why(destination: str) -> str:
+        problem = f"{who} has no way to mount {what} on {destination}, for its colon; rename the folder"
+        return problem if ":" in destination else ""
+
+    return without(plan, why)
+
+
+def without(plan: Plan, why: Callable[[str], str]) -> Plan:
+    """Return the plan without the container paths for which `why` gives a reason: those are skipped."""
+    problems = {shadow: why(shadow.destination) for shadow in plan.shadows}
+    kept = tuple(shadow for shadow in plan.shadows if not problems[shadow])
+    skipped = (Skipped(shadow.path, problem) for shadow, problem in problems.items() if problem)
+    return plan._replace(shadows=kept, skipped=(*plan.skipped, *skipped))
 
 
 def name_for_people(path: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines import selinux
-from paude_venv_hook.engines.arguments import store_run_args
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.commandline import Said, options, platform_in
+from paude_venv_hook.engines.table import ENGINES, store_args
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.stores.folder import store_path, stores_folder
 from paude_venv_hook.stores.purpose import Purpose
@@ -38,9 +38,7 @@ def read_said(config: str | None, workspace_folder: str, environ: Mapping[str, s
 
 def make_purposes(plan: Plan, engine: str, said: Said, environ: Mapping[str, str]) -> list[Purpose]:
     """Return what the stores of a plan's shadows are for, in their order, on an engine."""
-    platform = said.platform
-    if engine == "docker":
-        platform = platform or environ.get("DOCKER_DEFAULT_PLATFORM", "")  # docker(1)
+    platform = said.platform or environ.get(ENGINES[engine].platform, "")
     rootless = is_rootless(engine)
     return [
         Purpose(
@@ -67,13 +65,16 @@ def with_stores(plan: Plan, purposes: Iterable[Purpose]) -> Plan:
     return plan._replace(shadows=tuple(shadow._replace(store=store_path(purpose)) for shadow, purpose in pairs))
 
 
-def run_args(engine: str, purposes: Iterable[Purpose], environ: Mapping[str, str]) -> list[str]:
-    """Return the arguments of an engine's `run` that mount stores. Raises EngineError where it cannot use them."""
+def run_args(engine: str, purposes: Iterable[Purpose] | None, environ: Mapping[str, str]) -> list[str]:
+    """Return the arguments of an engine that mount stores. Raises EngineError where it cannot use them.
+
+    Without purposes it has none: stores are only made for the engine that is chosen, and those that may be.
+    """
+    if purposes is None:
+        raise EngineError(f"storage on disk is not made ready for {engine}; use --engine {engine}")
     if variable := elsewhere(engine, environ):
         raise EngineError(
             f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
         )
-    relabel = selinux.is_on()
-    if relabel and engine == "docker":
-        raise EngineError("Docker does not label a store for SELinux, which keeps containers out; use --storage memory")
-    return store_run_args(((store_path(item), item.destination) for item in purposes), relabel=relabel)
+    stores = ((store_path(item), item.destination) for item in purposes)
+    return store_args(engine, stores, label=selinux.is_on())

@@ -31,6 +31,7 @@ from engines.containers import (
     find_engine,
     run,
 )
+from engines.sandboxes import Sandbox
 from lab import missing
 
 
@@ -229,7 +230,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     engine = item.funcargs.get("engine")
-    if isinstance(engine, Engine) and (report.when == "call" or report.failed):
+    if isinstance(engine, (Engine, Sandbox)) and (report.when == "call" or report.failed):
         report.user_properties += [("proves", (mark.args[0], str(engine))) for mark in item.iter_markers("proves")]
     return report
 

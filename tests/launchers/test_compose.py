@@ -17,9 +17,10 @@ from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines import selinux
-from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
+from paude_venv_hook.engines.arguments import docker_options, podman_options
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
+from paude_venv_hook.engines.table import tmpfs_args
 from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
 from paude_venv_hook.launchers.compose import (
     add_compose_file,
@@ -78,11 +79,11 @@ def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
     ("run_args", "service"),
     [
         (
-            docker_run_args(["/a/.venv", "/a/my env"], (1000, 1001), None),
+            tmpfs_args("docker", ["/a/.venv", "/a/my env"], (1000, 1001), None),
             {"tmpfs": [f"/a/.venv:{DOCKER}", f"/a/my env:{DOCKER}"]},
         ),
-        (podman_run_args(["/a/.venv"], "2g"), {"tmpfs": [f"/a/.venv:{PODMAN},size=2g"]}),
-        (podman_run_args(["/$a/${b}/$$"], None), {"tmpfs": [f"/$$a/$${{b}}/$$$$:{PODMAN}"]}),
+        (tmpfs_args("podman", ["/a/.venv"], (0, 0), "2g"), {"tmpfs": [f"/a/.venv:{PODMAN},size=2g"]}),
+        (tmpfs_args("podman", ["/$a/${b}/$$"], (0, 0), None), {"tmpfs": [f"/$$a/$${{b}}/$$$$:{PODMAN}"]}),
         ([], {}),
     ],
     ids=["docker", "podman", "dollars are doubled", "nothing to shadow"],
@@ -608,7 +609,8 @@ def test_a_variable_that_names_no_engine_is_refused(programs: Programs) -> None:
         choose_compose_engine("auto", {**os.environ, "PAUDE_VENV_ENGINE": "dokcer"})
 
     assert str(error.value) == (
-        'PAUDE_VENV_ENGINE: "dokcer" is no engine (did you mean "docker"?); use auto, docker or podman'
+        'PAUDE_VENV_ENGINE: "dokcer" is no engine (did you mean "docker"?); '
+        "use auto, docker, podman, nerdctl, finch, container or bwrap"
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import MakeVenv
 from layout import fill
+from paude_venv_hook.engines.choice import engine_by_name
 from paude_venv_hook.engines.commandline import (
     FLAGS,
     GLOBAL_FLAGS,
@@ -227,6 +228,7 @@ def test_what_is_added_changes_nothing_else_that_the_engine_reads(
     assert [*head, *added, *tail][after.image_at :] == [*head, *tail][before.image_at :]
 
 
+UNKNOWN = "{} is no engine that is known here; if it is one, name it: exec --engine docker -- …, say"
 PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
 
@@ -249,7 +251,7 @@ PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
         ("run -v {app}/docs:/docs IMG", []),
         ("run -v named:/app IMG", []),
         ("run -v /app IMG", []),
-        ("run --mount type=volume,source={app},target=/app IMG", []),
+        ("run --mount type=volume,source=app,target=/app IMG", []),
         ("run -v {app}/missing:/app IMG", []),
         ("run -v {app}:/app -v cache:/app/.venv IMG", []),
         ("run -v {app}:/app --tmpfs /app/.venv/:exec IMG", []),
@@ -471,13 +473,24 @@ def test_a_venv_that_the_container_made_for_itself_is_why_nothing_was_added(work
         ("sudo -u me podman run IMG", "sudo is no engine; write sudo -u me paude-venv-hook exec -- podman …"),
         ("env A=1 'B=x y' docker run IMG", "env is no engine; write env A=1 'B=x y' paude-venv-hook exec -- docker …"),
         ("nice /usr/bin/docker run IMG", "nice is no engine; write nice paude-venv-hook exec -- /usr/bin/docker …"),
-        ("make up", "make up starts no container"),
+        ("nerdctl ps", "nerdctl ps starts no container"),
+        ("container start c", "a container keeps the shadows with which it was made"),
+        ("container image list", "container image starts no container"),
+        (
+            "nerdctl compose up",
+            "nerdctl compose does not tell of its project as JSON; it reads what paude-venv-hook print "
+            "--format compose --engine nerdctl --service NAME --target PATH --output compose.override.yaml writes",
+        ),
+        ("sudo bwrap --bind / / sh", "sudo is no engine; write sudo paude-venv-hook exec -- bwrap …"),
+        ("make up", UNKNOWN.format("make")),
+        ("make container", UNKNOWN.format("make")),
+        ("my-docker run IMG", UNKNOWN.format("my-docker")),
     ],
 )
 def test_why_there_is_no_container_to_add_to(words: str, why: str) -> None:
     program, *arguments = shlex.split(words)
 
-    assert why_no_container(f"/usr/bin/{program}", arguments) == why
+    assert why_no_container(f"/usr/bin/{program}", arguments, engine_by_name(program)) == why
 
 
 # ---- what stays visible

@@ -233,6 +233,18 @@ def wrapper_script(path: Path, name: str) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.parametrize(("name", "script", "option"), [("docker", DOCKER, "uid="), ("podman", PODMAN, "notmpcopyup")])
+def test_a_wrapper_knows_its_engine_by_its_own_name_where_the_programs_name_says_nothing(
+    app: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, name: str, script: str, option: str
+) -> None:
+    monkeypatch.setenv(f"PAUDE_VENV_{name.upper()}", str(programs("any-name", script)))
+
+    done = wrapper(name, "run", "-v", ".:/app", "IMG")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f",{option}" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["ps"], ["run", "IMG"]])
 def test_two_wrappers_on_path_lead_on_to_the_engine(
     app: Path, programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.launchers.run_line import launch
 from paude_venv_hook.options import QUIET, argument
@@ -18,21 +19,28 @@ if TYPE_CHECKING:
 SUMMARY = "start an engine with the shadows added to its own command line"
 POSITION = 5
 ARGUMENTS = (
+    argument("--engine", choices=tuple(ENGINES), help="what the program is (default: as its name says)"),
     QUIET,
     argument(
-        "words", nargs="...", metavar="-- ENGINE …", help="docker, podman or a compose program, and its command line"
+        "words",
+        nargs="...",
+        metavar="-- ENGINE …",
+        help=f"{one_of((*ENGINES, 'a compose program'))}, and its command line",
     ),
 )
 EXAMPLES = """\
   paude-venv-hook exec -- podman run --rm -it -v "$PWD:$PWD" -w "$PWD" IMAGE bash
   paude-venv-hook exec -- docker create -v "$PWD:/app" IMAGE
   paude-venv-hook exec -- docker compose up
+  paude-venv-hook exec -- bwrap --bind / / --dev /dev --proc /proc bash
+  paude-venv-hook exec --engine docker -- ./my-docker run -v "$PWD:$PWD" IMAGE
 """
 
 
 class Options:
     """The values of the arguments."""
 
+    engine: str | None = None
     words: Sequence[str] = ()
     quiet = False
 
@@ -50,4 +58,4 @@ def execute(options: Options) -> int:
     if program is None:
         complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127
-    return launch(program, arguments, explicit=not options.quiet)
+    return launch(program, arguments, engine=options.engine or "", explicit=not options.quiet)

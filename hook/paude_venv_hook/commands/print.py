@@ -41,9 +41,9 @@ ARGUMENTS = (
     PLATFORM,
     argument(
         "--format",
-        choices=("args", "lines", "nul", "json", "compose", "kubernetes"),
+        choices=("args", "lines", "nul", "json", "compose", "kubernetes", "bwrap"),
         help="one shell-quoted line (default), one argument a line, NUL-separated, the whole overlay, "
-        "a compose file, or a patch for a manifest of Kubernetes",
+        "a compose file, a patch for a manifest of Kubernetes, or one line for bwrap, as with --engine bwrap",
     ),
     argument(
         "--service",
@@ -100,6 +100,8 @@ def execute(options: Options) -> int:
     _refuse_what_is_for_others(options)
     if options.format == "kubernetes":
         return _print_patch(options)
+    if options.format == "bwrap":
+        options.engine, options.format = "bwrap", "args"
     if options.format == "compose":
         prepared, text = _compose(options)
     else:
@@ -127,6 +129,8 @@ def execute(options: Options) -> int:
 
 def _refuse_what_is_for_others(options: Options) -> None:
     """Raise UsageError for an argument that says nothing in this format, or says what it cannot mean there."""
+    if options.format == "bwrap" and options.engine not in ("auto", "bwrap"):
+        raise UsageError(f"--format bwrap: is not for --engine {options.engine}; leave one of them out")
     mine = options.format == "kubernetes"
     for name in ("container", "kind", "name", "claim"):
         if not mine and getattr(options, name) is not None:

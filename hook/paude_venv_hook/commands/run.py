@@ -27,7 +27,7 @@ class Options(WorkspaceOptions):
 
 
 def execute(options: Options) -> int:
-    """Make the mount points, and the stores of both engines, and write the overlay."""
+    """Make the mount points, and the stores for which the overlay has arguments, and write it."""
     prepared = options.prepare()
     data = dump(prepared.document)
     with mount_points(shadow.host_path for shadow in prepared.plan.shadows) as made:

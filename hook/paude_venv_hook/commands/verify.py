@@ -11,6 +11,7 @@ from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import UsageError, VerifyError
 from paude_venv_hook.files import read_bytes
 from paude_venv_hook.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
@@ -67,6 +68,7 @@ def execute(options: Options) -> int:
     if (options.service is None) == (options.container is None):
         raise UsageError("CONTAINER: needed, or --service in its place; name one of them")
     engine, _ = choose_engine(options.engine, os.environ)
+    refuse_other_forms(engine, "verify")
     folder = check_workspace_folder(options.workspace_folder)
     if options.service is None:
         containers = [inspect(engine, options.container or "")]

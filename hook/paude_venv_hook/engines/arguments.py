@@ -1,23 +1,19 @@
-"""The run arguments that shadow directories, for each engine. Pure.
+"""How engines spell what covers a directory: an empty tmpfs, or a folder of the host. Pure.
 
-In memory: the plain `--mount type=tmpfs,destination=…` is wrong on both. Podman copies what lies below, the host's
-venv, up into the tmpfs; Docker mounts it noexec and, on runc before 1.1.8, with the owner and mode of the mount point.
-No single spelling serves both, and each refuses the other's before the container starts. On disk: the bind of a folder
-that is there is right on both, while every kind of volume is wrong somewhere. Measured on Docker 20.10 to 28 and Podman
-4.3 to 5.8.
+In memory: the plain `--mount type=tmpfs,destination=…` is wrong on both Docker and Podman. Podman copies what lies
+below, the host's venv, up into the tmpfs; Docker mounts it noexec and, on runc before 1.1.8, with the owner and mode of
+the mount point. No single spelling serves both, and each refuses the other's before the container starts. On disk: the
+bind of a folder that is there is right on both, while every kind of volume is wrong somewhere. Measured on Docker 20.10
+to 28, Podman 4.3 to 5.8 and bwrap 0.8; nerdctl, Finch and Apple's container as their sources read them.
 """
 
 from __future__ import annotations
 
-from paude_venv_hook.errors import EngineError
-from paude_venv_hook.text import shown
+import re
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-ENGINES = ("docker", "podman")
 _OPTIONS = "rw,exec,nosuid,nodev"
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
+_MIB = 1 << 20
 
 
 def docker_options(owner: tuple[int, int], size: str | None) -> str:
@@ -34,49 +30,71 @@ def podman_options(size: str | None) -> str:
     return f"{_OPTIONS},notmpcopyup,mode=1777" + (f",size={size}" if size else "")
 
 
-def docker_run_args(destinations: Iterable[str], owner: tuple[int, int], size: str | None) -> list[str]:
-    """Return the arguments of `docker run` that put an empty tmpfs on each destination (container paths).
+# ---- An empty tmpfs on a container path; `owner` and `size` as above
 
-    Raises EngineError for a destination with a colon, for which Docker has no spelling.
+
+def docker_tmpfs(destination: str, owner: tuple[int, int], size: str | None) -> list[str]:
+    """Return the arguments of Docker, and of who speaks its language."""
+    return ["--tmpfs", f"{destination}:{docker_options(owner, size)}"]
+
+
+def podman_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> list[str]:
+    """Return the arguments of Podman."""
+    if ":" not in destination:
+        return ["--tmpfs", f"{destination}:{podman_options(size)}"]
+    # --tmpfs would take what stands before the colon; --mount is CSV.
+    fields = ["type=tmpfs", f"destination={destination}", "notmpcopyup", "exec", "tmpfs-mode=1777"]
+    return ["--mount", _csv([*fields, f"tmpfs-size={size}"] if size else fields)]
+
+
+def container_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> list[str]:
+    """Return the arguments of Apple's container, whose `--tmpfs` takes a path and no options (its Parser.swift).
+
+    A size counts in whole MiB there, and 0 would be no limit.
     """
-    arguments = []
-    for destination in destinations:
-        if ":" in destination:
-            raise EngineError(
-                f"{shown(destination)}: Docker has no way to mount a tmpfs on a path with a colon; "
-                "rename the folder, use Podman, or shadow nothing with --venv none"
-            )
-        arguments += ["--tmpfs", f"{destination}:{docker_options(owner, size)}"]
-    return arguments
+    limit = f",size={-(-size_in_bytes(size) // _MIB)}m" if size else ""
+    return ["--mount", f"type=tmpfs,destination={destination},mode=1777{limit}"]
 
 
-def podman_run_args(destinations: Iterable[str], size: str | None) -> list[str]:
-    """Return the arguments of `podman run` that put an empty tmpfs on each destination (container paths)."""
-    arguments = []
-    for destination in destinations:
-        if ":" in destination:
-            # --tmpfs would take what stands before the colon; --mount is CSV.
-            fields = ["type=tmpfs", f"destination={destination}", "notmpcopyup", "exec", "tmpfs-mode=1777"]
-            fields += [f"tmpfs-size={size}"] if size else []
-            arguments += ["--mount", ",".join(_csv_field(field) for field in fields)]
-        else:
-            arguments += ["--tmpfs", f"{destination}:{podman_options(size)}"]
-    return arguments
+def bwrap_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> list[str]:
+    """Return the arguments of bwrap, whose `--size` counts in bytes (bwrap(1))."""
+    limit = ["--size", str(size_in_bytes(size))] if size else []
+    return ["--perms", "1777", *limit, "--tmpfs", destination]
 
 
-def store_run_args(stores: Iterable[tuple[str, str]], *, relabel: bool) -> list[str]:
-    """Return the arguments of `docker run` and `podman run` that put stores (host paths) on destinations.
+# ---- A folder of the host on a container path; `label` is a word for SELinux, or ""
 
-    With `relabel`, which only Podman knows, SELinux lets containers in (podman-run(1)).
-    """
-    arguments = []
-    for store, destination in stores:
-        fields = ["type=bind", f"source={store}", f"target={destination}", *(["relabel=shared"] if relabel else [])]
-        arguments += ["--mount", ",".join(_csv_field(field) for field in fields)]
-    return arguments
+
+def quoted_bind(store: str, destination: str, label: str) -> list[str]:
+    """Return the arguments of Docker and Podman, which read one line of CSV."""
+    return ["--mount", _csv(_bind_fields(store, destination, label))]
+
+
+def plain_bind(store: str, destination: str, label: str) -> list[str]:
+    """Return the arguments of engines that only split at the commas, and know no quotes."""
+    return ["--mount", ",".join(_bind_fields(store, destination, label))]
+
+
+def bwrap_bind(store: str, destination: str, _: str) -> list[str]:
+    """Return the arguments of bwrap."""
+    return ["--bind", store, destination]
+
+
+def _bind_fields(store: str, destination: str, label: str) -> list[str]:
+    return ["type=bind", f"source={store}", f"target={destination}", *filter(None, [label])]
+
+
+def _csv(fields: list[str]) -> str:
+    return ",".join(_csv_field(field) for field in fields)
 
 
 def _csv_field(field: str) -> str:
     if any(c in field for c in ',"\n'):
         return '"' + field.replace('"', '""') + '"'
     return field
+
+
+def size_in_bytes(size: str) -> int:
+    """Return a size of the settings, but no percentage, as a number of bytes (memparse in the kernel)."""
+    number, unit = re.fullmatch(r"(\d+)(\D?)", size).groups()  # type: ignore[union-attr]  # the settings are checked
+    return int(number) << _UNITS[unit.lower()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from paude_venv_hook.engines.arguments import ENGINES
 from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.text import did_you_mean, shown
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 _VERSION_SECONDS = 5.0
 _BECOMES_PODMAN = rb'(?m)^exec (?:/\S*/)?podman "\$@"\s*\Z'
-# What names the machine of an engine (docker(1), podman(1)).
-_HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
 
 
 def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return `docker` or `podman`, and how it was found.
+    """Return the name of an engine, and how it was found.
 
     `flag` is the value of `--engine`. `auto` asks PAUDE_VENV_ENGINE, then PATH, Podman first as paude does, and
     settles for podman. Raises SettingsError for a variable that names no engine.
@@ -34,7 +32,7 @@ def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
         return name, "PAUDE_VENV_ENGINE"
     if name != "auto":
         hint = did_you_mean(name, (*ENGINES, "auto"))
-        raise SettingsError(f'PAUDE_VENV_ENGINE: "{shown(name)}" is no engine{hint}; use auto, docker or podman')
+        raise SettingsError(f'PAUDE_VENV_ENGINE: "{shown(name)}" is no engine{hint}; use auto, {one_of(ENGINES)}')
     if find_program("podman", environ):
         return "podman", "podman is on PATH"
     if not find_program("docker", environ):
@@ -42,6 +40,15 @@ def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if engine_called_docker(environ) == "podman":
         return "podman", "docker on PATH is Podman"
     return "docker", "docker is on PATH"
+
+
+def engine_by_name(*names: str) -> str:
+    """Return the engine that the first of these names of programs stands for that stands for any, else "".
+
+    `podman-remote`, `docker.real` and `nerdctl2` are what they begin with.
+    """
+    words = (re.match(r"[a-z]*", os.path.basename(name)) for name in names)
+    return next((word[0] for word in words if word and word[0] in ENGINES), "")
 
 
 def engine_called_docker(environ: Mapping[str, str]) -> str:
@@ -52,16 +59,16 @@ def engine_called_docker(environ: Mapping[str, str]) -> str:
 
 def elsewhere(engine: str, environ: Mapping[str, str]) -> str:
     """Return the variable by which the engine is on another machine, which has none of this one's folders, or ""."""
-    variable = _HOST_VARIABLES[engine]
+    variable = ENGINES[engine].machine
     return "" if (environ.get(variable) or "unix:").startswith("unix:") else variable
 
 
 def is_rootless(engine: str) -> bool:
-    """Tell whether the engine is one that an ordinary user runs as a process of their own: Podman.
+    """Tell whether the engine is one that an ordinary user runs as a process of their own: Podman, nerdctl.
 
     In Podman's hook that user is root, in a namespace where only that one id is theirs (user_namespaces(7)).
     """
-    if engine != "podman" or os.name == "nt":
+    if not ENGINES[engine].is_rootless or os.name == "nt":
         return False
     if os.getuid() != 0:
         return True

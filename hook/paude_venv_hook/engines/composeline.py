@@ -79,11 +79,13 @@ def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
     """
     start = 0
     if not name.endswith("compose"):
+        if not name.startswith(("docker", "podman")):
+            return None
         try:
             subcommand, start = find_subcommand(arguments)
         except UnknownOptionError:
             return None
-        if subcommand != "compose" or not name.startswith(("docker", "podman")):
+        if subcommand != "compose":
             return None
     end, found = start, []
     for option in options(arguments, start, _FLAGS, _VALUES, lenient=True):

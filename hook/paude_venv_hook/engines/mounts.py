@@ -20,6 +20,8 @@ _ALIASES = {"src": "source", "dst": "target", "destination": "target"}
 _SHARED = frozenset(("shared", "rshared"))
 _CSV_FIELD = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))')
 _WINDOWS_SOURCE = r"([A-Za-z]:[\\/][^:]*):/"
+# All else is a path, for Docker and Podman only of a `-v` where it starts like one: elsewhere they refuse it.
+_VOLUME_NAME = r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*)?"
 
 
 class UnclearMountError(ValueError):
@@ -49,16 +51,16 @@ def is_shared(options: Iterable[str]) -> bool:
     return not _SHARED.isdisjoint(options)
 
 
-def parse_mount(text: str) -> Mount:
-    """Return the mount that a value of `--mount` describes, in every spelling that either engine knows.
+def parse_mount(text: str, default: str = "volume") -> Mount:
+    """Return the mount that a value of `--mount` describes, in every spelling that an engine knows.
 
     The value is one line of CSV, keys are `type`, `source` or `src`, and `target`, `dst` or `destination`; of several
-    equal ones the last counts. Without a type it is a volume (docker-run(1), podman-run(1)). What is missing is "".
-    The propagation of a bind is the value of `bind-propagation` or, for Podman, a word of its own. Raises
-    UnclearMountError.
+    equal ones the last counts. Without a type it is the `default`: a volume (docker-run(1), podman-run(1)) or, for
+    Apple's container, a bind, which may be called virtiofs there. What is missing is "". The propagation of a bind is
+    the value of `bind-propagation` or, for Podman, a word of its own. Raises UnclearMountError.
     """
     _refuse_control_characters("--mount", text)
-    fields = {"type": "volume", "source": "", "target": ""}
+    fields = {"type": default, "source": "", "target": ""}
     propagation = []
     for match in _CSV_FIELD.finditer(text):
         field = match[2] if match[1] is None else match[1].replace('""', '"')
@@ -66,14 +68,16 @@ def parse_mount(text: str) -> Mount:
         key = key.strip().lower()
         fields[_ALIASES.get(key, key)] = value
         propagation.append(value.lower() if key == "bind-propagation" else key)
-    return Mount(fields["type"].lower(), fields["source"], container_path(fields["target"]), is_shared(propagation))
+    kind, source = fields["type"].lower(), fields["source"]
+    if kind == "virtiofs" or (kind == "volume" and not re.fullmatch(_VOLUME_NAME, source)):
+        kind = "bind"
+    return Mount(kind, source, container_path(fields["target"]), is_shared(propagation))
 
 
 def parse_volume(text: str) -> Mount:
     """Return the mount that a value of `-v` describes: `[SOURCE:]TARGET[:OPTIONS]`.
 
-    A source that starts with `/` or `.`, or is a Windows path, is a host path; another one names a volume. Raises
-    UnclearMountError.
+    A source that can be the name of a volume is one, and a host path otherwise. Raises UnclearMountError.
     """
     _refuse_control_characters("--volume", text)
     windows = re.match(_WINDOWS_SOURCE, text)
@@ -81,21 +85,21 @@ def parse_volume(text: str) -> Mount:
     rest = text[len(source) + 1 :]
     if not rest:
         return Mount("volume", "", container_path(source))
-    kind = "bind" if windows or source.startswith(("/", ".")) else "volume"
+    kind = "bind" if windows or not re.fullmatch(_VOLUME_NAME, source) else "volume"
     target, _, options = rest.partition(":")
     return Mount(kind, source, container_path(target), is_shared(options.split(",")))
 
 
-def mounts_in(found: Iterable[Option]) -> Iterator[Mount]:
-    """Yield the mounts of the options of `docker run` or `podman run`: -v, --volume, --mount and --tmpfs.
+def mounts_in(found: Iterable[Option], default: str = "volume") -> Iterator[Mount]:
+    """Yield the mounts of the options of `docker run` and the like: -v, --volume, --mount and --tmpfs.
 
-    Raises UnclearMountError.
+    `default` is the type of a `--mount` that names none. Raises UnclearMountError.
     """
     for name, value, _ in found:
         if value is None:
             continue
         if name == "--mount":
-            yield parse_mount(value)
+            yield parse_mount(value, default)
         elif name in ("-v", "--volume"):
             yield parse_volume(value)
         elif name == "--tmpfs":

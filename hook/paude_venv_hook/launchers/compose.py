@@ -12,6 +12,7 @@ from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
 from paude_venv_hook.launchers.compose_project import (
     Project,
@@ -144,12 +145,15 @@ def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
     """Return the engine below compose: as `choose_engine`, but `auto` takes what `docker` on PATH is, if it is there.
 
-    `docker compose` is what people start, also where there is a Podman beside it.
+    `docker compose` is what people start, also where there is a Podman beside it. Raises UsageError for an engine
+    that has none.
     """
     undecided = flag == "auto" and environ.get("PAUDE_VENV_ENGINE", "") in ("", "auto")
     if undecided and find_program("docker", environ):
         return engine_called_docker(environ)
-    return choose_engine(flag, environ)[0]
+    engine = choose_engine(flag, environ)[0]
+    refuse_other_forms(engine, "compose")
+    return engine
 
 
 def make_compose_file(service: str, run_args: Sequence[str], stores: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:

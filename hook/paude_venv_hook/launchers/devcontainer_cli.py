@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 
-from paude_venv_hook.engines.choice import engine_called_docker
+from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.launchers import compose
 from paude_venv_hook.overlay import default_path
@@ -55,6 +56,8 @@ def make_override(
     base = read_object(path, unique_keys=False)
     if engine == "auto" and environ.get("PAUDE_VENV_ENGINE", "") in ("", "auto"):
         engine = engine_called_docker(environ)
+    else:
+        refuse_other_forms(choose_engine(engine, environ)[0], "devcontainer-config")
     if "dockerComposeFile" in base:
         prepared, project = compose.prepare_compose(
             folder,

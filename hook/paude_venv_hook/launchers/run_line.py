@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.choice import is_podman
-from paude_venv_hook.engines.commandline import Said, UnknownOptionError, find_subcommand, parse_run, platform_in
+from paude_venv_hook.engines.choice import engine_by_name, is_podman
+from paude_venv_hook.engines.commandline import (
+    GRAMMARS,
+    Said,
+    UnknownOptionError,
+    find_subcommand,
+    parse_run,
+    platform_in,
+)
 from paude_venv_hook.engines.composeline import parse_compose
 from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
+from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
@@ -22,28 +30,35 @@ if TYPE_CHECKING:
 
 
 _SERVICE = "com.docker.compose.service="  # podman-compose labels its containers so too
+_BEHIND_OTHERS = ENGINES.keys() - {"container"}  # `sudo docker run`; the other one is a word that says nothing
 
 
-def launch(program: str, arguments: Sequence[str], *, name: str = "", explicit: bool = False) -> int:
+def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", explicit: bool = False) -> int:
     """Replace this process by the engine, or the compose program, at the host path, with the shadows added.
 
-    `name` says what the program is where its own name may not. Where a person asked for it (`explicit`), it is said
-    what is shadowed, or why nothing is. Returns an exit code only where the program cannot be started: 125, as engines
-    do before the start, where the settings are wrong. What is no fault of the settings, such as a mount point that
-    cannot be made, stops no launch that works without us.
+    `name` says what the program is where its own name does not, `engine` whatever that is. What is no engine that is
+    known gets nothing. Where a person asked for it (`explicit`), it is said what is shadowed, or why nothing is.
+    Returns an exit code only where the program cannot be started: 125, as engines do before the start, where the
+    settings are wrong. What is no fault of the settings, such as a mount point that cannot be made, stops no launch
+    that works without us.
     """
-    compose = parse_compose(name or os.path.basename(program), arguments)
-    starts = compose.starts if compose else _starts_container(arguments)
+    compose = parse_compose(name or os.path.basename(program), arguments) or parse_compose(engine, arguments)
+    known = engine or engine_by_name(os.path.realpath(program), program, name)
+    starts = compose.starts if compose else bool(known) and _starts_container(arguments, known)
 
     def prepare_line(folder: str) -> Added:
         if not starts:
-            return Added([], list(arguments), [], why_no_container(name or program, arguments))
+            return Added([], list(arguments), [], why_no_container(name or program, arguments, known))
         if compose:
             from paude_venv_hook.launchers.compose_line import prepare_compose_line  # noqa: PLC0415 - it loads more
 
             return prepare_compose_line(program, arguments, compose, os.environ, folder)
-        engine = "podman" if is_podman(program, os.environ) else "docker"
-        return prepare_command_line(arguments, engine, os.environ, folder)
+        if ENGINES[known].form == "bwrap":
+            from paude_venv_hook.launchers.sandbox_line import prepare_sandbox_line  # noqa: PLC0415 - few have it
+
+            return prepare_sandbox_line(program, arguments, os.environ, folder)
+        is_other = not engine and known == "docker" and is_podman(program, os.environ)
+        return prepare_command_line(arguments, "podman" if is_other else known, os.environ, folder)
 
     def add_and_start() -> int:
         try:
@@ -81,10 +96,11 @@ def _make_and_tell(added: Added, *, explicit: bool) -> None:
             complain(line)
 
 
-def _starts_container(arguments: Sequence[str]) -> bool:
+def _starts_container(arguments: Sequence[str], engine: str) -> bool:
     """Tell whether the words make an engine run or create a container, as far as they are understood."""
+    form = ENGINES[engine].form
     try:
-        return find_subcommand(arguments)[0] in ("run", "create")
+        return form == "bwrap" or find_subcommand(arguments, GRAMMARS[form])[0] in ("run", "create")
     except UnknownOptionError:
         return True
 
@@ -96,9 +112,10 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     the engine starts. A line that runs or creates no container, or that is not understood, comes back as it is.
     Raises HookError for a workspace whose settings are wrong.
     """
+    grammar = GRAMMARS[ENGINES[engine].form]
     try:
-        line = parse_run(arguments)
-        mounts = list(mounts_in(line.options)) if line else []
+        line = parse_run(arguments, grammar)
+        mounts = list(mounts_in(line.options, grammar.mount_type)) if line else []
     except UnclearMountError as error:
         return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
     except UnknownOptionError as error:
@@ -118,19 +135,35 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     return Added(prepared, [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]], warnings, nothing)
 
 
-def why_no_container(program: str, arguments: Sequence[str]) -> str:
-    """Return why there is nothing to add to the command line of a program (a host path) that runs no container."""
-    name = os.path.basename(program)
-    for index, word in enumerate(arguments):
-        if os.path.basename(word) in ("docker", "podman") and not name.startswith(("docker", "podman")):
-            import shlex  # noqa: PLC0415 - on the way to a message
+def why_no_container(program: str, arguments: Sequence[str], engine: str) -> str:
+    """Return why there is nothing to add to the command line of a program (a host path) that runs no container.
 
-            before = shlex.join([name, *arguments[:index]])
-            return f"{shown(name)} is no engine; write {shown(before)} paude-venv-hook exec -- {shown(word)} …"
+    `engine` is "" where the program is none that is known.
+    """
+    name = os.path.basename(program)
     compose = parse_compose(name, arguments)
     if compose:
         return f"{shown(f'{name} {compose.action}'.strip())} starts no new container"
-    subcommand, _ = find_subcommand(arguments)
+    if not engine:
+        return _why_unknown(name, arguments)
+    form = ENGINES[engine].form
+    subcommand, _ = find_subcommand(arguments, GRAMMARS[form])
+    if subcommand == "compose" and form == "docker":
+        # `nerdctl compose config` prints YAML alone.
+        return (
+            f"{shown(name)} compose does not tell of its project as JSON; it reads what paude-venv-hook print "
+            f"--format compose --engine {engine} --service NAME --target PATH --output compose.override.yaml writes"
+        )
     if subcommand in ("start", "restart"):
         return "a container keeps the shadows with which it was made"
     return f"{shown(f'{name} {subcommand}'.strip())} starts no container"
+
+
+def _why_unknown(name: str, arguments: Sequence[str]) -> str:
+    import shlex  # noqa: PLC0415 - on the way to a message
+
+    for index, word in enumerate(arguments):
+        if os.path.basename(word) in _BEHIND_OTHERS:
+            before = shlex.join([name, *arguments[:index]])
+            return f"{shown(name)} is no engine; write {shown(before)} paude-venv-hook exec -- {shown(word)} …"
+    return f"{shown(name)} is no engine that is known here; if it is one, name it: exec --engine docker -- …, say"

@@ -8,9 +8,9 @@ import re
 from collections import namedtuple
 from contextlib import suppress
 
-from paude_venv_hook.engines.arguments import ENGINES
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
 from paude_venv_hook.text import shown
@@ -181,14 +181,13 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 
 
 def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> list[Container]:
-    """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked."""
-    if engine == "podman" and rootless != is_rootless(engine):
-        raise StoreError(f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
-    if engine in ENGINES and (variable := elsewhere(engine, environ)):
-        raise StoreError(f"{engine} is on another machine, says {variable}")
-    program = find_program(engine, environ) if engine in ENGINES else None
-    if program is None:
-        raise StoreError(f"{shown(engine)} is not on PATH")
+    """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked.
+
+    A sandbox of bwrap is its process: there is none when that ends, and while it runs, the system shows its mounts.
+    """
+    if engine == "bwrap":
+        return []
+    program = _program(engine, environ, rootless=rootless)
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
         listed, said = _ask(program, ["ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
@@ -202,6 +201,20 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
         return [_container(engine, item) for item in json.loads(listed.strip() or "[]")]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise StoreError(f"{engine} describes its containers in a way that is not known here") from None
+
+
+def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
+    row = ENGINES.get(engine)
+    if row and row.form != "docker":
+        raise StoreError(f"{engine} does not describe its containers as Docker does; see {engine} list --all")
+    if row and row.is_rootless and rootless != is_rootless(engine):
+        raise StoreError(f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
+    if row and (variable := elsewhere(engine, environ)):
+        raise StoreError(f"{engine} is on another machine, says {variable}")
+    program = find_program(engine, environ) if row else None
+    if program is None:
+        raise StoreError(f"{shown(engine)} is not on PATH")
+    return program
 
 
 def _container(engine: str, item: dict[str, Any]) -> Container:

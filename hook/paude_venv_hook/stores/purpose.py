@@ -23,7 +23,7 @@ class Purpose(
 
     - `source`, the real host path of the workspace mount, and `path`, the venv relative to it: another project;
     - `destination`, the container path: scripts of a venv begin with it, and pyvenv.cfg holds it;
-    - `engine` (docker or podman) and `rootless` (Podman of an ordinary user): whose the files are on the host;
+    - `engine` and `rootless` (Podman or nerdctl of an ordinary user): whose the files are on the host;
     - `service` of a compose file: each has an image of its own, and all may mount one workspace;
     - `image`, the name as it is written: with Python at another path, a venv that is there already fails for good. Not
       the image's id, which changes with each rebuild;
