@@ -27,7 +27,7 @@ PACKAGE = """
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
     commands/schema.py commands/status.py commands/store.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
-    engines/mountinfo.py engines/mounts.py engines/programs.py engines/selinux.py
+    engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py engines/selinux.py
     launchers/__init__.py launchers/added.py launchers/compose.py launchers/compose_project.py launchers/compose_line.py
     launchers/devcontainer_cli.py launchers/oci.py
     launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
