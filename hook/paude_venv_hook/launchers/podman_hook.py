@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import is_inside, read_file, read_start, write_if_changed
+from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.folders import home_folder
+from paude_venv_hook.launchers.changes import Change
 from paude_venv_hook.launchers.own_program import PROGRAM, is_root
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
@@ -42,14 +42,6 @@ _SCRIPT = (
 _HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)
 
 
-class Change(namedtuple("Change", ("path", "data"))):
-    """A file to write at a host path or, where `data` is None, to remove."""
-
-    __slots__ = ()
-    path: str
-    data: bytes | None
-
-
 def config_folder(environ: Mapping[str, str]) -> str:
     """Return the host path of the folder of containers.conf: the user's, or the machine's for root.
 
@@ -73,11 +65,11 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
     if podman is None:
         raise EngineError("podman is not on PATH; install it")
     planned = plan_install(hooks_folders(podman, environ), program, folder, environ)
-    changes = [change for change in planned if _differs(change)]
+    changes = [change for change in planned if change.differs()]
     if dry_run:
         return changes
-    for path, data in changes:
-        _write(path, data or b"")
+    for change in changes:
+        change.do()
     hook_file = planned[0].path
     if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
         _remove(folder, changes)
@@ -120,14 +112,6 @@ def summary(changes: Sequence[Change], *, uninstall: bool, dry_run: bool) -> str
     if uninstall:
         return "uninstalled"
     return "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
-
-
-def render(changes: Iterable[Change]) -> str:
-    """Return the changes for people to read: each file with what it then holds."""
-    return "".join(
-        f"{shown(path)}: removed\n" if data is None else f"{shown(path)}:\n{_indent(data.decode())}\n"
-        for path, data in changes
-    )
 
 
 def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
@@ -220,10 +204,6 @@ def _drop_in(folders: Iterable[str]) -> bytes:
     ).encode()
 
 
-def _indent(text: str) -> str:
-    return "".join(f"    {line}\n" for line in text.splitlines())
-
-
 def _can_write(folder: str) -> bool:
     """Tell whether files can be put into the folder, which may have to be made."""
     while os.path.isabs(folder) and not os.path.lexists(folder):
@@ -231,31 +211,8 @@ def _can_write(folder: str) -> bool:
     return os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
-def _differs(change: Change) -> bool:
-    try:
-        return read_file(change.path) != change.data
-    except OSError as error:
-        raise EngineError(f"{shown(change.path)}: cannot be read: {error.strerror}; mend it") from None
-
-
-def _write(path: str, data: bytes) -> None:
-    # Root's is for every user of the machine, whose Podman starts no container when it cannot read a hook file.
-    made = []
-    folder = os.path.dirname(path)
-    while not os.path.isdir(folder):
-        made.append(folder)
-        folder = os.path.dirname(folder)
-    write_if_changed(path, data)
-    os.chmod(path, 0o644)
-    for folder in made:
-        os.chmod(folder, 0o755)  # noqa: S103 - for those users
-
-
 def _remove(folder: str, changes: Iterable[Change]) -> None:
     for path, _ in changes:
-        try:
-            os.unlink(path)
-        except OSError as error:
-            raise EngineError(f"{shown(path)}: cannot be removed: {error.strerror}; remove it as its owner") from None
+        Change(path, None).do()
     with suppress(OSError):
         os.rmdir(os.path.join(folder, OWN_FOLDER))
