@@ -11,6 +11,7 @@ from collections import namedtuple
 
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_object, get_text
 
 TYPE_CHECKING = False
@@ -18,16 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECONDS = 10.0
-BEAT_CONTEXTS = ("DOCKER_HOST", "DOCKER_CONTEXT")  # docker(1): the first beats the second, and both what `use` set
+_UNIX = "unix://"
+BEAT_CONTEXTS = ("DOCKER_HOST", "DOCKER_CONTEXT")  # docker(1): the first beats the second, and both what `use` chose
 
 
 class Context(namedtuple("Context", ("name", "host", "description"))):
-    """A docker context: `host` is the address of its daemon, as `unix:///var/run/docker.sock`."""
+    """A docker context; `host` is the address of its daemon. Where DOCKER_HOST says that, it has no name."""
 
     __slots__ = ()
     name: str
     host: str
     description: str
+
+    @property
+    def said_in(self) -> str:
+        """What says where the daemon is."""
+        return f"the docker context {shown(self.name)}" if self.name else BEAT_CONTEXTS[0]
+
+    @property
+    def socket(self) -> str:
+        """The host path of the daemon's socket, "" where that is no socket of this machine."""
+        return self.host.removeprefix(_UNIX) if self.host.startswith(f"{_UNIX}/") else ""
 
 
 def find_docker(environ: Mapping[str, str]) -> str | None:
@@ -50,13 +62,10 @@ def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Con
     return Context(get_text(told, "Name"), host, get_text(get_object(told, "Metadata"), "Description"))
 
 
-def address_in_use(docker: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the address of the daemon that Docker's client talks to, and what says so; "" where nobody knows it."""
+def daemon_in_use(docker: str, environ: Mapping[str, str]) -> Context | None:
+    """Return what tells Docker's client where its daemon is, None where nobody knows."""
     host = environ.get("DOCKER_HOST", "").strip()
-    if host:
-        return host, "DOCKER_HOST"
-    context = find_context(docker, environ)
-    return (context.host, f"the docker context {context.name}") if context else ("", "the docker context in use")
+    return Context("", host, "") if host else find_context(docker, environ)
 
 
 def without_variables(environ: Mapping[str, str]) -> dict[str, str]:

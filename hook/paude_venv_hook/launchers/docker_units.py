@@ -1,4 +1,4 @@
-"""The user units of systemd that start the proxy of Docker's API at the first connection to its socket. Pure."""
+"""The user units of systemd that start the proxy of Docker's API at the first connection to its socket."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from paude_venv_hook.engines.docker_socket import refuse_long
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import home_folder
 from paude_venv_hook.launchers.changes import Change
 from paude_venv_hook.launchers.own_program import PROGRAM
@@ -64,6 +65,11 @@ def make_units(program: str, own: str, upstream: str, environ: Mapping[str, str]
         Change(os.path.join(folder, SOCKET), socket.encode()),
         Change(os.path.join(folder, SERVICE), service.encode()),
     )
+
+
+def is_unit_of_ours(path: str) -> bool:
+    """Tell whether we made the unit at a host path."""
+    return read_start(path).startswith(MARK.encode())
 
 
 def _command_line(words: list[str]) -> str:
