@@ -82,16 +82,17 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
     upstream = docker_install.find_upstream(found, os.environ)
     steps = docker_install.plan_install(found, program, upstream)
     use = docker_install.plan_use(found) if options.use else []
+    by_hand = f"; keep this running for it: {docker_install.by_hand(program, upstream)}"
     if options.dry_run:
         write(render([*steps, *use]))
-        return "installed", "nothing is changed yet: --dry-run" if steps or use else "already installed"
+        line = "nothing is changed yet: --dry-run" if steps or use else "already installed"
+        return "installed", line + ("" if found.systemctl else by_hand)
     _do(steps)
     line = "installed" if steps else "already installed"
     if not found.systemctl and not answers(found.own):
-        by_hand = f"keep this running for it: {docker_install.by_hand(program, upstream)}"
         if use:
-            raise EngineError(f"{line}, but not in use, since nothing answers there yet; {by_hand}")
-        return "installed", f"{line}; {by_hand}"
+            raise EngineError(f"{line}, but not in use, since nothing answers there yet{by_hand}")
+        return "installed", line + by_hand
     line += f" (Docker {docker_install.ask_version(found)} answers through the context {CONTEXT}"
     _do(use)
     warn(docker_install.beaten(found, os.environ))

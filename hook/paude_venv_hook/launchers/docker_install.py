@@ -126,8 +126,9 @@ def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
 def find_upstream(found: Found, environ: Mapping[str, str]) -> str:
     """Return the host path of the socket that Docker's client would reach without us. Raises EngineError."""
     daemon = daemon_in_use(found.docker, environ)
-    before = recorded("upstream") if daemon and is_ours(daemon, found.own) else ""
-    return before or find_docker_socket(environ, found.own)
+    if daemon and not is_ours(daemon, found.own):
+        return find_docker_socket(environ, found.own)
+    return recorded("upstream") or find_docker_socket(found.environ, found.own)
 
 
 def plan_install(found: Found, program: str, upstream: str) -> list[Step]:
@@ -228,14 +229,12 @@ def _plan_units_away(found: Found) -> tuple[list[Step], list[str]]:
     units = [name for name in (SOCKET, SERVICE) if os.path.lexists(os.path.join(folder, name))]
     ours = [name for name in units if is_unit_of_ours(os.path.join(folder, name))]
     stays = [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in units if name not in ours]
-    link = os.path.join("sockets.target.wants", SOCKET)  # what enables the socket
     paths = [os.path.join(folder, name) for name in ours]
-    before: list[Step] = []
-    if ours and found.systemctl:
-        before.append(found.user_units("stop", *ours))
-        before += [found.user_units("disable", SOCKET)] if SOCKET in ours else []
+    before: list[Step] = [found.user_units("stop", *ours)] if ours and found.systemctl else []
+    if SOCKET in ours and found.systemctl:
+        before.append(found.user_units("disable", SOCKET))
     elif SOCKET in ours or SOCKET not in units:
-        paths.insert(0, os.path.join(folder, link))
+        paths.append(os.path.join(folder, "sockets.target.wants", SOCKET))  # what enables it
     after: list[Step] = [found.user_units("daemon-reload")] if ours and found.systemctl else []
     removed = [Change(path, None) for path in (*paths, found.own) if os.path.lexists(path)]
     return [*before, *removed, *after], stays
