@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.docker_context import find_docker
+from paude_venv_hook.engines.docker_socket import refuse_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.launchers import docker_install, podman_hook
@@ -80,6 +81,10 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
         return "skipped", f"skipped: {why}"
     found = docker_install.look(docker, os.environ)
     upstream = docker_install.find_upstream(found, os.environ)
+    try:
+        refuse_podman(upstream)
+    except EngineError as error:
+        return "skipped", f"skipped: {error}"
     steps = docker_install.plan_install(found, program, upstream)
     use = docker_install.plan_use(found) if options.use else []
     by_hand = f"; keep this running for it: {docker_install.by_hand(program, upstream)}"

@@ -10,14 +10,18 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.folders import home_folder, user_folder
 from paude_venv_hook.text import shown
+from paude_venv_hook.values import get_list, get_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 _DEFAULT = "/var/run/docker.sock"
 _UNIX = "unix://"
 _CONTEXT_SECONDS = 10.0
+_VERSION_SECONDS = 5.0
+_MOST_VERSION_BYTES = 64 * 1024
 # What fits into sun_path with the zero byte after it (unix(7); on macOS sys/un.h).
 _MOST_BYTES = 107 if sys.platform == "linux" else 103
 
@@ -106,6 +110,33 @@ def is_socket(path: str) -> bool:
         return stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+def refuse_podman(path: str) -> None:
+    """Raise EngineError where Podman serves the socket: its tmpfs is another one. Nobody there yet is no reason."""
+    try:
+        version = _ask_version(path)
+    except (OSError, ValueError, RecursionError):
+        return
+    if any(get_text(item, "Name").startswith("Podman") for item in get_list(version, "Components")):
+        raise EngineError(
+            f"{shown(path)}: is Podman's socket; for every client of Podman, run paude-venv-hook install-podman-hook"
+        )
+
+
+def _ask_version(path: str) -> Any:
+    """Return what the daemon says of itself (Docker Engine API, /version). Raises OSError, ValueError."""
+    import json  # noqa: PLC0415 - not for who only asks for a path
+    import socket  # noqa: PLC0415
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_VERSION_SECONDS)
+        connection.connect(path)
+        connection.sendall(b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n")
+        answer = b""
+        while len(answer) < _MOST_VERSION_BYTES and (block := connection.recv(_MOST_VERSION_BYTES)):
+            answer += block
+    return json.loads(answer.partition(b"\r\n\r\n")[2])
 
 
 def _host_of_context(environ: Mapping[str, str]) -> str:
