@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from socket import AF_UNIX, socket
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from installed import StandIns
 from paude_venv_hook.cli import main
 
 settings.register_profile("untimed", deadline=None)
@@ -81,6 +86,47 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
         return program
 
     return make
+
+
+@pytest.fixture
+def stand_ins(programs: Callable[[str, str], Path], tmp_path: Path, home: Path) -> StandIns:
+    """Return stand-ins for docker, podman and systemctl, of which none is on PATH yet, and nothing else is."""
+    return StandIns(tmp_path / "programs", tmp_path / "stand-ins", home)
+
+
+@pytest.fixture
+def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERS_CONF"):
+        monkeypatch.delenv(name, raising=False)
+    with TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder, "paude", "docker.sock")
+
+
+@pytest.fixture
+def proxy(own_socket: Path) -> Iterator[None]:
+    """Let something answer at the proxy's socket, in a word and not more."""
+    own_socket.parent.mkdir()
+    with socket(AF_UNIX) as server:
+        server.bind(str(own_socket))
+        server.listen()
+        server.settimeout(0.01)
+        ended = Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError), server.accept()[0] as connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ HEAVY = {
     "paude_venv_hook.engines.docker_socket",
     "paude_venv_hook.launchers.devcontainer_cli",
     "paude_venv_hook.launchers.podman_hook",
+    "paude_venv_hook.launchers.coverage",
     "paude_venv_hook.commands.status",
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",
@@ -61,6 +62,14 @@ HEAVY = {
     "paude_venv_hook.launchers.wrapper",
 }
 PARSER = {"argparse", "paude_venv_hook.parser"}
+# It tells what `install` made, and starts neither engine for Podman's.
+STATUS = {
+    "textwrap",
+    "paude_venv_hook.commands.status",
+    "paude_venv_hook.engines.docker_socket",
+    "paude_venv_hook.launchers.coverage",
+    "paude_venv_hook.launchers.podman_hook",
+}
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says where the folders are")
 
 
@@ -135,8 +144,8 @@ def test_a_docker_that_may_be_podman_is_asked_and_a_program_that_is_not_is_not(
         (["--quiet"], PARSER),
         (["print"], {"shlex"}),
         (["print", "--format", "nul"], PARSER),
-        (["status"], {"textwrap", "paude_venv_hook.commands.status"}),
-        (["status", "--json"], {"textwrap", "paude_venv_hook.commands.status"} | PARSER),
+        (["status"], STATUS),
+        (["status", "--json"], STATUS | PARSER),
         (["path"], set()),
     ],
 )

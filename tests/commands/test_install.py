@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from socket import AF_UNIX, SOCK_STREAM, socket
 from tempfile import TemporaryDirectory
-from threading import Thread
 
 import pytest
 
@@ -17,6 +15,8 @@ from conftest import Hook
 from installed import StandIns
 from layout import fill
 from paude_venv_hook.launchers import podman_hook
+
+pytestmark = pytest.mark.usefixtures("own_socket")
 
 DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of workspaces"
 PODMANS = "Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
@@ -38,57 +38,11 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return where the proxy's socket is, in a folder with a name as short as sockets need it."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERS_CONF"):
-        monkeypatch.delenv(name, raising=False)
-    with TemporaryDirectory() as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder, "paude", "docker.sock")
-
-
-@pytest.fixture
-def engines(programs: Callable[[str, str], Path], tmp_path: Path, home: Path) -> StandIns:
-    """Return the stand-ins, of which none is on PATH yet."""
-    return StandIns(tmp_path / "programs", tmp_path / "state", home)
-
-
-@pytest.fixture
-def proxy(own: Path) -> Iterator[None]:
-    """Let something answer at the proxy's socket."""
-    own.parent.mkdir()
-    with socket(AF_UNIX, SOCK_STREAM) as server:
-        server.bind(str(own))
-        server.listen()
-
-        def answer() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    if connection.recv(4096):
-                        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-
-        thread = Thread(target=answer)
-        thread.start()
-        yield
-        with socket(AF_UNIX, SOCK_STREAM) as last:
-            server_is_there = os.path.exists(own)
-            if server_is_there:
-                last.connect(str(own))
-                server.shutdown(2)
-        server.close()
-        thread.join(timeout=5)
-
-
 def indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines()) + "\n"
 
 
-def socket_unit(own: Path) -> str:
+def socket_unit(own_socket: Path) -> str:
     """Return the unit of the socket as it has to be, letter by letter."""
     return f"""\
 # Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.
@@ -96,7 +50,7 @@ def socket_unit(own: Path) -> str:
 Description=Docker's API, with the venvs of workspaces shadowed
 
 [Socket]
-ListenStream={own}
+ListenStream={own_socket}
 SocketMode=0600
 DirectoryMode=0700
 RemoveOnStop=yes
@@ -133,27 +87,27 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
-def create(own: Path) -> str:
-    return f"docker context create paude-venv --description '{DESCRIPTION}' --docker host=unix://{own}"
+def create(own_socket: Path) -> str:
+    return f"docker context create paude-venv --description '{DESCRIPTION}' --docker host=unix://{own_socket}"
 
 
 # ---- what is done, and shown
 
 
 def test_for_docker_units_and_a_context_are_made_and_shown(
-    engines: StandIns, hook: Hook, home: Path, program: Path, own: Path
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, own_socket: Path
 ) -> None:
-    engines.add("docker", "systemctl")
+    stand_ins.add("docker", "systemctl")
 
     done = hook("install")
 
-    unit, service = socket_unit(own), service_unit(program)
+    unit, service = socket_unit(own_socket), service_unit(program)
     name = f"{home}/{UNITS}/paude-venv-docker-proxy"
     assert done == (
         0,
         f"{name}.socket:\n{indented(unit)}{name}.service:\n{indented(service)}"
         "$ systemctl --user daemon-reload\n$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
-        f"{home}/{RECORD}:\n{indented(record())}$ {create(own)}\n",
+        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
         "`docker context use paude-venv` makes every docker command use it\n",
     )
@@ -163,17 +117,17 @@ def test_for_docker_units_and_a_context_are_made_and_shown(
         f"{UNITS}/sockets.target.wants/paude-venv-docker-proxy.socket": f"{name}.socket",
         RECORD: record(),
     }
-    assert engines.calls() == [
+    assert stand_ins.calls() == [
         "systemctl --user daemon-reload",
         "systemctl --user enable --now paude-venv-docker-proxy.socket",
-        create(own).replace("'", ""),
+        create(own_socket).replace("'", ""),
     ]
-    state = engines.known()
-    assert (state["current"], state["contexts"]["paude-venv"]) == ("default", [f"unix://{own}", DESCRIPTION])
+    state = stand_ins.known()
+    assert (state["current"], state["contexts"]["paude-venv"]) == ("default", [f"unix://{own_socket}", DESCRIPTION])
 
 
-def test_for_podman_its_hook_is_installed(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("podman")
+def test_for_podman_its_hook_is_installed(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("podman")
 
     done = hook("install")
 
@@ -188,10 +142,10 @@ def test_for_podman_its_hook_is_installed(engines: StandIns, hook: Hook, home: P
     assert hook("install-podman-hook").err == "paude-venv-hook: already installed\n"
 
 
-def test_again_nothing_is_done(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("docker", "podman", "systemctl")
+def test_again_nothing_is_done(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
     hook("install", "--use")
-    engines.calls()
+    stand_ins.calls()
     before = {path: path.lstat() for path in home.rglob("*")}
 
     done = hook("install", "--use")
@@ -203,7 +157,7 @@ def test_again_nothing_is_done(engines: StandIns, hook: Hook, home: Path) -> Non
         "paude-venv-hook: docker: already installed (Docker 28.2.2 answers through the context paude-venv, which is in "
         "use)\n",
     )
-    assert engines.calls() == []
+    assert stand_ins.calls() == []
     # The time of a change tells of a file that was replaced, or whose mode was set anew.
     after = {path: path.lstat() for path in home.rglob("*")}
     assert {path: (s.st_ino, s.st_ctime_ns) for path, s in after.items()} == {
@@ -211,43 +165,43 @@ def test_again_nothing_is_done(engines: StandIns, hook: Hook, home: Path) -> Non
     }
 
 
-def test_dry_run_shows_all_and_does_nothing(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("docker", "podman", "systemctl")
+def test_dry_run_shows_all_and_does_nothing(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
 
     would = hook("install", "--use", "--dry-run")
 
     assert (would.code, would.err) == (0, f"paude-venv-hook: podman: {DRY}\npaude-venv-hook: docker: {DRY}\n")
-    assert (files(home), engines.calls()) == ({}, [])
+    assert (files(home), stand_ins.calls()) == ({}, [])
     assert hook("install", "--use").out == would.out
-    engines.calls()
+    stand_ins.calls()
     assert hook("install", "--use", "--dry-run") == (
         0, "", "paude-venv-hook: podman: already installed\npaude-venv-hook: docker: already installed\n"
     )  # fmt: skip
     before = files(home)
     would = hook("uninstall", "--dry-run")
     assert (would.code, would.err) == (0, f"paude-venv-hook: podman: {DRY}\npaude-venv-hook: docker: {DRY}\n")
-    assert (files(home), engines.calls()) == (before, [])
+    assert (files(home), stand_ins.calls()) == (before, [])
     assert hook("uninstall").out == would.out
 
 
 # ---- the context in use
 
 
-def test_use_is_the_last_step(engines: StandIns, hook: Hook, own: Path) -> None:
-    engines.add("docker", "systemctl")
+def test_use_is_the_last_step(stand_ins: StandIns, hook: Hook, own_socket: Path) -> None:
+    stand_ins.add("docker", "systemctl")
 
     done = hook("install", "--use")
 
-    assert done.out.endswith(f"$ {create(own)}\n$ docker context use paude-venv\n")
+    assert done.out.endswith(f"$ {create(own_socket)}\n$ docker context use paude-venv\n")
     assert done.err == (
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n"
     )
-    assert engines.calls()[-1] == "docker context use paude-venv"
+    assert stand_ins.calls()[-1] == "docker context use paude-venv"
 
 
-def test_what_does_not_work_is_not_used(engines: StandIns, hook: Hook) -> None:
-    engines.add("docker", "systemctl")
-    engines.fail({"docker --context": "Cannot connect to the Docker daemon"})
+def test_what_does_not_work_is_not_used(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.fail({"docker --context": "Cannot connect to the Docker daemon"})
 
     done = hook("install", "--use")
 
@@ -257,29 +211,34 @@ def test_what_does_not_work_is_not_used(engines: StandIns, hook: Hook) -> None:
         "failed: Cannot connect to the Docker daemon; mend it, and run this again; `systemctl --user status "
         "paude-venv-docker-proxy.service` tells more\n",
     )
-    assert engines.known()["current"] == "default"
-    assert "docker context use paude-venv" not in engines.calls()
+    assert stand_ins.known()["current"] == "default"
+    assert "docker context use paude-venv" not in stand_ins.calls()
 
 
 @pytest.mark.parametrize(
     ("variables", "warning"),
     [
         ({"DOCKER_HOST": "unix:///run/other.sock"}, "DOCKER_HOST is set, and beats the context that is in use; "
-         "unset it, or set it to unix://{own}"),
+         "unset it, or set it to unix://{own_socket}"),
         ({"DOCKER_CONTEXT": "default"}, "DOCKER_CONTEXT is set, and beats the context that is in use; unset it, or set "
          "it to paude-venv"),
-        ({"DOCKER_HOST": "unix://{own}"}, ""),
-        ({"DOCKER_HOST": "unix://{own}", "DOCKER_CONTEXT": "default"}, ""),
+        ({"DOCKER_HOST": "unix://{own_socket}"}, ""),
+        ({"DOCKER_HOST": "unix://{own_socket}", "DOCKER_CONTEXT": "default"}, ""),
         ({"DOCKER_CONTEXT": "paude-venv"}, ""),
         ({"DOCKER_HOST": ""}, ""),
     ],
 )  # fmt: skip
 def test_a_variable_that_beats_the_context_is_said(
-    engines: StandIns, hook: Hook, own: Path, variables: dict[str, str], warning: str, monkeypatch: pytest.MonkeyPatch
+    stand_ins: StandIns,
+    hook: Hook,
+    own_socket: Path,
+    variables: dict[str, str],
+    warning: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engines.add("docker", "systemctl")
+    stand_ins.add("docker", "systemctl")
     for name, value in variables.items():
-        monkeypatch.setenv(name, value.format(own=own))
+        monkeypatch.setenv(name, value.format(own_socket=own_socket))
 
     done = hook("install", "--use")
 
@@ -287,7 +246,7 @@ def test_a_variable_that_beats_the_context_is_said(
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n"
     )
     assert (done.code, done.err) == (
-        0, (f"paude-venv-hook: warning: {warning.format(own=own)}\n" if warning else "") + last
+        0, (f"paude-venv-hook: warning: {warning.format(own_socket=own_socket)}\n" if warning else "") + last
     )  # fmt: skip
 
 
@@ -296,11 +255,11 @@ def test_a_variable_that_beats_the_context_is_said(
 
 @pytest.mark.parametrize("how", ["DOCKER_HOST", "DOCKER_CONTEXT", "context"])
 def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
-    engines: StandIns, hook: Hook, home: Path, program: Path, how: str, monkeypatch: pytest.MonkeyPatch
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.add("docker", "systemctl")
-    engines.add_context("rootless", "unix:///run/user/1000/docker.sock")
-    engines.use_context("rootless" if how == "context" else "default")
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless" if how == "context" else "default")
     if how != "context":
         monkeypatch.setenv(how, "unix:///run/user/1000/docker.sock" if how == "DOCKER_HOST" else "rootless")
 
@@ -313,13 +272,13 @@ def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
     # Now that all leads to the proxy, it is still put before the same one.
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
-    engines.calls()
+    stand_ins.calls()
     assert hook("install").err.startswith("paude-venv-hook: docker: already installed (")
-    assert (files(home), engines.calls()) == (made, [])
+    assert (files(home), stand_ins.calls()) == (made, [])
 
     assert hook("uninstall").code == 0
-    assert engines.calls()[0] == f"docker context use {before}"
-    assert engines.known()["current"] == before
+    assert stand_ins.calls()[0] == f"docker context use {before}"
+    assert stand_ins.known()["current"] == before
 
 
 @pytest.mark.parametrize(
@@ -330,11 +289,11 @@ def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
     ],
 )
 def test_a_daemon_elsewhere_is_skipped(
-    engines: StandIns, hook: Hook, home: Path, variables: dict[str, str], said_in: str, host: str,
+    stand_ins: StandIns, hook: Hook, home: Path, variables: dict[str, str], said_in: str, host: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    engines.add("docker", "systemctl")
-    engines.add_context("far", "ssh://me@far")
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("far", "ssh://me@far")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     skipped = (
@@ -343,9 +302,9 @@ def test_a_daemon_elsewhere_is_skipped(
     )
 
     assert hook("install") == (1, "", skipped)
-    assert (files(home), engines.calls()) == ({}, [])
+    assert (files(home), stand_ins.calls()) == ({}, [])
 
-    engines.add("podman")
+    stand_ins.add("podman")
     done = hook("install")
     assert (done.code, done.err) == (
         0,
@@ -353,20 +312,20 @@ def test_a_daemon_elsewhere_is_skipped(
     )
 
 
-def test_a_podman_of_another_machine_is_skipped(engines: StandIns, hook: Hook) -> None:
-    engines.add("docker", "podman", "systemctl")
-    engines.has_no_hooks()
+def test_a_podman_of_another_machine_is_skipped(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.has_no_hooks()
 
     done = hook("install")
 
     assert (done.code, done.err.splitlines()[0]) == (
         0,
-        f"paude-venv-hook: podman: skipped: {engines.folder}/podman has no --hooks-dir, so its containers are not "
+        f"paude-venv-hook: podman: skipped: {stand_ins.folder}/podman has no --hooks-dir, so its containers are not "
         "started by this machine; run this where they are (podman machine ssh)",
     )
-    engines.remove("docker")
+    stand_ins.remove("docker")
     assert hook("install").code == 1
-    engines.add("docker")
+    stand_ins.add("docker")
     assert hook("uninstall").code == 0
     assert hook("uninstall") == (
         0, "", "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: not installed\n"
@@ -374,19 +333,19 @@ def test_a_podman_of_another_machine_is_skipped(engines: StandIns, hook: Hook) -
 
 
 def test_a_docker_that_is_podman_is_not_docker(
-    engines: StandIns, hook: Hook, home: Path, programs: Callable[[str, str], Path]
+    stand_ins: StandIns, hook: Hook, home: Path, programs: Callable[[str, str], Path]
 ) -> None:
-    engines.add("podman", "systemctl")
+    stand_ins.add("podman", "systemctl")
     programs("docker", 'exec podman "$@"')
 
     done = hook("install")
 
     path = f"{home}/hooks/paude-venv-hook.json"
     assert done.err == f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {path})\n"
-    assert engines.calls() == []
+    assert stand_ins.calls() == []
 
 
-def test_without_an_engine_it_says_what_to_do(engines: StandIns, hook: Hook) -> None:
+def test_without_an_engine_it_says_what_to_do(stand_ins: StandIns, hook: Hook) -> None:
     assert hook("install") == (
         1,
         "",
@@ -403,20 +362,20 @@ def test_without_an_engine_it_says_what_to_do(engines: StandIns, hook: Hook) -> 
 
 @pytest.mark.parametrize("systemctl", [None, "without a bus"])
 def test_without_systemd_it_says_what_to_keep_running(
-    engines: StandIns, hook: Hook, home: Path, program: Path, own: Path, systemctl: str | None
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, own_socket: Path, systemctl: str | None
 ) -> None:
-    engines.add("docker", *(["systemctl"] if systemctl else []))
-    engines.fail({"systemctl --user show": "Failed to connect to bus: No medium found"})
+    stand_ins.add("docker", *(["systemctl"] if systemctl else []))
+    stand_ins.fail({"systemctl --user show": "Failed to connect to bus: No medium found"})
     by_hand = f"keep this running for it: {program} docker-proxy --upstream /var/run/docker.sock\n"
 
     assert hook("install", "--dry-run").err == f"paude-venv-hook: docker: {DRY}; {by_hand}"
     assert hook("install") == (
         0,
-        f"{home}/{RECORD}:\n{indented(record())}$ {create(own)}\n",
+        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
         f"paude-venv-hook: docker: installed; {by_hand}",
     )
     assert hook("install") == (0, "", f"paude-venv-hook: docker: already installed; {by_hand}")
-    engines.calls()
+    stand_ins.calls()
 
     assert hook("install", "--use") == (
         1,
@@ -424,11 +383,13 @@ def test_without_systemd_it_says_what_to_keep_running(
         "paude-venv-hook: error[engine]: docker: already installed, but not in use, since nothing answers there yet; "
         + by_hand,
     )
-    assert (files(home), engines.calls()) == ({RECORD: record()}, [])
+    assert (files(home), stand_ins.calls()) == ({RECORD: record()}, [])
 
 
-def test_a_proxy_that_runs_without_systemd_can_be_used(engines: StandIns, hook: Hook, own: Path, proxy: None) -> None:
-    engines.add("docker")
+def test_a_proxy_that_runs_without_systemd_can_be_used(
+    stand_ins: StandIns, hook: Hook, own_socket: Path, proxy: None
+) -> None:
+    stand_ins.add("docker")
 
     done = hook("install", "--use")
 
@@ -436,13 +397,13 @@ def test_a_proxy_that_runs_without_systemd_can_be_used(engines: StandIns, hook: 
         0,
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n",
     )
-    assert engines.calls() == [create(own).replace("'", ""), "docker context use paude-venv"]
+    assert stand_ins.calls() == [create(own_socket).replace("'", ""), "docker context use paude-venv"]
 
 
 def test_without_a_runtime_folder_the_socket_is_in_the_cache(
-    engines: StandIns, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    stand_ins: StandIns, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.add("docker")
+    stand_ins.add("docker")
     with TemporaryDirectory() as home:
         monkeypatch.setenv("HOME", home)
         monkeypatch.delenv("XDG_RUNTIME_DIR")
@@ -450,18 +411,18 @@ def test_without_a_runtime_folder_the_socket_is_in_the_cache(
         assert hook("install").code == 0
 
     cache = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    assert engines.known()["contexts"]["paude-venv"][0] == f"unix://{home}/{cache}/paude/run/docker.sock"
+    assert stand_ins.known()["contexts"]["paude-venv"][0] == f"unix://{home}/{cache}/paude/run/docker.sock"
 
 
 # ---- what changed since, and what is not ours
 
 
 def test_a_program_that_moved_is_installed_anew(
-    engines: StandIns, hook: Hook, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stand_ins: StandIns, hook: Hook, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.add("docker", "systemctl")
+    stand_ins.add("docker", "systemctl")
     hook("install")
-    engines.calls()
+    stand_ins.calls()
     moved = (tmp_path / "bin").rename(tmp_path / "elsewhere") / "paude-venv-hook"
     monkeypatch.setattr(sys, "argv", [str(moved)])
 
@@ -473,18 +434,20 @@ def test_a_program_that_moved_is_installed_anew(
         "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
         "$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
     )
-    assert engines.known()["listens"]
+    assert stand_ins.known()["listens"]
 
 
 @pytest.mark.parametrize("broken", ["stopped", "disabled"])
-def test_a_socket_that_does_not_listen_is_started_again(engines: StandIns, hook: Hook, home: Path, broken: str) -> None:
-    engines.add("docker", "systemctl")
+def test_a_socket_that_does_not_listen_is_started_again(
+    stand_ins: StandIns, hook: Hook, home: Path, broken: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
     hook("install")
     if broken == "stopped":
-        engines.listens(now=False)
+        stand_ins.listens(now=False)
     else:
         (home / UNITS / "sockets.target.wants" / "paude-venv-docker-proxy.socket").unlink()
-    engines.calls()
+    stand_ins.calls()
 
     done = hook("install")
 
@@ -492,37 +455,39 @@ def test_a_socket_that_does_not_listen_is_started_again(engines: StandIns, hook:
     assert done.err.startswith("paude-venv-hook: docker: installed (")
 
 
-def test_a_context_of_ours_follows_the_socket(engines: StandIns, hook: Hook, own: Path) -> None:
-    engines.add("docker", "systemctl")
+def test_a_context_of_ours_follows_the_socket(stand_ins: StandIns, hook: Hook, own_socket: Path) -> None:
+    stand_ins.add("docker", "systemctl")
     hook("install")
-    engines.add_context("paude-venv", "unix:///run/user/7/paude/docker.sock", DESCRIPTION)
+    stand_ins.add_context("paude-venv", "unix:///run/user/7/paude/docker.sock", DESCRIPTION)
 
-    assert hook("install").out == f"$ docker context update paude-venv --docker host=unix://{own}\n"
-    assert engines.known()["contexts"]["paude-venv"] == [f"unix://{own}", DESCRIPTION]
+    assert hook("install").out == f"$ docker context update paude-venv --docker host=unix://{own_socket}\n"
+    assert stand_ins.known()["contexts"]["paude-venv"] == [f"unix://{own_socket}", DESCRIPTION]
 
 
-def test_a_context_that_a_person_made_for_the_same_socket_is_as_good(engines: StandIns, hook: Hook, own: Path) -> None:
-    engines.add("docker", "systemctl")
-    engines.add_context("paude-venv", f"unix://{own}", "mine")
+def test_a_context_that_a_person_made_for_the_same_socket_is_as_good(
+    stand_ins: StandIns, hook: Hook, own_socket: Path
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("paude-venv", f"unix://{own_socket}", "mine")
 
     assert hook("install").code == 0
-    assert not any("context" in call for call in engines.calls())
+    assert not any("context" in call for call in stand_ins.calls())
 
 
-def test_a_context_that_is_not_ours_is_left_alone(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("docker", "systemctl")
-    engines.add_context("paude-venv", "tcp://10.0.0.1:2376", "mine")
-    engines.use_context("paude-venv")
+def test_a_context_that_is_not_ours_is_left_alone(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("paude-venv", "tcp://10.0.0.1:2376", "mine")
+    stand_ins.use_context("paude-venv")
 
     assert hook("install").code == 1
-    engines.use_context("default")
+    stand_ins.use_context("default")
     assert hook("install") == (
         1,
         "",
         "paude-venv-hook: error[engine]: docker: the docker context paude-venv leads to tcp://10.0.0.1:2376, and is "
         "not ours; remove it (docker context rm paude-venv), and run this again\n",
     )
-    assert (files(home), engines.calls()) == ({}, [])
+    assert (files(home), stand_ins.calls()) == ({}, [])
     assert hook("uninstall") == (
         0,
         "",
@@ -530,13 +495,15 @@ def test_a_context_that_is_not_ours_is_left_alone(engines: StandIns, hook: Hook,
         "paude-venv-hook: warning: the docker context paude-venv leads to tcp://10.0.0.1:2376, and is not ours: it "
         "stays\npaude-venv-hook: docker: not installed\n",
     )
-    assert engines.known()["contexts"]["paude-venv"] == ["tcp://10.0.0.1:2376", "mine"]
+    assert stand_ins.known()["contexts"]["paude-venv"] == ["tcp://10.0.0.1:2376", "mine"]
 
 
 @pytest.mark.parametrize("unit", ["paude-venv-docker-proxy.socket", "paude-venv-docker-proxy.service"])
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_a_unit_that_is_not_ours_is_left_alone(engines: StandIns, hook: Hook, home: Path, unit: str, kind: str) -> None:
-    engines.add("docker", "systemctl")
+def test_a_unit_that_is_not_ours_is_left_alone(
+    stand_ins: StandIns, hook: Hook, home: Path, unit: str, kind: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
     path = home / UNITS / unit
     entry = {"file": f"{unit} = [Unit]", "link": f"{unit} -> /dev/null", "folder": f"{unit}/"}[kind]
     fill(home / UNITS, entry)
@@ -547,14 +514,14 @@ def test_a_unit_that_is_not_ours_is_left_alone(engines: StandIns, hook: Hook, ho
         "",
         f"paude-venv-hook: error[engine]: docker: {path}: is there, and not ours; rename it, and run this again\n",
     )
-    assert (files(home), engines.calls()) == (before, [])
+    assert (files(home), stand_ins.calls()) == (before, [])
     assert hook("uninstall") == (
         0,
         "",
         "paude-venv-hook: podman: not installed\n"
         f"paude-venv-hook: warning: {path} is not ours: it stays\npaude-venv-hook: docker: not installed\n",
     )
-    assert (files(home), engines.calls()) == (before, [])
+    assert (files(home), stand_ins.calls()) == (before, [])
 
 
 # ---- one step fails
@@ -571,10 +538,10 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_fails_is_named_and_can_be_done_again(
-    engines: StandIns, hook: Hook, home: Path, own: Path, step: str
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, step: str
 ) -> None:
-    engines.add("docker", "podman", "systemctl")
-    engines.fail({step: "no\nlast line"})
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.fail({step: "no\nlast line"})
 
     done = hook("install", "--use")
 
@@ -585,28 +552,28 @@ def test_a_step_that_fails_is_named_and_can_be_done_again(
         f"paude-venv-hook: error[engine]: docker: `{command}` failed: last line; mend it, and run this again\n",
     )
     assert done.out.endswith(f"$ {command}\n")
-    assert engines.calls() == STEPS[step]
+    assert stand_ins.calls() == STEPS[step]
 
-    engines.fail({})
+    stand_ins.fail({})
     assert hook("install", "--use").code == 0
-    assert (engines.known()["current"], engines.known()["listens"]) == ("paude-venv", True)
+    assert (stand_ins.known()["current"], stand_ins.known()["listens"]) == ("paude-venv", True)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_what_a_step_that_failed_left_is_uninstalled(engines: StandIns, hook: Hook, home: Path, step: str) -> None:
-    engines.add("docker", "podman", "systemctl")
-    engines.fail({step: "no"})
+def test_what_a_step_that_failed_left_is_uninstalled(stand_ins: StandIns, hook: Hook, home: Path, step: str) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.fail({step: "no"})
     hook("install")
-    engines.fail({})
+    stand_ins.fail({})
 
     assert hook("uninstall").err == "paude-venv-hook: podman: uninstalled\npaude-venv-hook: docker: uninstalled\n"
     assert files(home) == {}
 
 
 def test_a_podman_that_fails_keeps_docker_from_nothing(
-    engines: StandIns, hook: Hook, programs: Callable[[str, str], Path]
+    stand_ins: StandIns, hook: Hook, programs: Callable[[str, str], Path]
 ) -> None:
-    engines.add("docker", "systemctl")
+    stand_ins.add("docker", "systemctl")
     podman = programs("podman", "echo broken >&2; exit 1")
 
     done = hook("install")
@@ -638,30 +605,30 @@ def test_a_podman_that_fails_keeps_docker_from_nothing(
 @pytest.mark.parametrize("used", [True, False], ids=["used", "not used"])
 @pytest.mark.parametrize("before", ["default", "rootless"])
 def test_uninstall_puts_back_what_was(
-    engines: StandIns, hook: Hook, home: Path, own: Path, before: str, used: bool
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, before: str, used: bool
 ) -> None:
-    engines.add("docker", "podman", "systemctl")
+    stand_ins.add("docker", "podman", "systemctl")
     fill(home, ".config/systemd/user/other.socket = [Socket]", "hooks/other.json = {}", ".local/share/paude/venvs/")
-    engines.add_context("rootless", "unix:///run/user/1000/docker.sock")
-    engines.use_context(before)
-    was = (files(home), engines.known())
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context(before)
+    was = (files(home), stand_ins.known())
 
     hook("install", *(["--use"] if used else []))
-    own.parent.mkdir()
-    own.touch()  # left by a proxy that was killed
-    engines.calls()
+    own_socket.parent.mkdir()
+    own_socket.touch()  # left by a proxy that was killed
+    stand_ins.calls()
     done = hook("uninstall")
 
     back = [f"docker context use {before}"] if used else []
-    assert engines.calls() == [
+    assert stand_ins.calls() == [
         *back,
         "docker context rm paude-venv",
         "systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service",
         "systemctl --user disable paude-venv-docker-proxy.socket",
         "systemctl --user daemon-reload",
     ]
-    assert (files(home), engines.known()) == was
-    assert not own.parent.exists()
+    assert (files(home), stand_ins.known()) == was
+    assert not own_socket.parent.exists()
     name = f"{home}/{UNITS}/paude-venv-docker-proxy"
     assert done == (
         0,
@@ -670,7 +637,7 @@ def test_uninstall_puts_back_what_was(
         + "$ docker context rm paude-venv\n"
         "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
         "$ systemctl --user disable paude-venv-docker-proxy.socket\n"
-        f"{name}.socket: removed\n{name}.service: removed\n{own}: removed\n$ systemctl --user daemon-reload\n"
+        f"{name}.socket: removed\n{name}.service: removed\n{own_socket}: removed\n$ systemctl --user daemon-reload\n"
         f"{home}/{RECORD}: removed\n",
         "paude-venv-hook: podman: uninstalled\npaude-venv-hook: docker: uninstalled\n",
     )
@@ -679,66 +646,70 @@ def test_uninstall_puts_back_what_was(
     )  # fmt: skip
 
 
-def test_a_context_that_came_into_use_since_stays_in_use(engines: StandIns, hook: Hook) -> None:
-    engines.add("docker", "systemctl")
+def test_a_context_that_came_into_use_since_stays_in_use(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "systemctl")
     hook("install", "--use")
-    engines.add_context("other", "unix:///run/other.sock")
-    engines.use_context("other")
-    engines.calls()
+    stand_ins.add_context("other", "unix:///run/other.sock")
+    stand_ins.use_context("other")
+    stand_ins.calls()
 
     assert hook("uninstall").code == 0
 
-    assert (engines.known()["current"], engines.calls()[0]) == ("other", "docker context rm paude-venv")
+    assert (stand_ins.known()["current"], stand_ins.calls()[0]) == ("other", "docker context rm paude-venv")
 
 
 @pytest.mark.parametrize("gone", ["context", "record"])
-def test_where_what_was_in_use_is_gone_it_is_the_default(engines: StandIns, hook: Hook, home: Path, gone: str) -> None:
-    engines.add("docker", "systemctl")
-    engines.add_context("rootless", "unix:///run/user/1000/docker.sock")
-    engines.use_context("rootless")
+def test_where_what_was_in_use_is_gone_it_is_the_default(
+    stand_ins: StandIns, hook: Hook, home: Path, gone: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless")
     hook("install", "--use")
     if gone == "context":
-        engines.remove_context("rootless")
+        stand_ins.remove_context("rootless")
     else:
         (home / RECORD).write_text("{")
 
     assert hook("uninstall").code == 0
 
-    assert engines.known()["current"] == "default"
+    assert stand_ins.known()["current"] == "default"
 
 
 @pytest.mark.parametrize("half", ["socket", "service", "context", "record"])
 def test_uninstall_takes_away_what_is_there_where_half_is_gone(
-    engines: StandIns, hook: Hook, home: Path, half: str
+    stand_ins: StandIns, hook: Hook, home: Path, half: str
 ) -> None:
-    engines.add("docker", "systemctl")
+    stand_ins.add("docker", "systemctl")
     hook("install")
     if half == "context":
-        engines.remove_context("paude-venv")
+        stand_ins.remove_context("paude-venv")
     else:
         path = RECORD if half == "record" else f"{UNITS}/paude-venv-docker-proxy.{half}"
         (home / path).unlink()
 
     assert hook("uninstall").err == "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: uninstalled\n"
 
-    assert (files(home), engines.known()["contexts"]) == ({}, {"default": ["unix:///var/run/docker.sock", ""]})
+    assert (files(home), stand_ins.known()["contexts"]) == ({}, {"default": ["unix:///var/run/docker.sock", ""]})
 
 
-def test_without_systemd_the_units_and_what_enables_them_are_removed(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("docker", "systemctl")
+def test_without_systemd_the_units_and_what_enables_them_are_removed(
+    stand_ins: StandIns, hook: Hook, home: Path
+) -> None:
+    stand_ins.add("docker", "systemctl")
     hook("install")
-    engines.remove("systemctl")
-    engines.calls()
+    stand_ins.remove("systemctl")
+    stand_ins.calls()
 
     assert hook("uninstall").code == 0
 
-    assert (files(home), engines.calls()) == ({}, ["docker context rm paude-venv"])
+    assert (files(home), stand_ins.calls()) == ({}, ["docker context rm paude-venv"])
 
 
-def test_without_docker_its_context_stays_and_is_said(engines: StandIns, hook: Hook, home: Path) -> None:
-    engines.add("docker", "systemctl")
+def test_without_docker_its_context_stays_and_is_said(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
     hook("install", "--use")
-    engines.remove("docker")
+    stand_ins.remove("docker")
 
     done = hook("uninstall")
 
@@ -747,6 +718,6 @@ def test_without_docker_its_context_stays_and_is_said(engines: StandIns, hook: H
         0, f"paude-venv-hook: podman: not installed\n{stays}paude-venv-hook: docker: uninstalled\n"
     )  # fmt: skip
     assert files(home) == {RECORD: record()}
-    engines.add("docker")
+    stand_ins.add("docker")
     assert hook("uninstall").code == 0
-    assert (files(home), engines.known()["current"]) == ({}, "default")
+    assert (files(home), stand_ins.known()["current"]) == ({}, "default")

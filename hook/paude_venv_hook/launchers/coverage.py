@@ -11,7 +11,7 @@ from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import elsewhere, is_podman
-from paude_venv_hook.engines.docker_context import daemon_in_use
+from paude_venv_hook.engines.docker_context import BEAT_CONTEXTS, daemon_in_use
 from paude_venv_hook.engines.docker_socket import own_socket
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.files import read_start
@@ -72,19 +72,18 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     hook = find_hook(environ)
     if not hook:
         return _wrapper(program) or ("", _NOTHING)
-    starts = _program_of(hook)
-    if not os.access(starts, os.X_OK):
-        return "", f"Podman's hook {hook} starts {starts}, which is gone; `{PROGRAM} install` mends it"
+    if not _starts_program(hook):
+        return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` mends it"
     return "hook", f"Podman's hook {hook}"
 
 
-def _program_of(hook: str) -> str:
-    """Return the host path of the program that a hook file of ours starts, "" where it names none."""
+def _starts_program(hook: str) -> bool:
+    """Tell whether what the hook file at a host path starts is there."""
     try:
         arguments = get_list(get_object(json.loads(read_start(hook)), "hook"), "args")
     except ValueError:
-        return ""
-    return str(arguments[-1]) if arguments else ""
+        return False
+    return bool(arguments) and isinstance(arguments[-1], str) and os.access(arguments[-1], os.X_OK)
 
 
 def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -94,7 +93,7 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     daemon = daemon_in_use(program, environ)
     if daemon and is_ours(daemon, own_socket(environ)):
         if answers(daemon.socket):
-            return "context" if daemon.name else "DOCKER_HOST", f"{daemon.said_in}"
+            return "context" if daemon.name else "DOCKER_HOST", daemon.said_in
         return "", f"{daemon.said_in} leads to {daemon.socket}, where nothing answers; {_mend(environ)}"
     if wrapper := _wrapper(program):
         return wrapper
@@ -102,8 +101,9 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
         return "", f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
     if not daemon or not recorded("upstream"):
         return "", _NOTHING
-    first = "" if daemon.name else "unset DOCKER_HOST, and "
-    return "", f"{daemon.said_in} is in use; {first}`docker context use {CONTEXT}` changes that"
+    variable = next((name for name in BEAT_CONTEXTS if environ.get(name)), "")
+    first = f"{variable} is set; unset it, and" if variable else f"{daemon.said_in} is in use;"
+    return "", f"{first} `docker context use {CONTEXT}` changes that"
 
 
 def _mend(environ: Mapping[str, str]) -> str:
