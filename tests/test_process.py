@@ -62,7 +62,7 @@ HEAVY = {
     "paude_venv_hook.launchers.wrapper",
 }
 PARSER = {"argparse", "paude_venv_hook.parser"}
-# It tells what `install` made, and starts neither engine for Podman's.
+# Of what `install` made, files tell, and Docker's client: Podman is not started.
 STATUS = {
     "textwrap",
     "paude_venv_hook.commands.status",
