@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import AF_UNIX, socket
 from tempfile import TemporaryDirectory
@@ -104,21 +104,20 @@ def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder, "paude", "docker.sock")
 
 
-@pytest.fixture
-def proxy(own_socket: Path) -> Iterator[None]:
-    """Let something answer at the proxy's socket, in a word and not more."""
-    own_socket.parent.mkdir()
+@contextmanager
+def serving(path: Path, body: bytes = b"") -> Iterator[None]:
+    """Let something answer each request at a socket with this body."""
+    ended = Event()
     with socket(AF_UNIX) as server:
-        server.bind(str(own_socket))
+        server.bind(str(path))
         server.listen()
         server.settimeout(0.01)
-        ended = Event()
 
         def serve() -> None:
             while not ended.is_set():
                 with suppress(TimeoutError), server.accept()[0] as connection:
                     connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
 
         thread = Thread(target=serve)
         thread.start()
@@ -127,6 +126,14 @@ def proxy(own_socket: Path) -> Iterator[None]:
         finally:
             ended.set()
             thread.join()
+
+
+@pytest.fixture
+def proxy(own_socket: Path) -> Iterator[None]:
+    """Let something answer at the proxy's socket."""
+    own_socket.parent.mkdir()
+    with serving(own_socket):
+        yield
 
 
 @pytest.fixture

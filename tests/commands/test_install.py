@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from conftest import Hook
+from conftest import Hook, serving
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers import changes, podman_hook
 
 pytestmark = pytest.mark.usefixtures("own_socket")
 
@@ -332,6 +332,25 @@ def test_a_podman_of_another_machine_is_skipped(stand_ins: StandIns, hook: Hook)
     )  # fmt: skip
 
 
+def test_a_docker_whose_daemon_is_podman_is_skipped(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    path = own_socket.parents[1] / "podman.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+
+    with serving(path, b'{"Components": [{"Name": "Podman Engine"}]}'):
+        done = hook("install")
+
+    assert done == (
+        1,
+        "",
+        f"paude-venv-hook: docker: skipped: {path}: is Podman's socket; for every client of Podman, run "
+        "paude-venv-hook install-podman-hook\n",
+    )
+    assert (files(home), stand_ins.calls()) == ({}, [])
+
+
 def test_a_docker_that_is_podman_is_not_docker(
     stand_ins: StandIns, hook: Hook, home: Path, programs: Callable[[str, str], Path]
 ) -> None:
@@ -557,6 +576,22 @@ def test_a_step_that_fails_is_named_and_can_be_done_again(
     stand_ins.fail({})
     assert hook("install", "--use").code == 0
     assert (stand_ins.known()["current"], stand_ins.known()["listens"]) == ("paude-venv", True)
+
+
+def test_a_step_without_an_end_is_given_up(stand_ins: StandIns, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "_COMMAND_SECONDS", 0.2)
+    stand_ins.add("docker")
+    docker = stand_ins.folder / "docker"
+    slow = 'case $* in "context rm"*) exec /bin/sleep 60 ;; esac'
+    docker.write_text(docker.read_text().replace("\n", f"\n{slow}\n", 1))
+    stand_ins.add_context("paude-venv", "unix:///gone", DESCRIPTION)
+
+    done = hook("uninstall")
+
+    assert done.err.splitlines()[1] == (
+        "paude-venv-hook: error[engine]: docker: `docker context rm paude-venv` failed: no answer within 0.2 seconds; "
+        "mend it, and run this again"
+    )
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -56,7 +56,7 @@ def etc(as_user: str) -> Iterator[None]:
 
 
 class User:
-    """A user of the machine, with a home and a runtime folder of their own, whose Docker has a context `before` in use."""
+    """A user of the machine with a home and a runtime folder of their own, whose docker context in use is `before`."""
 
     def __init__(self, folder: Path) -> None:
         """Let systemd not look after this user's services."""

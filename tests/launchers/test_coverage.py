@@ -279,6 +279,20 @@ def test_a_docker_that_says_nothing_of_its_context_is_not_covered(
     assert told(workspace) == [("docker", "", INSTALL)]
 
 
+def test_a_user_for_whom_no_proxy_can_be_is_told_why(
+    workspace: Path, stand_ins: StandIns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "podman")
+    runtime = f"/run/{'x' * 100}"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+
+    (docker, podman) = told(workspace)
+
+    assert docker[:2] == ("docker", "")
+    assert docker[2].startswith(f"--listen: {runtime}/paude/docker.sock is longer than the 10")
+    assert podman == ("podman", "", INSTALL)
+
+
 def test_nothing_answers_where_no_socket_is_or_no_http_is_spoken(tmp_path: Path, own_socket: Path) -> None:
     assert answers(str(own_socket)) is False
     assert answers(str(tmp_path)) is False

@@ -14,6 +14,7 @@ from paude_venv_hook.engines.choice import elsewhere, is_podman
 from paude_venv_hook.engines.docker_context import BEAT_CONTEXTS, daemon_in_use
 from paude_venv_hook.engines.docker_socket import own_socket
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.launchers.docker_install import CONTEXT, by_hand, is_ours, recorded
 from paude_venv_hook.launchers.docker_units import SERVICE, is_unit_of_ours, units_folder
@@ -46,7 +47,10 @@ def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
     for engine, find in (("docker", _of_docker), ("podman", _of_podman)):
         program = find_program(engine, environ)
         if program:
-            by, why = find(program, environ)
+            try:
+                by, why = find(program, environ)
+            except EngineError as error:  # a user without a home folder, say, of whom nothing else is asked here
+                by, why = "", str(error)
             if by not in ("", "wrapper") and not opted_in(folder):
                 by, why = "", f"{why}, only for folders with a paude.json or a devcontainer.json; add one here"
             found.append(Launches(engine, by, why))
