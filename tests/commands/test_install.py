@@ -109,7 +109,7 @@ def test_for_docker_units_and_a_context_are_made_and_shown(
         "$ systemctl --user daemon-reload\n$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
         f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
-        "`docker context use paude-venv` makes every docker command use it\n",
+        "`docker context use paude-venv` lets every docker command use it\n",
     )
     assert files(home) == {
         f"{UNITS}/paude-venv-docker-proxy.socket": unit,
@@ -218,9 +218,9 @@ def test_what_does_not_work_is_not_used(stand_ins: StandIns, hook: Hook) -> None
 @pytest.mark.parametrize(
     ("variables", "warning"),
     [
-        ({"DOCKER_HOST": "unix:///run/other.sock"}, "DOCKER_HOST is set, and beats the context that is in use; "
+        ({"DOCKER_HOST": "unix:///run/other.sock"}, "DOCKER_HOST is set, and beats the context in use; "
          "unset it, or set it to unix://{own_socket}"),
-        ({"DOCKER_CONTEXT": "default"}, "DOCKER_CONTEXT is set, and beats the context that is in use; unset it, or set "
+        ({"DOCKER_CONTEXT": "default"}, "DOCKER_CONTEXT is set, and beats the context in use; unset it, or set "
          "it to paude-venv"),
         ({"DOCKER_HOST": "unix://{own_socket}"}, ""),
         ({"DOCKER_HOST": "unix://{own_socket}", "DOCKER_CONTEXT": "default"}, ""),
@@ -279,6 +279,27 @@ def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
     assert hook("uninstall").code == 0
     assert stand_ins.calls()[0] == f"docker context use {before}"
     assert stand_ins.known()["current"] == before
+
+
+def test_who_unsets_docker_host_since_it_beats_the_context_keeps_the_daemon(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("default", "unix:///no/docker.sock")
+    path = own_socket.parents[1] / "rootless.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with serving(path):
+        hook("install", "--use")
+        stand_ins.use_context("default")
+        monkeypatch.delenv("DOCKER_HOST")
+        stand_ins.calls()
+
+        assert hook("install", "--use").out == "$ docker context use paude-venv\n"
+
+        stand_ins.use_context("default")
+        stand_ins.add_context("default", f"unix://{path.parent}/other.sock")
+        with serving(path.parent / "other.sock"):
+            assert f"docker-proxy --upstream {path.parent}/other.sock\n" in hook("install").out
 
 
 @pytest.mark.parametrize(
@@ -617,7 +638,7 @@ def test_a_podman_that_fails_keeps_docker_from_nothing(
         1,
         f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; mend it\n"
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
-        "`docker context use paude-venv` makes every docker command use it\n",
+        "`docker context use paude-venv` lets every docker command use it\n",
     )
     assert hook("uninstall") == (
         1,

@@ -112,6 +112,20 @@ def test_a_hook_whose_program_is_gone_covers_nothing(
     assert told(workspace) == [("podman", "", f"Podman's hook {path} starts a program that is gone; {MENDS}")]
 
 
+def test_podman_is_asked_where_it_may_read_another_configuration(
+    workspace: Path, stand_ins: StandIns, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("podman")
+    hook_file(home / ".config/containers/paude-venv-hook.d", stand_ins.folder / "podman")
+    monkeypatch.setenv("CONTAINERS_CONF", "/own.conf")
+
+    podman = stand_ins.folder / "podman"
+    reads = f"{podman} reads no paude-venv-hook.json; run `paude-venv-hook install` again"
+    assert told(workspace) == [("podman", "", reads)]
+    path = hook_file(home / "hooks", podman)
+    assert told(workspace) == [("podman", "hook", f"Podman's hook {path}")]
+
+
 def test_the_containers_of_another_machine_are_not_covered(
     workspace: Path, stand_ins: StandIns, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,18 +254,18 @@ def test_a_proxy_that_is_dead_is_said_with_what_mends_it(
 
 
 def test_a_context_that_is_installed_and_not_in_use_is_named(
-    workspace: Path, stand_ins: StandIns, home: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, stand_ins: StandIns, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_ins.add("docker")
     fill(home, RECORD)
 
-    use = "`docker context use paude-venv` changes that"
+    use = "`paude-venv-hook install --use` changes that"
     assert told(workspace) == [("docker", "", f"the docker context default is in use; {use}")]
-    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
-    assert told(workspace) == [("docker", "", f"DOCKER_HOST is set; unset it, and {use}")]
-    monkeypatch.delenv("DOCKER_HOST")
     monkeypatch.setenv("DOCKER_CONTEXT", "default")
-    assert told(workspace) == [("docker", "", f"DOCKER_CONTEXT is set; unset it, and {use}")]
+    beats = "is set, and beats the context in use; unset it, or set it to"
+    assert told(workspace) == [("docker", "", f"DOCKER_CONTEXT {beats} paude-venv")]
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    assert told(workspace) == [("docker", "", f"DOCKER_HOST {beats} unix://{own_socket}")]
 
 
 @pytest.mark.parametrize("variable", [True, False])

@@ -100,10 +100,10 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
         return "installed", line + by_hand
     line += f" (Docker {docker_install.ask_version(found)} answers through the context {CONTEXT}"
     _do(use)
-    warn(docker_install.beaten(found, os.environ))
+    warn(filter(None, [docker_install.beaten(found.own, os.environ)]))
     if use or found.is_used:
         return "installed", f"{line}, which is in use)"
-    return "installed", f"{line}); `docker context use {CONTEXT}` makes every docker command use it"
+    return "installed", f"{line}); `docker context use {CONTEXT}` lets every docker command use it"
 
 
 def _do(steps: Iterable[docker_install.Step]) -> None:

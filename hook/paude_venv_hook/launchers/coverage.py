@@ -11,15 +11,15 @@ from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import elsewhere, is_podman
-from paude_venv_hook.engines.docker_context import BEAT_CONTEXTS, daemon_in_use
+from paude_venv_hook.engines.docker_context import daemon_in_use
 from paude_venv_hook.engines.docker_socket import own_socket
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.launchers.docker_install import CONTEXT, by_hand, is_ours, recorded
+from paude_venv_hook.launchers.docker_install import beaten, by_hand, is_ours, recorded
 from paude_venv_hook.launchers.docker_units import SERVICE, is_unit_of_ours, units_folder
 from paude_venv_hook.launchers.own_program import PROGRAM
-from paude_venv_hook.launchers.podman_hook import find_hook
+from paude_venv_hook.launchers.podman_hook import find_hook, read_hook
 from paude_venv_hook.values import get_list, get_object
 from paude_venv_hook.workspace.location import opted_in
 
@@ -76,6 +76,8 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     hook = find_hook(environ)
     if not hook:
         return _wrapper(program) or ("", _NOTHING)
+    if environ.get("CONTAINERS_CONF"):  # Podman reads no other file then, so that it has to be asked
+        hook = read_hook(program, environ)
     if not _starts_program(hook):
         return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` mends it"
     return "hook", f"Podman's hook {hook}"
@@ -94,8 +96,9 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if is_podman(program, environ):
         by, why = _of_podman(program, environ)
         return by, f"is Podman: {why}"
+    own = own_socket(environ)
     daemon = daemon_in_use(program, environ)
-    if daemon and is_ours(daemon, own_socket(environ)):
+    if daemon and is_ours(daemon, own):
         if answers(daemon.socket):
             return "context" if daemon.name else "DOCKER_HOST", daemon.said_in
         return "", f"{daemon.said_in} leads to {daemon.socket}, where nothing answers; {_mend(environ)}"
@@ -105,9 +108,7 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
         return "", f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
     if not daemon or not recorded("upstream"):
         return "", _NOTHING
-    variable = next((name for name in BEAT_CONTEXTS if environ.get(name)), "")
-    first = f"{variable} is set; unset it, and" if variable else f"{daemon.said_in} is in use;"
-    return "", f"{first} `docker context use {CONTEXT}` changes that"
+    return "", beaten(own, environ) or f"{daemon.said_in} is in use; `{PROGRAM} install --use` changes that"
 
 
 def _mend(environ: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from paude_venv_hook.engines.docker_context import (
     find_context,
     without_variables,
 )
-from paude_venv_hook.engines.docker_socket import find_docker_socket, is_same_socket, own_socket, socket_in
+from paude_venv_hook.engines.docker_socket import find_docker_socket, is_same_socket, is_socket, own_socket, socket_in
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
@@ -126,9 +126,12 @@ def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
 def find_upstream(found: Found, environ: Mapping[str, str]) -> str:
     """Return the host path of the socket that Docker's client would reach without us. Raises EngineError."""
     daemon = daemon_in_use(found.docker, environ)
-    if daemon and not is_ours(daemon, found.own):
-        return find_docker_socket(environ, found.own)
-    return recorded("upstream") or find_docker_socket(found.environ, found.own)
+    before = recorded("upstream")
+    if not daemon or is_ours(daemon, found.own):
+        return before or find_docker_socket(found.environ, found.own)
+    path = find_docker_socket(environ, found.own)
+    # Who unsets DOCKER_HOST, since it beats the context, means the same daemon still.
+    return before if is_socket(before) and not is_socket(path) else path
 
 
 def plan_install(found: Found, program: str, upstream: str) -> list[Step]:
@@ -177,16 +180,16 @@ def plan_use(found: Found) -> list[Step]:
     return [] if found.is_used else [found.run("context", "use", CONTEXT)]
 
 
-def beaten(found: Found, environ: Mapping[str, str]) -> list[str]:
-    """Return what is to be said of a variable that beats the context, as it would be in use."""
-    for name in BEAT_CONTEXTS:
-        value = environ.get(name, "").strip()
-        wanted = f"unix://{found.own}" if name == "DOCKER_HOST" else CONTEXT
-        if value and value != wanted:
-            return [f"{name} is set, and beats the context that is in use; unset it, or set it to {shown(wanted)}"]
-        if value:
-            break
-    return []
+def beaten(own: str, environ: Mapping[str, str]) -> str:
+    """Return what is to be said of a variable that leads Docker's client past our context, "" for none.
+
+    `own` is the host path of the proxy's socket.
+    """
+    variable = next((name for name in BEAT_CONTEXTS if environ.get(name, "").strip()), "")
+    wanted = f"unix://{own}" if variable == "DOCKER_HOST" else CONTEXT
+    if not variable or environ[variable].strip() == wanted:
+        return ""
+    return f"{variable} is set, and beats the context in use; unset it, or set it to {shown(wanted)}"
 
 
 def by_hand(program: str, upstream: str) -> str:
