@@ -547,6 +547,8 @@ def test_a_unit_that_is_not_ours_is_left_alone(
     path = home / UNITS / unit
     entry = {"file": f"{unit} = [Unit]", "link": f"{unit} -> /dev/null", "folder": f"{unit}/"}[kind]
     fill(home / UNITS, entry)
+    if unit.endswith(".socket"):
+        fill(home / UNITS, f"sockets.target.wants/{unit} -> {path}")
     before = files(home)
 
     assert hook("install") == (
