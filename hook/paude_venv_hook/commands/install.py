@@ -15,12 +15,13 @@ from paude_venv_hook.launchers.docker_install import CONTEXT
 from paude_venv_hook.launchers.own_program import own_program
 from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-SUMMARY = "make unchanged launches shadow: Podman's hook, and a proxy for every client of Docker"
+SUMMARY = "shadow the venvs in all launches from now on: Podman's hook, and a proxy for every client of Docker"
 POSITION = 9
 ARGUMENTS = (
     argument("--use", action="store_true", help=f"then `docker context use {CONTEXT}`, if that works"),
@@ -72,7 +73,7 @@ def _install_for_podman(podman: str, program: str, options: Options) -> tuple[st
     changes = podman_hook.install(program, folder, os.environ, dry_run=options.dry_run)
     write(render(changes))
     line = podman_hook.summary(changes, uninstall=False, dry_run=options.dry_run)
-    read = "" if options.dry_run else f" (Podman reads {podman_hook.read_hook(podman, os.environ)})"
+    read = "" if options.dry_run else f" (Podman reads {shown(podman_hook.read_hook(podman, os.environ))})"
     return "installed", line + read
 
 
@@ -87,16 +88,18 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
         return "skipped", f"skipped: {error}"
     steps = docker_install.plan_install(found, program, upstream)
     use = docker_install.plan_use(found) if options.use else []
-    by_hand = f"; keep this running for it: {docker_install.by_hand(program, upstream)}"
+    by_hand = ""
+    if not found.systemctl and not answers(found.own):
+        by_hand = f"; keep this running for it: {docker_install.by_hand(program, upstream)}"
     if options.dry_run:
         write(render([*steps, *use]))
         line = "nothing is changed yet: --dry-run" if steps or use else "already installed"
-        return "installed", line + ("" if found.systemctl else by_hand)
+        return "installed", line + by_hand
     _do(steps)
     line = "installed" if steps else "already installed"
-    if not found.systemctl and not answers(found.own):
-        if use:
-            raise EngineError(f"{line}, but not in use, since nothing answers there yet{by_hand}")
+    if by_hand and use:
+        raise EngineError(f"{line}, but not in use, since nothing answers there yet{by_hand}")
+    if by_hand:
         return "installed", line + by_hand
     line += f" (Docker {docker_install.ask_version(found)} answers through the context {CONTEXT}"
     _do(use)
