@@ -10,6 +10,7 @@ from paude_venv_hook.launchers.http_framing import (
     MOST_HEAD_BYTES,
     BadMessageError,
     Chunked,
+    Head,
     Sized,
     decode_chunks,
     head_length,
@@ -87,7 +88,7 @@ def test_a_head_is_read() -> None:
         b"1",
         [(b"host", b"docker"), (b"a", b"1"), (b"a", b"2"), (b"b", b""), (b"c", b"\xc3\xa9")],
     )
-    assert head.values(b"a") == [b"1", b"2"]
+    assert Head(*head).values(b"a") == [b"1", b"2"]
     assert parse_response(b"HTTP/1.1 101 UPGRADED\r\n\r\n") == (b"101", b"", b"1", [])
     assert parse_response(b"HTTP/1.0 200\r\n\r\n") == (b"200", b"", b"0", [])
 
