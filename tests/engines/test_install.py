@@ -15,7 +15,7 @@ from time import sleep
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import ENVIRONMENT, PROGRAM, Engine, NoEngineError, bind, find_engine, run
+from engines.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, NoEngineError, bind, find_engine, run
 from lab import missing
 from layout import fill
 from paude_venv_hook.launchers.coverage import answers
@@ -159,6 +159,22 @@ def test_installed_all_is_shadowed_until_uninstalled(
     assert user.sees(engine, workspace) == user.sees(podman, workspace) == "pyvenv.cfg\n"
     assert (user.files(), list(user.runtime.iterdir())) == ([], [])
     assert user(PROGRAM, "uninstall").stderr.count("not installed") == 2
+
+
+@proves(
+    "a link to the wrapper, first on PATH under the engine's name: an unchanged launch is shadowed, and `status` tells"
+)
+def test_a_link_first_on_path_covers_what_starts_the_command(
+    user: User, engine: Engine, podman: Engine, workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    folder = user.home / "bin"
+    fill(folder, *(f"{name} -> {SCRIPTS / f'paude-venv-{name}'}" for name in ("docker", "podman")))
+    user.environ["PATH"] = f"{folder}:{user.environ['PATH']}"
+
+    assert user.sees(engine, workspace) == user.sees(podman, workspace) == ""
+    status = json.loads(user(PROGRAM, "status", "--json", "--workspace-folder", workspace).stdout)
+    assert [item["coveredBy"] for item in status["launches"]] == ["wrapper", "wrapper"]
 
 
 @pytest.fixture
