@@ -50,7 +50,7 @@ class End:
             block = await asyncio.get_running_loop().sock_recv(self._sock, BLOCK_BYTES)
             self.data += block
             self.is_over = not block
-        except ConnectionError:
+        except OSError:
             self.is_over = True
         finally:
             self._ahead = None
