@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import namedtuple
 
-from paude_venv_hook.launchers.connection_end import cancel, first_of, next_head, pass_all, pass_body, read_body
+from paude_venv_hook.launchers.connection_end import cancel, first_of, next_head, pass_all, pass_message, read_body
 from paude_venv_hook.launchers.docker_api import add_warnings
 from paude_venv_hook.launchers.http_framing import (
     BadMessageError,
@@ -74,8 +74,7 @@ async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Fut
     Raises GoneError once it has.
     """
     try:
-        await upstream.write(request.head)
-        await pass_body(client, upstream, request.body)
+        await pass_message(client, upstream, request.head, request.body)
         while not is_raw.done() and not client.data and not client.is_over:
             await first_of(is_raw, client.ahead())
         if client.data:
@@ -101,12 +100,12 @@ async def _answer(upstream: End, client: End, request: Request, is_raw: asyncio.
             if request.warnings and answer.first == b"201" and _is_short(body):
                 changed = add_warnings(await read_body(upstream, body, _MOST_ANSWER_BYTES), request.warnings)
                 head = with_body(without(head, b"content-length"), changed)
-            await client.write(head)
             if body is None:
                 is_raw.set_result(True)
+                await client.write(head)
                 await pass_all(upstream, client)
                 return False
-            await pass_body(upstream, client, body)
+            await pass_message(upstream, client, head, body)
             if body.is_whole:
                 is_raw.set_result(False)
             return body.is_whole
