@@ -115,7 +115,8 @@ class Proxy:
                 changed, found, warnings = await asyncio.to_thread(add_shadows, data, platform, self._environ)
                 with mount_points(shadow.host_path for item in found for shadow in item.plan.shadows) as made:
                     for item in found:
-                        await asyncio.to_thread(item.make_stores)
+                        if item.purposes:
+                            await asyncio.to_thread(item.make_stores)
             return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
         except HookError as error:
             complain(f"error[{error.code}]: {error}")
