@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import AF_UNIX, socket
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from installed import StandIns
 from paude_venv_hook.cli import main
 from readmes import MARKED, commands
 
@@ -82,6 +87,54 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
         return program
 
     return make
+
+
+@pytest.fixture
+def stand_ins(programs: Callable[[str, str], Path], tmp_path: Path, home: Path) -> StandIns:
+    """Return stand-ins for docker, podman and systemctl, of which none is on PATH yet, and nothing else is."""
+    return StandIns(tmp_path / "programs", tmp_path / "stand-ins", home)
+
+
+@pytest.fixture
+def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERS_CONF"):
+        monkeypatch.delenv(name, raising=False)
+    with TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder, "paude", "docker.sock")
+
+
+@contextmanager
+def serving(path: Path, body: bytes = b"") -> Iterator[None]:
+    """Let something answer each request at a socket with this body."""
+    ended = Event()
+    with socket(AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        server.settimeout(0.01)
+
+        def serve() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError), server.accept()[0] as connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
+
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.fixture
+def proxy(own_socket: Path) -> Iterator[None]:
+    """Let something answer at the proxy's socket."""
+    own_socket.parent.mkdir()
+    with serving(own_socket):
+        yield
 
 
 @pytest.fixture

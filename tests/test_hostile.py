@@ -80,6 +80,8 @@ def make_program(path: Path, pwned: Path) -> None:
         ("paude-venv-hook", ["exec", "--", "docker", "ps"]),
         ("paude-venv-hook", ["exec", "--", "podman", "run", "-v", ".:/app", "IMG"]),
         ("paude-venv-hook", ["install-podman-hook", "--dry-run"]),
+        ("paude-venv-hook", ["install", "--dry-run"]),
+        ("paude-venv-hook", ["uninstall", "--dry-run"]),
         ("paude-venv-docker", ["ps"]),
         ("paude-venv-podman", ["run", "-v", ".:/app", "IMG"]),
     ],
@@ -90,7 +92,7 @@ def test_a_program_of_the_repository_is_not_started_through_a_relative_folder_on
 ) -> None:
     fill(workspace.parent, ".git")  # so that git has to be asked
     fill(workspace, ".devcontainer.json = {}", "bin/", "compose.yaml = services: {app: {volumes: ['.:/app']}}")
-    for name in ("git", "docker", "podman", "paude-venv-hook"):
+    for name in ("git", "docker", "podman", "systemctl", "paude-venv-hook"):
         for folder in (workspace, workspace / "bin"):
             make_program(folder / name, pwned)
     environ = {"PATH": os.pathsep.join(["bin", ".", "", "bin/../bin"]), "PAUDE_VENV_ENGINE": "auto"}

@@ -43,8 +43,13 @@ HEAVY = {
     "paude_venv_hook.launchers.compose_line",
     "paude_venv_hook.launchers.run_line",
     "paude_venv_hook.launchers.oci",
+    "paude_venv_hook.launchers.bound",
+    "paude_venv_hook.launchers.docker_listener",
+    "paude_venv_hook.launchers.docker_proxy",
+    "paude_venv_hook.engines.docker_socket",
     "paude_venv_hook.launchers.devcontainer_cli",
     "paude_venv_hook.launchers.podman_hook",
+    "paude_venv_hook.launchers.coverage",
     "paude_venv_hook.commands.status",
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",
@@ -57,6 +62,14 @@ HEAVY = {
     "paude_venv_hook.launchers.wrapper",
 }
 PARSER = {"argparse", "paude_venv_hook.parser"}
+# Of what `install` made, files tell, and Docker's client: Podman is not started.
+STATUS = {
+    "textwrap",
+    "paude_venv_hook.commands.status",
+    "paude_venv_hook.engines.docker_socket",
+    "paude_venv_hook.launchers.coverage",
+    "paude_venv_hook.launchers.podman_hook",
+}
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says where the folders are")
 
 
@@ -131,8 +144,8 @@ def test_a_docker_that_may_be_podman_is_asked_and_a_program_that_is_not_is_not(
         (["--quiet"], PARSER),
         (["print"], {"shlex"}),
         (["print", "--format", "nul"], PARSER),
-        (["status"], {"textwrap", "paude_venv_hook.commands.status"}),
-        (["status", "--json"], {"textwrap", "paude_venv_hook.commands.status"} | PARSER),
+        (["status"], STATUS),
+        (["status", "--json"], STATUS | PARSER),
         (["path"], set()),
     ],
 )
@@ -157,6 +170,10 @@ def test_schema_looks_at_no_workspace(workspace: Path) -> None:
 
     assert not modules & {"json5", "platformdirs", "subprocess", "hashlib", "paude_venv_hook.pipeline"}
     assert os.listdir(workspace) == []
+
+
+def test_the_help_of_the_proxy_needs_no_asyncio(workspace: Path) -> None:
+    assert not loaded("docker-proxy", "--help") & {"asyncio", "socket", "paude_venv_hook.launchers.docker_proxy"}
 
 
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:

@@ -21,23 +21,24 @@ NAME = f"paude_venv_hook-{__version__}"
 
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
-    __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py overlay.py
-    parser.py pipeline.py plan.py py.typed storage.py terminal.py text.py values.py
-    commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
-    commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
-    commands/schema.py commands/status.py commands/store.py commands/verify.py
+    __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py
+    overlay.py parser.py pipeline.py plan.py py.typed storage.py terminal.py text.py values.py
+    commands/__init__.py commands/devcontainer_config.py commands/docker_proxy.py commands/exec.py commands/init.py
+    commands/install.py commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py
+    commands/run.py commands/schema.py commands/status.py commands/store.py commands/uninstall.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
-    engines/mountinfo.py engines/mounts.py engines/programs.py engines/sandboxline.py engines/selinux.py
-    engines/table.py
-    launchers/__init__.py launchers/added.py launchers/compose.py launchers/compose_project.py launchers/compose_line.py
-    launchers/devcontainer_cli.py launchers/kubernetes.py launchers/oci.py
-    launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/sandbox_line.py
-    launchers/wrapper.py
+    engines/docker_context.py engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py
+    engines/sandboxline.py engines/selinux.py engines/table.py
+    launchers/__init__.py launchers/added.py launchers/bound.py launchers/changes.py launchers/compose.py
+    launchers/compose_line.py launchers/compose_project.py launchers/connection_end.py launchers/coverage.py
+    launchers/devcontainer_cli.py launchers/docker_api.py launchers/docker_exchange.py launchers/docker_install.py
+    launchers/docker_listener.py launchers/docker_proxy.py launchers/docker_units.py launchers/http_framing.py
+    launchers/kubernetes.py launchers/oci.py launchers/own_program.py launchers/podman_hook.py launchers/run_line.py
+    launchers/sandbox_line.py launchers/wrapper.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/binds.py workspace/detection.py workspace/devcontainer.py workspace/found.py
-    workspace/git_root.py
-    workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py workspace/reserve.py
-    workspace/settings.py workspace/variables.py workspace/venv.py
+    workspace/git_root.py workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py
+    workspace/reserve.py workspace/settings.py workspace/variables.py workspace/venv.py
     schemas/overlay.json schemas/paude.json
 """
 IN_EACH_TEMPLATE = """

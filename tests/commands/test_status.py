@@ -13,17 +13,24 @@ from typing import Any
 
 import pytest
 
-from conftest import MakeVenv
+from conftest import Hook, MakeVenv
+from installed import StandIns
 from layout import fill
 from paude_venv_hook.commands.status import make_report, render
+from paude_venv_hook.launchers.coverage import Launches
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.workspace.venv import describe
+
+LAUNCHES = [
+    Launches("docker", "", "`paude-venv-hook install` changes that"),
+    Launches("podman", "hook", "Podman's hook /etc/containers/paude-venv-hook.d/paude-venv-hook.json"),
+]
 
 
 def report(folder: Path, **flags: Any) -> dict[str, Any]:
     """Return the report of a workspace, with `/home/me` in place of the folder above it."""
     prepared = prepare(str(folder), os.environ, **{"engine": "docker", **flags})
-    made = make_report(prepared, "/home/me/.cache/app.json", "not written yet")
+    made = make_report(prepared, "/home/me/.cache/app.json", "not written yet", LAUNCHES)
     short: dict[str, Any] = json.loads(json.dumps(made).replace(str(folder.parent), "/home/me"))
     return short
 
@@ -53,6 +60,9 @@ venv       auto (default)
 storage    memory (default)
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
+docker     not covered: `paude-venv-hook install` changes that
+podman     covered: Podman's hook
+           /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
 .venv  shadowed      venv, Python 3.11.2, made by uv 0.9.6
 a directory with quite a long name
@@ -95,6 +105,14 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
         "engineWhy": "--engine",
         "overlay": "/home/me/.cache/app.json",
         "overlayState": "not written yet",
+        "launches": [
+            {"engine": "docker", "coveredBy": None, "why": "`paude-venv-hook install` changes that"},
+            {
+                "engine": "podman",
+                "coveredBy": "hook",
+                "why": "Podman's hook /etc/containers/paude-venv-hook.d/paude-venv-hook.json",
+            },
+        ],
         "warnings": ['/home/me/app/paude.json: key "vnev" is not known here (did you mean "venv"?)'],
     }
     assert rows[0] == {
@@ -148,6 +166,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
             """,
             id="nothing to shadow",
         ),
@@ -161,6 +182,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
             .venv  reserved      for the first venv made here (uv.lock)
             .tox   not shadowed  holds environments one level down; to shadow it: "venv":
@@ -178,6 +202,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
             """,
             id="none",
         ),
@@ -191,6 +218,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
             .venv  not shadowed  venv; to shadow it: "venv": [".venv"]
             """,
@@ -206,6 +236,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
             api/.venv  shadowed  listed
             .tox       shadowed  listed
@@ -224,6 +257,9 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
             storage    memory (default)
             engine     docker (--engine)
             overlay    not written yet: /home/me/.cache/app.json
+            docker     not covered: `paude-venv-hook install` changes that
+            podman     covered: Podman's hook
+                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
             .      skipped  the compose files decide what is mounted; use
                             devcontainer-config, or print --format compose
@@ -314,4 +350,18 @@ def test_a_listed_directory_with_a_fifo_for_a_pyvenv_cfg_does_not_block(workspac
 
     assert report(workspace, venv=".tox")["directories"] == [
         {"path": ".tox", "state": "shadowed", "why": "listed", "destination": "/home/me/app/.tox"}
+    ]
+
+
+def test_what_covers_launches_of_the_workspace_is_looked_up(
+    workspace: Path, hook: Hook, stand_ins: StandIns, own_socket: Path, proxy: None
+) -> None:
+    fill(workspace, "paude.json = {}")
+    stand_ins.add("docker")
+    stand_ins.add_context("paude-venv", f"unix://{own_socket}")
+    stand_ins.use_context("paude-venv")
+
+    assert "\ndocker     covered: the docker context paude-venv\n" in hook("status").out
+    assert json.loads(hook("status", "--json", "--workspace-folder", ".").out)["launches"] == [
+        {"engine": "docker", "coveredBy": "context", "why": "the docker context paude-venv"}
     ]

@@ -19,13 +19,13 @@ from layout import fill
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers.changes import Change, render
 from paude_venv_hook.launchers.own_program import own_program
 from paude_venv_hook.launchers.podman_hook import (
     config_folder,
     hooks_folders,
     install,
     plan_install,
-    render,
     uninstall,
 )
 
@@ -777,7 +777,7 @@ def test_a_program_in_a_cache_is_refused(
 
 
 def test_what_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
-    changes = [podman_hook.Change("/a\nb", None), podman_hook.Change("/c", b"one\n\ntwo\n")]
+    changes = [Change("/a\nb", None), Change("/c", b"one\n\ntwo\n")]
 
     assert render(changes) == "/a\\nb: removed\n/c:\n    one\n    \n    two\n\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.launchers.changes import render
 from paude_venv_hook.launchers.own_program import own_program
 from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.terminal import complain, write
@@ -35,6 +36,6 @@ def execute(options: Options) -> int:
     else:
         program = own_program(os.environ)
         changes = podman_hook.install(program, folder, os.environ, dry_run=options.dry_run)
-    write(podman_hook.render(changes))
+    write(render(changes))
     complain(podman_hook.summary(changes, uninstall=options.uninstall, dry_run=options.dry_run))
     return 0

@@ -9,6 +9,7 @@ import textwrap
 
 from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import read_file
+from paude_venv_hook.launchers.coverage import find_launches
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.pipeline import left_visible
@@ -20,8 +21,10 @@ from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from paude_venv_hook.launchers.coverage import Launches
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 
@@ -50,7 +53,8 @@ def execute(options: Options) -> int:
     prepared = options.prepare()
     path = overlay_path(options.output, prepared.workspace_folder)
     state = _overlay_state(path, dump(prepared.document))
-    report = make_report(_in_compose(prepared, options), path, state)
+    launches = find_launches(prepared.workspace_folder, os.environ)
+    report = make_report(_in_compose(prepared, options), path, state, launches)
     if options.json:
         write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -87,8 +91,10 @@ def _overlay_state(path: str, data: bytes) -> str:
     return "not written yet" if written is None else "up to date" if written == data else "out of date"
 
 
-def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> dict[str, Any]:
-    """Return what `status --json` prints.
+def make_report(
+    prepared: Prepared, overlay_path: str, overlay_state: str, launches: Sequence[Launches] = ()
+) -> dict[str, Any]:
+    """Return what `status --json` prints. `launches` tells what covers those that name us nowhere.
 
     Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes nothing.
     """
@@ -106,6 +112,7 @@ def make_report(prepared: Prepared, overlay_path: str, overlay_state: str) -> di
         "engineWhy": prepared.engine_why,
         "overlay": overlay_path,
         "overlayState": overlay_state,
+        "launches": [{"engine": item.engine, "coveredBy": item.by or None, "why": item.why} for item in launches],
         "directories": _directories(prepared),
         "warnings": list(prepared.warnings),
     }
@@ -164,6 +171,9 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
         ("storage", f"{report['storage']} ({report['storageSource']})"),
         ("engine", f"{report['engine']} ({report['engineWhy']})"),
         ("overlay", f"{report['overlayState']}: {report['overlay']}"),
+    ]
+    facts += [
+        (row["engine"], f"{'' if row['coveredBy'] else 'not '}covered: {row['why']}") for row in report["launches"]
     ]
     lines = [line for name, text in facts for line in _wrapped(f"{name:<9}  ", shown(text))]
     rows = [(shown(row["path"]), row["state"], _details(row)) for row in report["directories"]]

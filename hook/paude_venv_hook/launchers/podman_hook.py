@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import is_inside, read_file, read_start, write_if_changed
+from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.folders import home_folder
+from paude_venv_hook.launchers.changes import Change
 from paude_venv_hook.launchers.own_program import PROGRAM, is_root
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.text import shown
@@ -29,6 +29,7 @@ OWN_FOLDER = "paude-venv-hook.d"
 DROP_IN = os.path.join("containers.conf.d", "99-paude-venv-hook.conf")
 
 RECORD = "paude-venv-hook.folders"
+MACHINE_FOLDER = "/etc/containers"
 
 # Podman starts no container when a hook fails, be it only that an upgrade took the program's interpreter away. So the
 # hook is a line of shell, which gives the config back as it came unless the program ($0) makes a config of it in a few
@@ -40,14 +41,10 @@ _SCRIPT = (
     'printf "%s\\n" "$result"'
 )
 _HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)
-
-
-class Change(namedtuple("Change", ("path", "data"))):
-    """A file to write at a host path or, where `data` is None, to remove."""
-
-    __slots__ = ()
-    path: str
-    data: bytes | None
+_NOT_HERE = (
+    "has no --hooks-dir, so its containers are not started by this machine; "
+    "run this where they are (podman machine ssh)"
+)
 
 
 def config_folder(environ: Mapping[str, str]) -> str:
@@ -56,7 +53,7 @@ def config_folder(environ: Mapping[str, str]) -> str:
     Raises EngineError for a user without a home folder.
     """
     if is_root():
-        return "/etc/containers"
+        return MACHINE_FOLDER
     home = home_folder()
     folder = environ.get("XDG_CONFIG_HOME") or (home and os.path.join(home, ".config"))
     if not folder:
@@ -73,11 +70,11 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
     if podman is None:
         raise EngineError("podman is not on PATH; install it")
     planned = plan_install(hooks_folders(podman, environ), program, folder, environ)
-    changes = [change for change in planned if _differs(change)]
+    changes = [change for change in planned if change.differs()]
     if dry_run:
         return changes
-    for path, data in changes:
-        _write(path, data or b"")
+    for change in changes:
+        change.do()
     hook_file = planned[0].path
     if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
         _remove(folder, changes)
@@ -94,14 +91,12 @@ def uninstall(folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list
     Raises EngineError for what cannot be removed, and where nothing is found and Podman cannot be asked.
     """
     podman = find_program("podman", environ)
-    record = os.path.join(folder, RECORD)
-    folders, problem = [os.path.join(folder, OWN_FOLDER), *_recorded(record)], ""
+    more, problem = [], ""
     try:
-        folders += hooks_folders(podman, environ) if podman else []
+        more = hooks_folders(podman, environ) if podman else []
     except EngineError as error:
         problem = str(error)
-    hook_files = (os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders)))
-    paths = [os.path.join(folder, DROP_IN), *hook_files, record]
+    paths = [os.path.join(folder, DROP_IN), *_hook_files(folder, more), os.path.join(folder, RECORD)]
     changes = [Change(path, None) for path in paths if os.path.lexists(path)]
     if not changes and (problem or not podman):
         problem = problem or "podman is not on PATH; install it"
@@ -109,6 +104,51 @@ def uninstall(folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list
     if not dry_run:
         _remove(folder, changes)
     return changes
+
+
+def find_hook(environ: Mapping[str, str]) -> str:
+    """Return the host path of the hook file that install made for this user or for the machine, "" without one.
+
+    Podman is not asked whether it reads that, as `install` does.
+    """
+    folders = [MACHINE_FOLDER]
+    with suppress(EngineError):
+        folders.insert(0, config_folder(environ))
+    return next((path for folder in folders for path in _hook_files(folder) if os.path.isfile(path)), "")
+
+
+def why_elsewhere(podman: str, environ: Mapping[str, str]) -> str:
+    """Return why the containers of this Podman (a host path) are none of this machine, "" where they are.
+
+    Raises EngineError where Podman does not say.
+    """
+    return "" if _HOOKS_DIR.search(_ask_help(podman, environ)) else f"{shown(podman)} {_NOT_HERE}"
+
+
+def read_hook(podman: str, environ: Mapping[str, str]) -> str:
+    """Return the host path of the hook file that this Podman (a host path) reads. Raises EngineError for none."""
+    paths = [os.path.join(folder, HOOK_FILE) for folder in hooks_folders(podman, environ)]
+    found = [path for path in paths if os.path.isfile(path)]
+    if not found:
+        raise EngineError(f"{shown(podman)} reads no {HOOK_FILE}; run `{PROGRAM} install` again")
+    return found[-1]
+
+
+def may_be_installed(folder: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether there may be something to uninstall. `folder` is that of containers.conf.
+
+    Raises EngineError where Podman has to be asked, and does not say.
+    """
+    if any(map(os.path.lexists, (os.path.join(folder, DROP_IN), *_hook_files(folder)))):
+        return True
+    podman = find_program("podman", environ)
+    return podman is not None and not why_elsewhere(podman, environ)
+
+
+def _hook_files(folder: str, more: Sequence[str] = ()) -> list[str]:
+    """Return where hook files may be, by what is in the folder of containers.conf, and in more folders of hooks."""
+    folders = [os.path.join(folder, OWN_FOLDER), *_recorded(os.path.join(folder, RECORD)), *more]
+    return [os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders))]
 
 
 def summary(changes: Sequence[Change], *, uninstall: bool, dry_run: bool) -> str:
@@ -122,14 +162,6 @@ def summary(changes: Sequence[Change], *, uninstall: bool, dry_run: bool) -> str
     return "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
 
 
-def render(changes: Iterable[Change]) -> str:
-    """Return the changes for people to read: each file with what it then holds."""
-    return "".join(
-        f"{shown(path)}: removed\n" if data is None else f"{shown(path)}:\n{_indent(data.decode())}\n"
-        for path, data in changes
-    )
-
-
 def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
     """Return the folders in which Podman looks for hook files; what a later one holds goes before.
 
@@ -137,6 +169,13 @@ def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
     """
     import csv  # noqa: PLC0415 - not wanted by the commands that a launch waits for
 
+    found = _HOOKS_DIR.search(_ask_help(podman, environ))
+    if found is None:
+        raise EngineError(f"{shown(podman)} {_NOT_HERE}")
+    return [path for path in next(csv.reader([found[1] or ""]), []) if path]
+
+
+def _ask_help(podman: str, environ: Mapping[str, str]) -> str:
     try:
         done = ask([podman, "--help"], environ)
     except OSError as error:
@@ -144,13 +183,7 @@ def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
     if done.returncode:
         said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
         raise EngineError(f"{shown(podman)} --help failed: {shown(said)}; mend it")
-    found = _HOOKS_DIR.search(os.fsdecode(done.stdout))
-    if found is None:
-        raise EngineError(
-            f"{shown(podman)} has no --hooks-dir, so its containers are not started by this machine; "
-            "run this where they are (podman machine ssh)"
-        )
-    return [path for path in next(csv.reader([found[1] or ""]), []) if path]
+    return os.fsdecode(done.stdout)
 
 
 def plan_install(folders: Sequence[str], program: str, folder: str, environ: Mapping[str, str]) -> tuple[Change, ...]:
@@ -220,10 +253,6 @@ def _drop_in(folders: Iterable[str]) -> bytes:
     ).encode()
 
 
-def _indent(text: str) -> str:
-    return "".join(f"    {line}\n" for line in text.splitlines())
-
-
 def _can_write(folder: str) -> bool:
     """Tell whether files can be put into the folder, which may have to be made."""
     while os.path.isabs(folder) and not os.path.lexists(folder):
@@ -231,31 +260,8 @@ def _can_write(folder: str) -> bool:
     return os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
-def _differs(change: Change) -> bool:
-    try:
-        return read_file(change.path) != change.data
-    except OSError as error:
-        raise EngineError(f"{shown(change.path)}: cannot be read: {error.strerror}; mend it") from None
-
-
-def _write(path: str, data: bytes) -> None:
-    # Root's is for every user of the machine, whose Podman starts no container when it cannot read a hook file.
-    made = []
-    folder = os.path.dirname(path)
-    while not os.path.isdir(folder):
-        made.append(folder)
-        folder = os.path.dirname(folder)
-    write_if_changed(path, data)
-    os.chmod(path, 0o644)
-    for folder in made:
-        os.chmod(folder, 0o755)  # noqa: S103 - for those users
-
-
 def _remove(folder: str, changes: Iterable[Change]) -> None:
     for path, _ in changes:
-        try:
-            os.unlink(path)
-        except OSError as error:
-            raise EngineError(f"{shown(path)}: cannot be removed: {error.strerror}; remove it as its owner") from None
+        Change(path, None).do()
     with suppress(OSError):
         os.rmdir(os.path.join(folder, OWN_FOLDER))

@@ -1,0 +1,101 @@
+"""What an installation changes: files, and commands for what is not ours to write. Shown to people, and done."""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+
+from paude_venv_hook.engines.programs import ask
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_COMMAND_SECONDS = 30.0
+
+
+class Change(namedtuple("Change", ("path", "data"))):
+    """A file to write at a host path or, where `data` is None, to remove."""
+
+    __slots__ = ()
+    path: str
+    data: bytes | None
+
+    def render(self) -> str:
+        """Return it for people to read: the file with what it then holds."""
+        if self.data is None:
+            return f"{shown(self.path)}: removed\n"
+        return f"{shown(self.path)}:\n" + "".join(f"    {line}\n" for line in self.data.decode().splitlines()) + "\n"
+
+    def differs(self) -> bool:
+        """Tell whether the file has to be written. Raises EngineError where it cannot be read."""
+        try:
+            return read_file(self.path) != self.data
+        except OSError as error:
+            raise EngineError(f"{shown(self.path)}: cannot be read: {error.strerror}; mend it") from None
+
+    def do(self) -> None:
+        """Write it, for every user to read, or remove it. Raises HookError."""
+        if self.data is None:
+            _remove(self.path)
+        else:
+            _write(self.path, self.data)
+
+
+class Command(namedtuple("Command", ("words", "environ"))):
+    """A command line, of which the first word is the host path of a program, and the environment that it gets."""
+
+    __slots__ = ()
+    words: tuple[str, ...]
+    environ: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return it as a person would write it."""
+        import shlex  # noqa: PLC0415 - not wanted by the hook of each start
+
+        return shown(shlex.join([os.path.basename(self.words[0]), *self.words[1:]]))
+
+    def render(self) -> str:
+        """Return it for people to read."""
+        return f"$ {self}\n"
+
+    def do(self) -> str:
+        """Run it, and return what it printed. Raises EngineError where it fails, or takes too long."""
+        try:
+            done = ask(self.words, self.environ, seconds=_COMMAND_SECONDS)
+        except OSError as error:
+            raise EngineError(f"`{self}` failed: {error.strerror}; mend it, and run this again") from None
+        if done.returncode:
+            said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
+            raise EngineError(f"`{self}` failed: {shown(said)}; mend it, and run this again")
+        return os.fsdecode(done.stdout).strip()
+
+
+def render(steps: Iterable[Change | Command]) -> str:
+    """Return changes and commands for people to read."""
+    return "".join(step.render() for step in steps)
+
+
+def _write(path: str, data: bytes) -> None:
+    # Podman starts no container when it cannot read a hook file, and root's is for every user of the machine.
+    made = []
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        made.append(folder)
+        folder = os.path.dirname(folder)
+    write_if_changed(path, data)
+    os.chmod(path, 0o644)
+    for folder in made:
+        os.chmod(folder, 0o755)  # noqa: S103 - for those users
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise EngineError(f"{shown(path)}: cannot be removed: {error.strerror}; remove it as its owner") from None

@@ -1,0 +1,128 @@
+"""Which launches are shadowed without a word of ours on the command line, and by what.
+
+Files tell of Podman's hook, so that Podman is not started. Of Docker, its client is asked once for the context in use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import namedtuple
+from contextlib import suppress
+
+from paude_venv_hook.engines.choice import elsewhere, is_podman
+from paude_venv_hook.engines.docker_context import daemon_in_use
+from paude_venv_hook.engines.docker_socket import own_socket
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import read_start
+from paude_venv_hook.launchers.docker_install import beaten, by_hand, is_ours, recorded
+from paude_venv_hook.launchers.docker_units import SERVICE, is_unit_of_ours, units_folder
+from paude_venv_hook.launchers.own_program import PROGRAM
+from paude_venv_hook.launchers.podman_hook import find_hook, read_hook
+from paude_venv_hook.values import get_list, get_object
+from paude_venv_hook.workspace.location import opted_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WRAPPERS = ("paude-venv-docker", "paude-venv-podman")
+_NOTHING = f"`{PROGRAM} install` changes that"
+_ANSWER_SECONDS = 5.0
+
+
+class Launches(namedtuple("Launches", ("engine", "by", "why"))):
+    """What covers unchanged launches with an engine: `hook`, `context`, `DOCKER_HOST`, `wrapper`, or "" for nothing."""
+
+    __slots__ = ()
+    engine: str
+    by: str
+    why: str
+
+
+def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
+    """Return what is to be said of each engine on PATH, for launches of the workspace folder at a host path."""
+    found = []
+    for engine, find in (("docker", _of_docker), ("podman", _of_podman)):
+        program = find_program(engine, environ)
+        if program:
+            try:
+                by, why = find(program, environ)
+            except EngineError as error:  # a user without a home folder, say, of whom nothing else is asked here
+                by, why = "", str(error)
+            if by not in ("", "wrapper") and not opted_in(folder):
+                by, why = "", f"{why}, only for folders with a paude.json or a devcontainer.json; add one here"
+            found.append(Launches(engine, by, why))
+    return found
+
+
+def answers(socket: str) -> bool:
+    """Tell whether what listens at a socket (a host path) answers as Docker's API does."""
+    from socket import AF_UNIX, SOCK_STREAM  # noqa: PLC0415 - only where Docker's client is led to the proxy
+    from socket import socket as make_socket  # noqa: PLC0415 - as above
+
+    with make_socket(AF_UNIX, SOCK_STREAM) as connection, suppress(OSError):
+        connection.settimeout(_ANSWER_SECONDS)
+        connection.connect(socket)
+        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+        return connection.recv(5) == b"HTTP/"
+    return False
+
+
+def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    if variable := elsewhere("podman", environ):
+        return "", f"{variable} leads to another machine, whose folders are not those of this one"
+    hook = find_hook(environ)
+    if not hook:
+        return _wrapper(program) or ("", _NOTHING)
+    if environ.get("CONTAINERS_CONF"):  # Podman reads no other file then, so that it has to be asked
+        hook = read_hook(program, environ)
+    if not _starts_program(hook):
+        return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` mends it"
+    return "hook", f"Podman's hook {hook}"
+
+
+def _starts_program(hook: str) -> bool:
+    """Tell whether what the hook file at a host path starts is there."""
+    try:
+        arguments = get_list(get_object(json.loads(read_start(hook)), "hook"), "args")
+    except ValueError:
+        return False
+    return bool(arguments) and isinstance(arguments[-1], str) and os.access(arguments[-1], os.X_OK)
+
+
+def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    if is_podman(program, environ):
+        by, why = _of_podman(program, environ)
+        return by, f"is Podman: {why}"
+    own = own_socket(environ)
+    daemon = daemon_in_use(program, environ)
+    if daemon and is_ours(daemon, own):
+        if answers(daemon.socket):
+            return "context" if daemon.name else "DOCKER_HOST", daemon.said_in
+        return "", f"{daemon.said_in} leads to {daemon.socket}, where nothing answers; {_mend(environ)}"
+    if wrapper := _wrapper(program):
+        return wrapper
+    if daemon and daemon.host and not daemon.host.startswith("unix:"):
+        return "", f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
+    if not daemon or not recorded("upstream"):
+        return "", _NOTHING
+    return "", beaten(own, environ) or f"{daemon.said_in} is in use; `{PROGRAM} install --use` changes that"
+
+
+def _mend(environ: Mapping[str, str]) -> str:
+    """Return what starts the proxy again."""
+    if is_unit_of_ours(os.path.join(units_folder(environ), SERVICE)):
+        return f"`systemctl --user restart {SERVICE}` starts it again"
+    return f"keep `{by_hand(PROGRAM, recorded('upstream'))}` running"
+
+
+def _wrapper(program: str) -> tuple[str, str] | None:
+    """Return what is to be said where the program at a host path, called as an engine is, leads to a wrapper of ours.
+
+    Programs that speak to the engine themselves go past it.
+    """
+    if os.path.basename(os.path.realpath(program)) not in _WRAPPERS:
+        return None
+    return "wrapper", f"the wrapper {program}, for what starts that command"

@@ -1,0 +1,781 @@
+"""`install` does for each engine what fits, shows each step of it, and `uninstall` leaves what was there before."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from conftest import Hook, serving
+from installed import StandIns
+from layout import fill
+from paude_venv_hook.launchers import changes, podman_hook
+
+pytestmark = pytest.mark.usefixtures("own_socket")
+
+DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of workspaces"
+PODMANS = "Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
+UNITS = ".config/systemd/user"
+RECORD = ".local/share/paude/docker-before.json"
+DRY = "nothing is changed yet: --dry-run"
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(podman_hook, "MACHINE_FOLDER", str(tmp_path / "machine"))
+    path = tmp_path / "bin" / "paude-venv-hook"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    return path
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines()) + "\n"
+
+
+def socket_unit(own_socket: Path) -> str:
+    """Return the unit of the socket as it has to be, letter by letter."""
+    return f"""\
+# Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.
+[Unit]
+Description=Docker's API, with the venvs of workspaces shadowed
+
+[Socket]
+ListenStream={own_socket}
+SocketMode=0600
+DirectoryMode=0700
+RemoveOnStop=yes
+
+[Install]
+WantedBy=sockets.target
+"""
+
+
+def service_unit(program: Path, upstream: str = "/var/run/docker.sock") -> str:
+    """Return the unit of the service as it has to be, letter by letter."""
+    return f"""\
+# Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.
+[Unit]
+Description=Docker's API, with the venvs of workspaces shadowed
+Requires=paude-venv-docker-proxy.socket
+After=paude-venv-docker-proxy.socket
+
+[Service]
+ExecStart={program} docker-proxy --upstream {upstream}
+"""
+
+
+def record(context: str = "default", upstream: str = "/var/run/docker.sock") -> str:
+    return json.dumps({"context": context, "upstream": upstream}) + "\n"
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Return what is below the folder: the text of each file, and where each link leads, by its path from there."""
+    return {
+        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_text()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def create(own_socket: Path) -> str:
+    return f"docker context create paude-venv --description '{DESCRIPTION}' --docker host=unix://{own_socket}"
+
+
+# ---- what is done, and shown
+
+
+def test_for_docker_units_and_a_context_are_made_and_shown(
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, own_socket: Path
+) -> None:
+    stand_ins.add("docker", "systemctl")
+
+    done = hook("install")
+
+    unit, service = socket_unit(own_socket), service_unit(program)
+    name = f"{home}/{UNITS}/paude-venv-docker-proxy"
+    assert done == (
+        0,
+        f"{name}.socket:\n{indented(unit)}{name}.service:\n{indented(service)}"
+        "$ systemctl --user daemon-reload\n$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
+        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
+        "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
+        "`docker context use paude-venv` lets every docker command use it\n",
+    )
+    assert files(home) == {
+        f"{UNITS}/paude-venv-docker-proxy.socket": unit,
+        f"{UNITS}/paude-venv-docker-proxy.service": service,
+        f"{UNITS}/sockets.target.wants/paude-venv-docker-proxy.socket": f"{name}.socket",
+        RECORD: record(),
+    }
+    assert stand_ins.calls() == [
+        "systemctl --user daemon-reload",
+        "systemctl --user enable --now paude-venv-docker-proxy.socket",
+        create(own_socket).replace("'", ""),
+    ]
+    state = stand_ins.known()
+    assert (state["current"], state["contexts"]["paude-venv"]) == ("default", [f"unix://{own_socket}", DESCRIPTION])
+
+
+def test_for_podman_its_hook_is_installed(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("podman")
+
+    done = hook("install")
+
+    path = home / "hooks" / "paude-venv-hook.json"
+    text, folders = path.read_text(), home / ".config/containers/paude-venv-hook.folders"
+    assert done == (
+        0,
+        f"{path}:\n{indented(text)}{folders}:\n    {home}/hooks\n\n",
+        f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {path})\n",
+    )
+    assert hook("install") == (0, "", f"paude-venv-hook: podman: already installed (Podman reads {path})\n")
+    assert hook("install-podman-hook").err == "paude-venv-hook: already installed\n"
+
+
+def test_again_nothing_is_done(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    hook("install", "--use")
+    stand_ins.calls()
+    before = {path: path.lstat() for path in home.rglob("*")}
+
+    done = hook("install", "--use")
+
+    assert done == (
+        0,
+        "",
+        f"paude-venv-hook: podman: already installed (Podman reads {home}/hooks/paude-venv-hook.json)\n"
+        "paude-venv-hook: docker: already installed (Docker 28.2.2 answers through the context paude-venv, which is in "
+        "use)\n",
+    )
+    assert stand_ins.calls() == []
+    # The time of a change tells of a file that was replaced, or whose mode was set anew.
+    after = {path: path.lstat() for path in home.rglob("*")}
+    assert {path: (s.st_ino, s.st_ctime_ns) for path, s in after.items()} == {
+        path: (s.st_ino, s.st_ctime_ns) for path, s in before.items()
+    }
+
+
+def test_dry_run_shows_all_and_does_nothing(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+
+    would = hook("install", "--use", "--dry-run")
+
+    assert (would.code, would.err) == (0, f"paude-venv-hook: podman: {DRY}\npaude-venv-hook: docker: {DRY}\n")
+    assert (files(home), stand_ins.calls()) == ({}, [])
+    assert hook("install", "--use").out == would.out
+    stand_ins.calls()
+    assert hook("install", "--use", "--dry-run") == (
+        0, "", "paude-venv-hook: podman: already installed\npaude-venv-hook: docker: already installed\n"
+    )  # fmt: skip
+    before = files(home)
+    would = hook("uninstall", "--dry-run")
+    assert (would.code, would.err) == (0, f"paude-venv-hook: podman: {DRY}\npaude-venv-hook: docker: {DRY}\n")
+    assert (files(home), stand_ins.calls()) == (before, [])
+    assert hook("uninstall").out == would.out
+
+
+# ---- the context in use
+
+
+def test_use_is_the_last_step(stand_ins: StandIns, hook: Hook, own_socket: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+
+    done = hook("install", "--use")
+
+    assert done.out.endswith(f"$ {create(own_socket)}\n$ docker context use paude-venv\n")
+    assert done.err == (
+        "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n"
+    )
+    assert stand_ins.calls()[-1] == "docker context use paude-venv"
+
+
+def test_what_does_not_work_is_not_used(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.fail({"docker --context": "Cannot connect to the Docker daemon"})
+
+    done = hook("install", "--use")
+
+    assert (done.code, done.err) == (
+        1,
+        "paude-venv-hook: error[engine]: docker: `docker --context paude-venv version --format '{{.Server.Version}}'` "
+        "failed: Cannot connect to the Docker daemon; mend it, and run this again; `systemctl --user status "
+        "paude-venv-docker-proxy.service` tells more\n",
+    )
+    assert stand_ins.known()["current"] == "default"
+    assert "docker context use paude-venv" not in stand_ins.calls()
+
+
+@pytest.mark.parametrize(
+    ("variables", "warning"),
+    [
+        ({"DOCKER_HOST": "unix:///run/other.sock"}, "DOCKER_HOST is set, and beats the context in use; "
+         "unset it, or set it to unix://{own_socket}"),
+        ({"DOCKER_CONTEXT": "default"}, "DOCKER_CONTEXT is set, and beats the context in use; unset it, or set "
+         "it to paude-venv"),
+        ({"DOCKER_HOST": "unix://{own_socket}"}, ""),
+        ({"DOCKER_HOST": "unix://{own_socket}", "DOCKER_CONTEXT": "default"}, ""),
+        ({"DOCKER_CONTEXT": "paude-venv"}, ""),
+        ({"DOCKER_HOST": ""}, ""),
+    ],
+)  # fmt: skip
+def test_a_variable_that_beats_the_context_is_said(
+    stand_ins: StandIns,
+    hook: Hook,
+    own_socket: Path,
+    variables: dict[str, str],
+    warning: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(own_socket=own_socket))
+
+    done = hook("install", "--use")
+
+    last = (
+        "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n"
+    )
+    assert (done.code, done.err) == (
+        0, (f"paude-venv-hook: warning: {warning.format(own_socket=own_socket)}\n" if warning else "") + last
+    )  # fmt: skip
+
+
+# ---- where Docker is
+
+
+@pytest.mark.parametrize("how", ["DOCKER_HOST", "DOCKER_CONTEXT", "context"])
+def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless" if how == "context" else "default")
+    if how != "context":
+        monkeypatch.setenv(how, "unix:///run/user/1000/docker.sock" if how == "DOCKER_HOST" else "rootless")
+
+    assert hook("install", "--use").code == 0
+
+    before = "rootless" if how == "context" else "default"
+    made = files(home)
+    assert made[RECORD] == record(before, "/run/user/1000/docker.sock")
+    assert made[f"{UNITS}/paude-venv-docker-proxy.service"] == service_unit(program, "/run/user/1000/docker.sock")
+    # Now that all leads to the proxy, it is still put before the same one.
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    stand_ins.calls()
+    assert hook("install").err.startswith("paude-venv-hook: docker: already installed (")
+    assert (files(home), stand_ins.calls()) == (made, [])
+
+    assert hook("uninstall").code == 0
+    assert stand_ins.calls()[0] == f"docker context use {before}"
+    assert stand_ins.known()["current"] == before
+
+
+def test_who_unsets_docker_host_since_it_beats_the_context_keeps_the_daemon(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("default", "unix:///no/docker.sock")
+    path = own_socket.parents[1] / "rootless.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with serving(path):
+        hook("install", "--use")
+        stand_ins.use_context("default")
+        monkeypatch.delenv("DOCKER_HOST")
+        stand_ins.calls()
+
+        assert hook("install", "--use").out == "$ docker context use paude-venv\n"
+
+        stand_ins.use_context("default")
+        stand_ins.add_context("default", f"unix://{path.parent}/other.sock")
+        with serving(path.parent / "other.sock"):
+            assert f"docker-proxy --upstream {path.parent}/other.sock\n" in hook("install").out
+
+
+@pytest.mark.parametrize(
+    ("variables", "said_in", "host"),
+    [
+        ({"DOCKER_HOST": "tcp://10.0.0.1:2376"}, "DOCKER_HOST", "tcp://10.0.0.1:2376"),
+        ({"DOCKER_CONTEXT": "far"}, "the docker context far", "ssh://me@far"),
+    ],
+)
+def test_a_daemon_elsewhere_is_skipped(
+    stand_ins: StandIns, hook: Hook, home: Path, variables: dict[str, str], said_in: str, host: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("far", "ssh://me@far")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    skipped = (
+        f"paude-venv-hook: docker: skipped: {said_in}: {host} is no socket of this machine, and the folders that a "
+        "daemon elsewhere binds are not those of this one; name a local socket, as unix:///var/run/docker.sock\n"
+    )
+
+    assert hook("install") == (1, "", skipped)
+    assert (files(home), stand_ins.calls()) == ({}, [])
+
+    stand_ins.add("podman")
+    done = hook("install")
+    assert (done.code, done.err) == (
+        0,
+        f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {home}/hooks/paude-venv-hook.json)\n{skipped}",
+    )
+
+
+def test_a_podman_of_another_machine_is_skipped(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.has_no_hooks()
+
+    done = hook("install")
+
+    assert (done.code, done.err.splitlines()[0]) == (
+        0,
+        f"paude-venv-hook: podman: skipped: {stand_ins.folder}/podman has no --hooks-dir, so its containers are not "
+        "started by this machine; run this where they are (podman machine ssh)",
+    )
+    stand_ins.remove("docker")
+    assert hook("install").code == 1
+    stand_ins.add("docker")
+    assert hook("uninstall").code == 0
+    assert hook("uninstall") == (
+        0, "", "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: not installed\n"
+    )  # fmt: skip
+
+
+def test_a_docker_whose_daemon_is_podman_is_skipped(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    path = own_socket.parents[1] / "podman.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+
+    with serving(path, b'{"Components": [{"Name": "Podman Engine"}]}'):
+        done = hook("install")
+
+    assert done == (
+        1,
+        "",
+        f"paude-venv-hook: docker: skipped: {path}: is Podman's socket; for every client of Podman, run "
+        "paude-venv-hook install-podman-hook\n",
+    )
+    assert (files(home), stand_ins.calls()) == ({}, [])
+
+
+def test_a_docker_that_is_podman_is_not_docker(
+    stand_ins: StandIns, hook: Hook, home: Path, programs: Callable[[str, str], Path]
+) -> None:
+    stand_ins.add("podman", "systemctl")
+    programs("docker", 'exec podman "$@"')
+
+    done = hook("install")
+
+    path = f"{home}/hooks/paude-venv-hook.json"
+    assert done.err == f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {path})\n"
+    assert stand_ins.calls() == []
+
+
+def test_without_an_engine_it_says_what_to_do(stand_ins: StandIns, hook: Hook) -> None:
+    assert hook("install") == (
+        1,
+        "",
+        "paude-venv-hook: error[engine]: neither docker nor podman is on PATH; install one of them, and run this "
+        "again\n",
+    )
+    assert hook("uninstall") == (
+        0, "", "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: not installed\n"
+    )  # fmt: skip
+
+
+# ---- without systemd
+
+
+@pytest.mark.parametrize("systemctl", [None, "without a bus"])
+def test_without_systemd_it_says_what_to_keep_running(
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, own_socket: Path, systemctl: str | None
+) -> None:
+    stand_ins.add("docker", *(["systemctl"] if systemctl else []))
+    stand_ins.fail({"systemctl --user show": "Failed to connect to bus: No medium found"})
+    by_hand = f"keep this running for it: {program} docker-proxy --upstream /var/run/docker.sock\n"
+
+    assert hook("install", "--dry-run").err == f"paude-venv-hook: docker: {DRY}; {by_hand}"
+    assert hook("install") == (
+        0,
+        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
+        f"paude-venv-hook: docker: installed; {by_hand}",
+    )
+    assert hook("install") == (0, "", f"paude-venv-hook: docker: already installed; {by_hand}")
+    stand_ins.calls()
+
+    assert hook("install", "--use") == (
+        1,
+        "",
+        "paude-venv-hook: error[engine]: docker: already installed, but not in use, since nothing answers there yet; "
+        + by_hand,
+    )
+    assert (files(home), stand_ins.calls()) == ({RECORD: record()}, [])
+
+
+def test_a_proxy_that_runs_without_systemd_can_be_used(
+    stand_ins: StandIns, hook: Hook, own_socket: Path, proxy: None
+) -> None:
+    stand_ins.add("docker")
+
+    done = hook("install", "--use")
+
+    assert (done.code, done.err) == (
+        0,
+        "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in use)\n",
+    )
+    assert stand_ins.calls() == [create(own_socket).replace("'", ""), "docker context use paude-venv"]
+
+
+def test_without_a_runtime_folder_the_socket_is_in_the_cache(
+    stand_ins: StandIns, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker")
+    with TemporaryDirectory() as home:
+        monkeypatch.setenv("HOME", home)
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+
+        assert hook("install").code == 0
+
+    cache = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    assert stand_ins.known()["contexts"]["paude-venv"][0] == f"unix://{home}/{cache}/paude/run/docker.sock"
+
+
+# ---- what changed since, and what is not ours
+
+
+def test_a_program_that_moved_is_installed_anew(
+    stand_ins: StandIns, hook: Hook, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    stand_ins.calls()
+    moved = (tmp_path / "bin").rename(tmp_path / "elsewhere") / "paude-venv-hook"
+    monkeypatch.setattr(sys, "argv", [str(moved)])
+
+    done = hook("install")
+
+    assert done.out == (
+        f"{home}/{UNITS}/paude-venv-docker-proxy.service:\n{indented(service_unit(moved))}"
+        "$ systemctl --user daemon-reload\n"
+        "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
+        "$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
+    )
+    assert stand_ins.known()["listens"]
+
+
+@pytest.mark.parametrize("broken", ["stopped", "disabled"])
+def test_a_socket_that_does_not_listen_is_started_again(
+    stand_ins: StandIns, hook: Hook, home: Path, broken: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    if broken == "stopped":
+        stand_ins.listens(now=False)
+    else:
+        (home / UNITS / "sockets.target.wants" / "paude-venv-docker-proxy.socket").unlink()
+    stand_ins.calls()
+
+    done = hook("install")
+
+    assert (done.code, done.out) == (0, "$ systemctl --user enable --now paude-venv-docker-proxy.socket\n")
+    assert done.err.startswith("paude-venv-hook: docker: installed (")
+
+
+def test_a_context_of_ours_follows_the_socket(stand_ins: StandIns, hook: Hook, own_socket: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    stand_ins.add_context("paude-venv", "unix:///run/user/7/paude/docker.sock", DESCRIPTION)
+
+    assert hook("install").out == f"$ docker context update paude-venv --docker host=unix://{own_socket}\n"
+    assert stand_ins.known()["contexts"]["paude-venv"] == [f"unix://{own_socket}", DESCRIPTION]
+
+
+def test_a_context_that_a_person_made_for_the_same_socket_is_as_good(
+    stand_ins: StandIns, hook: Hook, own_socket: Path
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("paude-venv", f"unix://{own_socket}", "mine")
+
+    assert hook("install").code == 0
+    assert not any("context" in call for call in stand_ins.calls())
+
+
+def test_a_context_that_is_not_ours_is_left_alone(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("paude-venv", "tcp://10.0.0.1:2376", "mine")
+    stand_ins.use_context("paude-venv")
+
+    assert hook("install").code == 1
+    stand_ins.use_context("default")
+    assert hook("install") == (
+        1,
+        "",
+        "paude-venv-hook: error[engine]: docker: the docker context paude-venv leads to tcp://10.0.0.1:2376, and is "
+        "not ours; remove it (docker context rm paude-venv), and run this again\n",
+    )
+    assert (files(home), stand_ins.calls()) == ({}, [])
+    assert hook("uninstall") == (
+        0,
+        "",
+        "paude-venv-hook: podman: not installed\n"
+        "paude-venv-hook: warning: the docker context paude-venv leads to tcp://10.0.0.1:2376, and is not ours: it "
+        "stays\npaude-venv-hook: docker: not installed\n",
+    )
+    assert stand_ins.known()["contexts"]["paude-venv"] == ["tcp://10.0.0.1:2376", "mine"]
+
+
+@pytest.mark.parametrize("unit", ["paude-venv-docker-proxy.socket", "paude-venv-docker-proxy.service"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_a_unit_that_is_not_ours_is_left_alone(
+    stand_ins: StandIns, hook: Hook, home: Path, unit: str, kind: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    path = home / UNITS / unit
+    entry = {"file": f"{unit} = [Unit]", "link": f"{unit} -> /dev/null", "folder": f"{unit}/"}[kind]
+    fill(home / UNITS, entry)
+    if unit.endswith(".socket"):
+        fill(home / UNITS, f"sockets.target.wants/{unit} -> {path}")
+    before = files(home)
+
+    assert hook("install") == (
+        1,
+        "",
+        f"paude-venv-hook: error[engine]: docker: {path}: is there, and not ours; rename it, and run this again\n",
+    )
+    assert (files(home), stand_ins.calls()) == (before, [])
+    assert hook("uninstall") == (
+        0,
+        "",
+        "paude-venv-hook: podman: not installed\n"
+        f"paude-venv-hook: warning: {path} is not ours: it stays\npaude-venv-hook: docker: not installed\n",
+    )
+    assert (files(home), stand_ins.calls()) == (before, [])
+
+
+# ---- one step fails
+
+
+STEPS = {
+    "systemctl --user daemon-reload": [],
+    "systemctl --user enable": ["systemctl --user daemon-reload"],
+    "docker context create": [
+        "systemctl --user daemon-reload", "systemctl --user enable --now paude-venv-docker-proxy.socket"
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_fails_is_named_and_can_be_done_again(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, step: str
+) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.fail({step: "no\nlast line"})
+
+    done = hook("install", "--use")
+
+    command = next(line.removeprefix("$ ") for line in done.out.splitlines() if line.startswith(f"$ {step}"))
+    assert (done.code, done.err) == (
+        1,
+        f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {home}/hooks/paude-venv-hook.json)\n"
+        f"paude-venv-hook: error[engine]: docker: `{command}` failed: last line; mend it, and run this again\n",
+    )
+    assert done.out.endswith(f"$ {command}\n")
+    assert stand_ins.calls() == STEPS[step]
+
+    stand_ins.fail({})
+    assert hook("install", "--use").code == 0
+    assert (stand_ins.known()["current"], stand_ins.known()["listens"]) == ("paude-venv", True)
+
+
+def test_a_step_without_an_end_is_given_up(stand_ins: StandIns, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "_COMMAND_SECONDS", 0.2)
+    stand_ins.add("docker")
+    docker = stand_ins.folder / "docker"
+    slow = 'case $* in "context rm"*) exec /bin/sleep 60 ;; esac'
+    docker.write_text(docker.read_text().replace("\n", f"\n{slow}\n", 1))
+    stand_ins.add_context("paude-venv", "unix:///gone", DESCRIPTION)
+
+    done = hook("uninstall")
+
+    assert done.err.splitlines()[1] == (
+        "paude-venv-hook: error[engine]: docker: `docker context rm paude-venv` failed: no answer within 0.2 seconds; "
+        "mend it, and run this again"
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_a_step_that_failed_left_is_uninstalled(stand_ins: StandIns, hook: Hook, home: Path, step: str) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.fail({step: "no"})
+    hook("install")
+    stand_ins.fail({})
+
+    assert hook("uninstall").err == "paude-venv-hook: podman: uninstalled\npaude-venv-hook: docker: uninstalled\n"
+    assert files(home) == {}
+
+
+def test_a_podman_that_fails_keeps_docker_from_nothing(
+    stand_ins: StandIns, hook: Hook, programs: Callable[[str, str], Path]
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    podman = programs("podman", "echo broken >&2; exit 1")
+
+    done = hook("install")
+
+    assert (done.code, done.err) == (
+        1,
+        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; mend it\n"
+        "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
+        "`docker context use paude-venv` lets every docker command use it\n",
+    )
+    assert hook("uninstall") == (
+        1,
+        "$ docker context rm paude-venv\n"
+        "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
+        "$ systemctl --user disable paude-venv-docker-proxy.socket\n"
+        + "".join(
+            f"{os.environ['HOME']}/{path}: removed\n"
+            for path in (f"{UNITS}/paude-venv-docker-proxy.socket", f"{UNITS}/paude-venv-docker-proxy.service")
+        )
+        + f"$ systemctl --user daemon-reload\n{os.environ['HOME']}/{RECORD}: removed\n",
+        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; mend it\n"
+        "paude-venv-hook: docker: uninstalled\n",
+    )
+
+
+# ---- uninstall
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used", "not used"])
+@pytest.mark.parametrize("before", ["default", "rootless"])
+def test_uninstall_puts_back_what_was(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, before: str, used: bool
+) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    fill(home, ".config/systemd/user/other.socket = [Socket]", "hooks/other.json = {}", ".local/share/paude/venvs/")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context(before)
+    was = (files(home), stand_ins.known())
+
+    hook("install", *(["--use"] if used else []))
+    own_socket.parent.mkdir()
+    own_socket.touch()  # left by a proxy that was killed
+    stand_ins.calls()
+    done = hook("uninstall")
+
+    back = [f"docker context use {before}"] if used else []
+    assert stand_ins.calls() == [
+        *back,
+        "docker context rm paude-venv",
+        "systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service",
+        "systemctl --user disable paude-venv-docker-proxy.socket",
+        "systemctl --user daemon-reload",
+    ]
+    assert (files(home), stand_ins.known()) == was
+    assert not own_socket.parent.exists()
+    name = f"{home}/{UNITS}/paude-venv-docker-proxy"
+    assert done == (
+        0,
+        f"{home}/hooks/paude-venv-hook.json: removed\n{home}/.config/containers/paude-venv-hook.folders: removed\n"
+        + "".join(f"$ {line}\n" for line in back)
+        + "$ docker context rm paude-venv\n"
+        "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
+        "$ systemctl --user disable paude-venv-docker-proxy.socket\n"
+        f"{name}.socket: removed\n{name}.service: removed\n{own_socket}: removed\n$ systemctl --user daemon-reload\n"
+        f"{home}/{RECORD}: removed\n",
+        "paude-venv-hook: podman: uninstalled\npaude-venv-hook: docker: uninstalled\n",
+    )
+    assert hook("uninstall") == (
+        0, "", "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: not installed\n"
+    )  # fmt: skip
+
+
+def test_a_context_that_came_into_use_since_stays_in_use(stand_ins: StandIns, hook: Hook) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install", "--use")
+    stand_ins.add_context("other", "unix:///run/other.sock")
+    stand_ins.use_context("other")
+    stand_ins.calls()
+
+    assert hook("uninstall").code == 0
+
+    assert (stand_ins.known()["current"], stand_ins.calls()[0]) == ("other", "docker context rm paude-venv")
+
+
+@pytest.mark.parametrize("gone", ["context", "record"])
+def test_where_what_was_in_use_is_gone_it_is_the_default(
+    stand_ins: StandIns, hook: Hook, home: Path, gone: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless")
+    hook("install", "--use")
+    if gone == "context":
+        stand_ins.remove_context("rootless")
+    else:
+        (home / RECORD).write_text("{")
+
+    assert hook("uninstall").code == 0
+
+    assert stand_ins.known()["current"] == "default"
+
+
+@pytest.mark.parametrize("half", ["socket", "service", "context", "record"])
+def test_uninstall_takes_away_what_is_there_where_half_is_gone(
+    stand_ins: StandIns, hook: Hook, home: Path, half: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    if half == "context":
+        stand_ins.remove_context("paude-venv")
+    else:
+        path = RECORD if half == "record" else f"{UNITS}/paude-venv-docker-proxy.{half}"
+        (home / path).unlink()
+
+    assert hook("uninstall").err == "paude-venv-hook: podman: not installed\npaude-venv-hook: docker: uninstalled\n"
+
+    assert (files(home), stand_ins.known()["contexts"]) == ({}, {"default": ["unix:///var/run/docker.sock", ""]})
+
+
+def test_without_systemd_the_units_and_what_enables_them_are_removed(
+    stand_ins: StandIns, hook: Hook, home: Path
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    stand_ins.remove("systemctl")
+    stand_ins.calls()
+
+    assert hook("uninstall").code == 0
+
+    assert (files(home), stand_ins.calls()) == ({}, ["docker context rm paude-venv"])
+
+
+def test_without_docker_its_context_stays_and_is_said(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install", "--use")
+    stand_ins.remove("docker")
+
+    done = hook("uninstall")
+
+    stays = "paude-venv-hook: warning: without docker on PATH its context paude-venv stays; with it, run this again\n"
+    assert (done.code, done.err) == (
+        0, f"paude-venv-hook: podman: not installed\n{stays}paude-venv-hook: docker: uninstalled\n"
+    )  # fmt: skip
+    assert files(home) == {RECORD: record()}
+    stand_ins.add("docker")
+    assert hook("uninstall").code == 0
+    assert (files(home), stand_ins.known()["current"]) == ({}, "default")
