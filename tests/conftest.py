@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+from distributions import Built, build, install
 from paude_venv_hook.cli import main
 
 settings.register_profile("untimed", deadline=None)
@@ -99,3 +100,15 @@ def hook(capsysbinary: pytest.CaptureFixture[bytes]) -> Hook:
 def command() -> list[str]:
     """Return the words that start the hook as a process of its own."""
     return [sys.executable, "-m", "paude_venv_hook"]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the distributions of this source."""
+    return build(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the programs of an environment that holds the wheel and nothing else."""
+    return install(built, tmp_path_factory)
