@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """Give each test an empty home folder, in which platformdirs then finds its folders too."""
     folder = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("XDG_", "PAUDE_VENV")) and not name.startswith("PAUDE_VENV_HOOK_"):
+        if name.startswith(("GIT_", "XDG_", "PAUDE_VENV")) and not name.startswith("PAUDE_VENV_HOOK_"):
             monkeypatch.delenv(name)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(folder))
