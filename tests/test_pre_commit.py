@@ -23,7 +23,8 @@ def test_every_shell_script_is_checked() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     checked = set(re.findall(r"^shellcheck (.*)$", ci, re.MULTILINE)[0].split())
     folders = [ROOT / ".ci", ROOT / ".devcontainer", ROOT / "tests", ROOT / "templates"]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix in ("", ".sh")]
+    paths = [path for folder in folders for path in folder.rglob("*") if ".venv" not in path.parts]
+    files = [path for path in paths if path.is_file() and path.suffix in ("", ".sh")]
     scripts = {str(path.relative_to(ROOT)) for path in files if re.match(rb"#!.*\b(ba)?sh\n", path.read_bytes())}
     copies = {name for name in scripts if re.fullmatch(r"templates/[^/]+/\.devcontainer/own-venv\.sh", name)}
 
