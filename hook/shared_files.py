@@ -1,13 +1,13 @@
 """What a wheel holds beside the package: the completion scripts and the manual page, made of the parser of `--help`.
 
-They lie in `share/`, where shells, `man`, pipx and the packages of a distribution look for them. Only the build needs
-this module, and shtab.
+They lie in `share/`, where shells, `man`, pipx and the packages of a distribution look for them; what looks nowhere
+(uv, pip in a venv) has `completion`, which prints them. They are made when the wheel is built and not when they are
+asked for, so that nobody needs shtab who installs it, and no launch loads anything for them.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import re
 
 import shtab
@@ -35,8 +35,11 @@ def shared_files(title: str, changelog: str) -> dict[str, str]:
     """
     parser = program_parser((name, cli.load(name)) for name in cli.command_names())
     files = {MANUAL: man_page.render(parser, title, __version__, _release_date(changelog))}
-    for action in itertools.chain.from_iterable(map(man_page.actions_of, man_page.commands_of(parser).values())):
-        _say_what_completes(action)
+    for names, keywords in cli.load("run").ARGUMENTS:  # which is meant without a command
+        parser.add_argument(*names, **keywords)
+    for each in (parser, *man_page.commands_of(parser).values()):
+        for action in man_page.actions_of(each):
+            _say_what_completes(action)
     return files | {place: shtab.complete(parser, shell) for shell, place in SCRIPTS.items()}
 
 

@@ -19,6 +19,7 @@ from paude_venv_hook.stores.folder import stores_folder
 from paude_venv_hook.workspace.settings import user_file
 
 PACKAGE = Path(__file__).parents[1] / "hook" / "paude_venv_hook"
+CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def test_man_shows_the_page(page: Path) -> None:
 
     assert done.stderr == ""
     assert done.stdout.splitlines()[0].startswith("PAUDE-VENV-HOOK(1)")
-    assert f"paude-venv-hook {__version__}" in done.stdout.splitlines()[-1]
+    day = re.findall(r"^## \[\d.*\] - (\d{4}-\d\d-\d\d)$", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)[0]
+    version, shown_day, _ = re.split(r"  +", done.stdout.splitlines()[-1])
+    assert (version, shown_day) == (f"paude-venv-hook {__version__}", day)
 
 
 def test_each_command_for_people_is_there_with_all_that_its_help_says(text: str, hook: Hook) -> None:

@@ -122,8 +122,11 @@ def test_the_wheel_made_of_the_sdist_has_the_files_of_the_source(built: Built) -
             assert wheel.read(f"paude_venv_hook/templates/{name}") == (ROOT / "templates" / name).read_bytes()
 
 
-def test_the_wheel_made_of_the_source_is_the_one_made_of_the_sdist(built: Built, tmp_path: Path) -> None:
-    built.run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, ROOT)
+def test_the_wheel_made_of_the_source_in_any_terminal_is_the_one_made_of_the_sdist(
+    built: Built, tmp_path: Path
+) -> None:
+    terminal = built._replace(environ={**built.environ, "FORCE_COLOR": "1", "COLUMNS": "30"})
+    terminal.run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, ROOT)
 
     assert (tmp_path / built.wheel.name).read_bytes() == built.wheel.read_bytes()
 

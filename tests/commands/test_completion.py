@@ -20,6 +20,9 @@ from paude_venv_hook.commands import completion
 COMPLETED = {
     "pri": "print ",
     "devc": "devcontainer-config ",
+    "--work": "--workspace-folder ",
+    "--engine p": "--engine podman ",
+    "--workspace-folder so": "--workspace-folder source/",
     "print --for": "print --format ",
     "print --format j": "print --format json ",
     "run --engine p": "run --engine podman ",
