@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+from distributions import Built, build, install
 from installed import StandIns
 from paude_venv_hook.cli import main
 from readmes import MARKED, commands
@@ -41,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """Give each test an empty home folder, in which platformdirs then finds its folders too."""
     folder = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("XDG_", "PAUDE_VENV")) and not name.startswith("PAUDE_VENV_HOOK_"):
+        if name.startswith(("GIT_", "XDG_", "PAUDE_VENV")) and not name.startswith("PAUDE_VENV_HOOK_"):
             monkeypatch.delenv(name)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(folder))
@@ -162,3 +163,15 @@ def written(request: pytest.FixtureRequest) -> list[str]:
     texts = [command.text for readme in MARKED for command in commands(readme) if command.test == name]
     assert texts, f"no README has the mark: run by {name}"
     return texts
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the distributions of this source."""
+    return build(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the programs of an environment that holds the wheel and nothing else."""
+    return install(built, tmp_path_factory)

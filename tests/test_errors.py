@@ -21,6 +21,7 @@ CODES = {
     "OverlayError": "overlay",
     "VerifyError": "verify",
     "StoreError": "store",
+    "InstallationError": "installation",
 }
 
 

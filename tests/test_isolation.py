@@ -16,3 +16,8 @@ def test_no_path_of_ours_lies_in_the_real_home_folder(home: Path, tmp_path: Path
 
     assert [path for path in paths if not path.startswith(str(home))] == []
     assert str(home) != REAL_HOME
+
+
+def test_no_repository_but_that_of_the_test_is_gits(home: Path) -> None:
+    """A hook of git, as pre-commit installs them, has GIT_DIR and more in its environment."""
+    assert {name for name in os.environ if name.startswith("GIT_")} == {"GIT_CONFIG_GLOBAL"}

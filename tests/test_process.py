@@ -50,6 +50,7 @@ HEAVY = {
     "paude_venv_hook.launchers.devcontainer_cli",
     "paude_venv_hook.launchers.podman_hook",
     "paude_venv_hook.launchers.coverage",
+    "paude_venv_hook.commands.completion",
     "paude_venv_hook.commands.status",
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",

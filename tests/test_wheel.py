@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import email
-import os
-import subprocess
+import re
 import sys
 import tarfile
 import zipfile
 from email.message import Message
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
+import packaging.metadata
 import pytest
 
+from distributions import NAME, Built
 from paude_venv_hook import __version__
 
 ROOT = Path(__file__).parents[1]
-NAME = f"paude_venv_hook-{__version__}"
 
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
     __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py
     overlay.py parser.py pipeline.py plan.py py.typed storage.py terminal.py text.py values.py
-    commands/__init__.py commands/devcontainer_config.py commands/docker_proxy.py commands/exec.py commands/init.py
-    commands/install.py commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py
-    commands/run.py commands/schema.py commands/status.py commands/store.py commands/uninstall.py commands/verify.py
+    commands/__init__.py commands/completion.py commands/devcontainer_config.py commands/docker_proxy.py
+    commands/exec.py commands/init.py commands/install.py commands/install_podman_hook.py commands/oci_precreate.py
+    commands/path.py commands/print.py commands/run.py commands/schema.py commands/status.py commands/store.py
+    commands/uninstall.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
     engines/docker_context.py engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py
     engines/sandboxline.py engines/selinux.py engines/table.py
@@ -62,9 +62,17 @@ TEMPLATES = {
 }
 TEMPLATE_FILES = [f"{name}/{file}" for name, own in TEMPLATES.items() for file in (IN_EACH_TEMPLATE + own).split()]
 DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
-SDIST_FILES = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
-BESIDE_THE_PACKAGE = ("README.md", "terminal.svg", "terminal.txt")  # in hook, and in no wheel
-SDIST_FOLDERS = {"hook", "templates", "tests"}
+# In the folder hook, and in no wheel.
+BESIDE_THE_PACKAGE = ("README.md", "terminal.svg", "terminal.txt", "build_hook.py", "man_page.py", "shared_files.py")
+SHARED = """
+    bash-completion/completions/paude-venv-hook fish/vendor_completions.d/paude-venv-hook.fish
+    man/man1/paude-venv-hook.1 zsh/site-functions/_paude-venv-hook
+"""
+SDIST_FILES = {
+    *(".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md"),
+    *("SECURITY.md", "pyproject.toml"),
+}
+SDIST_FOLDERS = {".ci", ".devcontainer", "hook", "templates", "tests"}
 SCRIPTS = (
     "paude-venv-docker",
     "paude-venv-docker-compose",
@@ -74,52 +82,10 @@ SCRIPTS = (
 )
 
 
-class Built(NamedTuple):
-    """The two distributions, and an environment in which nothing of this one's user or source is seen."""
-
-    sdist: Path
-    wheel: Path
-    environ: dict[str, str]
-
-    def run(self, *command: str | Path) -> str:
-        """Return what a command prints, which has to succeed."""
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=False, cwd=self.wheel.parent, env=self.environ
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Build both, without a network, with the backend that is installed."""
-    for name in ("build", "hatchling"):
-        pytest.importorskip(name, reason=f"{name} is not installed")
-    folder, home = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("home")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_", "COV"))}
-    built = Built(
-        folder / f"{NAME}.tar.gz",
-        folder / f"{NAME}-py3-none-any.whl",
-        {**environ, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
-    built.run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
-    return built
-
-
 @pytest.fixture(scope="module")
 def metadata(built: Built) -> Message:
     with zipfile.ZipFile(built.wheel) as wheel:
         return email.message_from_string(wheel.read(f"{NAME}.dist-info/METADATA").decode())
-
-
-@pytest.fixture(scope="module")
-def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the programs of an environment that holds the wheel and nothing else."""
-    pytest.importorskip("pip", reason="pip is not installed")
-    venv = tmp_path_factory.mktemp("fresh") / "venv"
-    built.run(sys.executable, "-m", "venv", "--without-pip", venv)
-    built.run(sys.executable, "-m", "pip", "--python", venv, "install", "--no-deps", "--no-index", built.wheel)
-    return venv / ("Scripts" if os.name == "nt" else "bin")
 
 
 def test_nothing_else_is_built(built: Built) -> None:
@@ -129,6 +95,7 @@ def test_nothing_else_is_built(built: Built) -> None:
 def test_the_wheel_holds_exactly_the_package(built: Built) -> None:
     expected = [f"paude_venv_hook/{name}" for name in PACKAGE.split()]
     expected += [f"paude_venv_hook/templates/{name}" for name in TEMPLATE_FILES]
+    expected += [f"{NAME}.data/data/share/{name}" for name in SHARED.split()]
     expected += [f"{NAME}.dist-info/{name}" for name in DIST_INFO.split()]
 
     assert sorted(zipfile.ZipFile(built.wheel).namelist()) == sorted(expected)
@@ -148,7 +115,7 @@ def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) ->
     assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "README.md", "publish"]} == {
         str(name) for name in inside if name.parts[0] == "templates"
     }
-    assert PurePosixPath("tests/conftest.py") in inside
+    assert {".ci/run", "tests/conftest.py", "tests/engines/start-engines"} <= {str(name) for name in inside}
     assert not [name for name in inside if {"__pycache__", ".venv", ".git"} & set(name.parts)]
 
 
@@ -158,6 +125,15 @@ def test_the_wheel_made_of_the_sdist_has_the_files_of_the_source(built: Built) -
             assert wheel.read(f"paude_venv_hook/{name}") == (ROOT / "hook" / "paude_venv_hook" / name).read_bytes()
         for name in TEMPLATE_FILES:
             assert wheel.read(f"paude_venv_hook/templates/{name}") == (ROOT / "templates" / name).read_bytes()
+
+
+def test_the_wheel_made_of_the_source_in_any_terminal_is_the_one_made_of_the_sdist(
+    built: Built, tmp_path: Path
+) -> None:
+    terminal = built._replace(environ={**built.environ, "FORCE_COLOR": "1", "COLUMNS": "30"})
+    terminal.run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, ROOT)
+
+    assert (tmp_path / built.wheel.name).read_bytes() == built.wheel.read_bytes()
 
 
 def test_only_json5_and_platformdirs_are_required(metadata: Message) -> None:
@@ -170,8 +146,34 @@ def test_only_json5_and_platformdirs_are_required(metadata: Message) -> None:
 def test_the_metadata_is_complete(metadata: Message) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("paude-venv-hook", __version__)
     assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
+    assert f"Copyright (c) 2026 {metadata['Author']}" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert len(metadata["Summary"]) < 100
+    assert "devcontainer" in metadata["Keywords"].split(",")
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_metadata_is_what_a_registry_accepts(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as wheel:
+        packaging.metadata.Metadata.from_email(wheel.read(f"{NAME}.dist-info/METADATA"), validate=True)
+
+
+def test_each_python_that_is_supported_is_named(metadata: Message) -> None:
+    named = [item.rpartition(" :: ")[2] for item in metadata.get_all("Classifier", []) if ":: Python :: 3." in item]
+
+    assert named == [f"3.{minor}" for minor in range(10, 15)]
+    assert f">={named[0]}" == metadata["Requires-Python"]
+
+
+def test_the_types_of_the_package_are_for_others_too(built: Built, metadata: Message) -> None:
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+    assert "paude_venv_hook/py.typed" in zipfile.ZipFile(built.wheel).namelist()
+
+
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    releases = re.findall(r"^## \[(\d.*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert releases[0] == __version__
 
 
 def test_the_installed_program_is_the_wheels(built: Built, installed: Path) -> None:

@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(given: Sequence[str]) -> int:
     first = given[0] if given else "run"
     if first in ("-h", "--help"):
-        from paude_venv_hook.parser import format_help  # noqa: PLC0415
+        from paude_venv_hook.parser import program_parser  # noqa: PLC0415
 
-        write(format_help((name, load(name)) for name in command_names()))
+        write(program_parser((name, load(name)) for name in command_names()).format_help())
         return 0
     if first == "--version":
         write(f"{PROGRAM} {__version__}\n")

@@ -62,3 +62,9 @@ class StoreError(HookError):
     """A store cannot be made, looked at or removed."""
 
     code = "store"
+
+
+class InstallationError(HookError):
+    """This program was installed without something that it needs."""
+
+    code = "installation"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
         SUMMARY: str
         EXAMPLES: str
-        POSITION: int
+        POSITION: int | None
         ARGUMENTS: Sequence[Argument]
         Options: type
 

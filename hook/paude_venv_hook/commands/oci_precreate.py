@@ -9,7 +9,7 @@ from paude_venv_hook.launchers.oci import filter_config
 from paude_venv_hook.terminal import warn, write
 
 SUMMARY = "be Podman's precreate hook: an OCI config from stdin to stdout"
-POSITION = 10
+POSITION = None  # for Podman, not for people
 ARGUMENTS = ()
 EXAMPLES = """\
   paude-venv-hook oci-precreate < config.json | jq .mounts

@@ -1,0 +1,45 @@
+"""`completion`: the completion script of a shell, which was made when the wheel was built."""
+
+from __future__ import annotations
+
+from paude_venv_hook.errors import InstallationError
+from paude_venv_hook.options import argument
+from paude_venv_hook.terminal import PROGRAM, write
+
+# Where each is, below the prefix of the installation: where the shell looks, if that prefix is the system's.
+SCRIPTS = {
+    "bash": f"share/bash-completion/completions/{PROGRAM}",
+    "zsh": f"share/zsh/site-functions/_{PROGRAM}",
+    "fish": f"share/fish/vendor_completions.d/{PROGRAM}.fish",
+}
+
+SUMMARY = "print the script with which a shell completes this program"
+POSITION = 13
+ARGUMENTS = (argument("shell", choices=tuple(SCRIPTS), help="the shell that reads it"),)
+EXAMPLES = """\
+  eval "$(paude-venv-hook completion bash)"                          # in ~/.bashrc
+  eval "$(paude-venv-hook completion zsh)"                           # in ~/.zshrc, after compinit
+  paude-venv-hook completion fish > ~/.config/fish/completions/paude-venv-hook.fish
+"""
+
+
+class Options:
+    """The values of the arguments."""
+
+    shell = ""
+
+
+def execute(options: Options) -> int:
+    """Print the script. Raises InstallationError where there is none: in a source tree that was not installed."""
+    from importlib.metadata import PackageNotFoundError, files  # noqa: PLC0415 - not for --help
+
+    place = SCRIPTS[options.shell]
+    try:
+        found = next((file for file in files(PROGRAM) or () if file.as_posix().endswith(place)), None)
+        script = found and found.read_text(encoding="utf-8")
+    except (PackageNotFoundError, OSError):
+        script = None
+    if not script:
+        raise InstallationError(f"{place}: is not part of this installation; install {PROGRAM} with pip, pipx or uv")
+    write(script)
+    return 0
