@@ -13,7 +13,7 @@ from paude_venv_hook.engines.arguments import ENGINES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Protocol
+    from typing import Any, Protocol, TypedDict
 
     from paude_venv_hook.pipeline import Prepared
 
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
         def execute(self, options: Any) -> int:
             """Do it, and return the exit code."""
+
+    class Choices(TypedDict):
+        """What every way of planning takes as keywords."""
+
+        config: str | None
+        engine: str
+        venv: str | None
+        storage: str | None
 
 
 def argument(*names: str, **keywords: Any) -> Argument:
@@ -88,6 +96,11 @@ class WorkspaceOptions:
     image: str | None = None
     platform: str | None = None
 
+    @property
+    def choices(self) -> Choices:
+        """The values that every way of planning takes, as its keywords."""
+        return {"config": self.config, "engine": self.engine, "venv": self.venv, "storage": self.storage}
+
     def prepare(self) -> Prepared:
         """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
         from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
@@ -101,11 +114,8 @@ class WorkspaceOptions:
             self.workspace_folder,
             os.environ,
             container_workspace_folder=self.container_workspace_folder,
-            config=self.config,
-            engine=self.engine,
-            venv=self.venv,
-            storage=self.storage,
             said=said,
+            **self.choices,
         )
 
 

@@ -31,10 +31,7 @@ def execute(options: Options) -> int:
         options.workspace_folder,
         os.environ,
         container_workspace_folder=options.container_workspace_folder,
-        config=options.config,
-        engine=options.engine,
-        venv=options.venv,
-        storage=options.storage,
+        **options.choices,
     )
     shadows = [shadow for item in override.prepared for shadow in item.plan.shadows]
     with mount_points(shadow.host_path for shadow in shadows) as made:

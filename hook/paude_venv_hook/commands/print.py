@@ -138,9 +138,6 @@ def _compose(options: Options) -> tuple[list[Prepared], str]:
         os.environ,
         services=options.service or (),
         target=options.container_workspace_folder,
-        config=options.config,
-        engine=options.engine,
-        venv=options.venv,
-        storage=options.storage,
+        **options.choices,
     )
     return prepared, compose.dump(project).decode()

@@ -66,15 +66,7 @@ def _in_compose(prepared: Prepared, options: Options) -> Prepared:
     from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
 
     try:
-        return prepare_compose(
-            options.workspace_folder,
-            os.environ,
-            config=options.config,
-            engine=options.engine,
-            venv=options.venv,
-            storage=options.storage,
-            target_needed=False,
-        )[0][0]
+        return prepare_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)[0][0]
     except UsageError:
         return prepared
 
