@@ -126,17 +126,6 @@ def test_warnings_come_before_what_is_shadowed(app: Path, hook: Hook) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["run", "print"])
-def test_quiet_leaves_stderr_to_errors(app: Path, hook: Hook, command: str) -> None:
-    fill(app, "pyvenv.cfg")
-    loud, quiet = hook(command), hook(command, "--quiet")
-
-    assert (loud.code, loud.out) == (quiet.code, quiet.out)
-    assert loud.err.startswith("paude-venv-hook: warning: ")
-    assert quiet.err == ""
-    assert hook(command, "--quiet", "--workspace-folder", "gone").err.startswith("paude-venv-hook: error[workspace]: ")
-
-
 def test_a_second_run_does_not_touch_the_overlay(app: Path, home: Path, hook: Hook) -> None:
     hook()
     before, inode = tree(app, home), os.stat(overlay.default_path(str(app))).st_ino
