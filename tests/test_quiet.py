@@ -128,6 +128,24 @@ def test_what_podman_compose_starts_is_announced_by_the_wrapper_that_shadows_it(
     assert start(command, words) == (0, "4\n8\n", said)  # words: the second got a --tmpfs
 
 
+def test_exec_and_a_wrapper_that_it_leads_to_say_it_once(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, command: list[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, "tool/.venv/pyvenv.cfg")
+    engine = programs("engine", 'echo "$@"')
+    own = "import sys; from paude_venv_hook.launchers.wrapper import docker; sys.exit(docker())"
+    programs("docker", f"PAUDE_VENV_DOCKER='{engine}' exec '{sys.executable}' -c '{own}' \"$@\"")
+
+    code, out, said = start(command, ["exec", "docker", "run", "-v", ".:/app", "IMG"])
+
+    assert (code, out.count("--tmpfs")) == (0, 1)
+    assert said == (
+        "paude-venv-hook: warning: tool/.venv stays visible in the container; to shadow what is there, "
+        'write "venv": [".venv", "tool/.venv"] in paude.json\nShadowing venv: .venv\n'
+    )
+
+
 def test_the_wrapper_of_podman_compose_itself_announces_nothing(
     workspace: Path, make_venv: MakeVenv, programs: Programs
 ) -> None:

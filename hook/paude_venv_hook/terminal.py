@@ -21,7 +21,7 @@ PROGRAM = "paude-venv-hook"
 # How much a launch tells, each as much as those before it, and: nothing but errors (--quiet); what stays visible, and
 # what was made (a wrapper); what is shadowed; why nothing is (exec).
 ERRORS, WARNINGS, SHADOWS, EVERYTHING = range(4)
-# What `exec` and podman-compose say to the wrapper that the latter starts for each container: one of those numbers.
+# What a launch says to the wrapper that it leads to, such as the one that podman-compose starts: one of those numbers.
 TELLS = "PAUDE_VENV_TELLS"
 
 

@@ -12,7 +12,7 @@ from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
-from paude_venv_hook.terminal import EVERYTHING, SHADOWS, WARNINGS, announce, complain, guarded, warn
+from paude_venv_hook.terminal import ERRORS, EVERYTHING, SHADOWS, TELLS, WARNINGS, announce, complain, guarded, warn
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.binds import find_workspaces
 
@@ -59,6 +59,8 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", tells: int
             _make_and_tell(added, tells)
         except (OverlayError, WorkspaceError) as error:
             return start_without(str(error))
+        if added.prepared:  # all is said, also where the program is a wrapper of ours
+            os.environ[TELLS] = str(ERRORS)
         os.environ.update(added.variables)
         return replace_process(program, added.words)
 
