@@ -754,7 +754,7 @@ def test_an_overlay_folder_that_cannot_be_written_is_refused(app: Path, hook: Ho
     assert hook("--output", ".") == (
         1,
         "",
-        f"paude-venv-hook: error[overlay]: {app}: exists and is not a regular file; name another one\n",
+        f"paude-venv-hook: error[overlay]: {app}: cannot be written: not a regular file; mend it or use --output\n",
     )
     assert tree(app) == before
 

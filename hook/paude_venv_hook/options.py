@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.arguments import ENGINES
+from paude_venv_hook.errors import OverlayError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ PLATFORM = argument("--platform", help="for storage on disk: the platform of tha
 OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+OR_OUTPUT = "mend it or use --output"  # what to do about a file that cannot be written
 CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")
 
 
@@ -121,6 +123,11 @@ class WorkspaceOptions:
 
 def overlay_path(output: str | None, workspace_folder: str) -> str:
     """Return the host path of the overlay: the value of `--output`, else the workspace folder's own."""
+    if output is not None:
+        return os.path.abspath(output)
     from paude_venv_hook.overlay import default_path  # noqa: PLC0415 - not for --help
 
-    return default_path(workspace_folder) if output is None else os.path.abspath(output)
+    try:
+        return default_path(workspace_folder)
+    except OverlayError as error:
+        raise OverlayError(f"{error}, or use --output") from None

@@ -119,7 +119,7 @@ def write(text: str) -> None:
     """
     if not sys.stdout:
         if text:
-            raise OverlayError("stdout: is closed; open it, or use --output")
+            raise OverlayError("stdout: is closed; open it")
         return
     try:
         sys.stdout.flush()

@@ -652,7 +652,7 @@ def test_a_hook_file_that_is_no_file_is_named(podman: FakePodman, hook: Hook, tm
     assert hook() == (
         1,
         "",
-        f"paude-venv-hook: error[overlay]: {path}: exists and is not a regular file; name another one\n",
+        f"paude-venv-hook: error[engine]: {path}: cannot be read: not a regular file; mend it\n",
     )
 
 

@@ -10,6 +10,7 @@ from paude_venv_hook.options import (
     CONFIG,
     ENGINE,
     IMAGE,
+    OR_OUTPUT,
     OUTPUT,
     PLATFORM,
     QUIET,
@@ -93,9 +94,9 @@ def execute(options: Options) -> int:
         path = os.path.abspath(options.output)
         _refuse_others(path)
         with mount_points(shadow.host_path for item in prepared for shadow in item.plan.shadows) as made:
-            write_if_changed(path, text.encode())
+            write_if_changed(path, text.encode(), OR_OUTPUT)
     else:
-        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"))
+        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"), OR_OUTPUT)
     if not options.quiet:
         warn(dict.fromkeys(line for item in prepared for line in item.messages()))
         for line in dict.fromkeys(line for item in prepared for line in item.made(made)):

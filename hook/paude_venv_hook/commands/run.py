@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.options import IMAGE, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
+from paude_venv_hook.options import IMAGE, OR_OUTPUT, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.terminal import complain, warn, write
 from paude_venv_hook.text import say, shown
@@ -36,7 +36,7 @@ def execute(options: Options) -> int:
         if options.output == "-":
             write(data.decode())
         else:
-            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data)
+            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data, OR_OUTPUT)
     if not options.quiet:
         warn(prepared.messages())
         for line in prepared.made(made):

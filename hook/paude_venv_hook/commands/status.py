@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 
-from paude_venv_hook.errors import OverlayError, UsageError
+from paude_venv_hook.errors import UsageError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
@@ -74,7 +74,7 @@ def _in_compose(prepared: Prepared, options: Options) -> Prepared:
 def _overlay_state(path: str, data: bytes) -> str:
     try:
         written = read_file(path)
-    except (OSError, OverlayError):
+    except OSError:
         return "cannot be read"
     return "not written yet" if written is None else "up to date" if written == data else "out of date"
 
