@@ -23,7 +23,7 @@ from paude_venv_hook.workspace.venv import describe
 def report(folder: Path, **flags: Any) -> dict[str, Any]:
     """Return the report of a workspace, with `/home/me` in place of the folder above it."""
     prepared = prepare(str(folder), os.environ, **{"engine": "docker", **flags})
-    made = make_report(prepared, "/home/me/.cache/app.json", "not written yet")
+    made = make_report({"": prepared}, "/home/me/.cache/app.json", "not written yet")
     short: dict[str, Any] = json.loads(json.dumps(made).replace(str(folder.parent), "/home/me"))
     return short
 

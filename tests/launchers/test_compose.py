@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
+from paude_venv_hook.commands.status import render
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.arguments import docker_options, docker_run_args, podman_options, podman_run_args
 from paude_venv_hook.engines.mounts import Mount
@@ -760,6 +761,52 @@ def test_status_shows_what_is_shadowed_in_the_service(
     assert [(row["path"], row["state"], row["destination"]) for row in report["directories"]] == [
         (".venv", "shadowed", "/code/.venv")
     ]
+
+
+def test_status_shows_each_service_that_has_the_workspace(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, hook: Hook
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "backend" / "env")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "web"}')
+    volumes = {"web": [_bind(workspace, "/code")], "worker": [_bind(workspace, "/code")], "db": [],
+               "api": [_bind(workspace / "backend", "/srv")]}  # fmt: skip
+    services = {name: {"volumes": entries} for name, entries in volumes.items()}
+    programs("docker", f"printf '%s' '{json.dumps({'services': services})}'")
+
+    report = json.loads(hook("status", "--engine", "docker", "--json").out)
+    short = json.loads(json.dumps(report).replace(str(workspace.parent), "/home/me"))
+
+    assert list(report["services"]) == ["web", "worker", "api"]
+    assert report["services"]["worker"]["workspaceMount"] == report["workspaceMount"]
+    shadowed = [
+        (row["service"], row["path"], row["destination"]) for row in report["directories"] if "destination" in row
+    ]
+    assert shadowed == [
+        ("web", ".venv", "/code/.venv"),
+        ("worker", ".venv", "/code/.venv"),
+        ("api", "backend/env", "/srv/env"),
+    ]
+    assert (
+        render({**short, "overlay": "/home/me/.cache/app.json"}, colour=False)
+        == """\
+workspace  /home/me/app
+mount      web: /home/me/app → /code (docker compose config)
+           worker: /home/me/app → /code (docker compose config)
+           api: /home/me/app/backend → /srv (docker compose config)
+venv       auto (default)
+storage    memory (default)
+engine     docker (--engine)
+overlay    not written yet: /home/me/.cache/app.json
+
+.venv        shadowed      venv, Python 3.11.2, made by venv (in web, worker)
+.venv        skipped       not inside of /home/me/app/backend, the folder that
+                           is mounted (in api)
+backend/env  not shadowed  a venv one level down; to shadow it: "venv":
+                           [".venv", "backend/env"] (in web, worker)
+backend/env  shadowed      venv, Python 3.11.2, made by venv (in api)
+"""
+    )
 
 
 def test_status_names_the_venvs_where_compose_does_not_tell(

@@ -93,7 +93,8 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
         mounted = {mount.target: mount.type for mount in (*by_tools, *mounts)}
         if any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):  # also where --target says the place
             location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
-        return location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
+        why = location.why if location.mounts or not parts else "docker compose config"
+        return location._replace(mounts=(*location.mounts, *parts), why=why, mounted=mounted)
 
     def plan(location: Location | None, said: Said) -> Prepared:
         return prepare(
