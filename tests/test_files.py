@@ -470,7 +470,7 @@ def test_a_mount_point_that_cannot_be_made_is_an_error(tmp_path: Path, path: str
     with pytest.raises(WorkspaceError) as caught, mount_points([str(tmp_path / path)]):
         pass
     assert str(caught.value) == (
-        f"{tmp_path / path}: the mount point cannot be made: {why}; make it, or use --venv none"
+        f'{tmp_path / path}: the mount point cannot be made: {why}; make it, or write "venv": "none" in paude.json'
     )
     assert sorted(os.listdir(tmp_path)) == ["dangling", "file"]
 
@@ -535,7 +535,7 @@ def test_a_mount_point_is_not_made_through_a_folder_that_became_a_symlink(
         pass
 
     assert str(caught.value) == (
-        f"{point}: the mount point cannot be made: Not a directory; make it, or use --venv none"
+        f'{point}: the mount point cannot be made: Not a directory; make it, or write "venv": "none" in paude.json'
     )
     assert os.listdir(tmp_path / "elsewhere" / "sub") == []
 

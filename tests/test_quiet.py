@@ -18,7 +18,8 @@ from paude_venv_hook.options import QUIET
 Programs = Callable[[str, str], Path]
 
 WARNING = (
-    "paude-venv-hook: warning: the workspace folder itself is a venv, which cannot be shadowed: it holds the source\n"
+    "paude-venv-hook: warning: the workspace folder itself is a venv, which cannot be shadowed: it holds the source; "
+    "make it anew in .venv\n"
 )
 CALLS = {
     "devcontainer-config": ["devcontainer-config"],
@@ -101,7 +102,7 @@ def test_a_mount_point_that_cannot_be_made_is_a_warning(
 
     warning = (
         f"paude-venv-hook: warning: nothing shadowed: {workspace}/.venv: the mount point cannot be made: "
-        "No space left on device; make it, or use --venv none\n"
+        'No space left on device; make it, or write "venv": "none" in paude.json\n'
     )
     assert said == (0, "run -v .:/app IMG\n", "" if flags else warning)
 

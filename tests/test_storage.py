@@ -147,7 +147,8 @@ def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
 ) -> None:
     environ = {variable: "ssh://me@there"}
     problem = (
-        f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
+        f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
+        'write "venv-storage": "memory" in paude.json'
     )
 
     with pytest.raises(EngineError) as caught:
@@ -170,7 +171,10 @@ def selinux_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("selinux_on")
 def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -> None:
-    problem = "Docker does not label a store for SELinux, which keeps containers out; use --storage memory"
+    problem = (
+        "Docker does not label a store for SELinux, which keeps containers out; "
+        'write "venv-storage": "memory" in paude.json'
+    )
 
     document = ready(app).document
     option, value = mounted(purpose(app))

@@ -191,7 +191,8 @@ def _make_mount_point(path: str) -> bool:
         if os.path.isdir(path):  # another hook was quicker
             return False
         raise WorkspaceError(
-            f"{shown(path)}: the mount point cannot be made: {error.strerror}; make it, or use --venv none"
+            f"{shown(path)}: the mount point cannot be made: {error.strerror}; "
+            'make it, or write "venv": "none" in paude.json'
         ) from None
     return True
 

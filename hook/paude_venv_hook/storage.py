@@ -71,9 +71,13 @@ def run_args(engine: str, purposes: Iterable[Purpose], environ: Mapping[str, str
     """Return the arguments of an engine's `run` that mount stores. Raises EngineError where it cannot use them."""
     if variable := elsewhere(engine, environ):
         raise EngineError(
-            f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
+            f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
+            'write "venv-storage": "memory" in paude.json'
         )
     relabel = selinux.is_on()
     if relabel and engine == "docker":
-        raise EngineError("Docker does not label a store for SELinux, which keeps containers out; use --storage memory")
+        raise EngineError(
+            "Docker does not label a store for SELinux, which keeps containers out; "
+            'write "venv-storage": "memory" in paude.json'
+        )
     return store_run_args(((store_path(item), item.destination) for item in purposes), relabel=relabel)

@@ -209,7 +209,8 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
 
             api/.venv  shadowed  listed
             .tox       shadowed  listed
-            no/env     skipped   no does not exist, so there is no place for a mount point
+            no/env     skipped   no does not exist, so there is no place for a mount point;
+                                 make it
             """,
             id="a list",
         ),

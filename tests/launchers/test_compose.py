@@ -42,6 +42,7 @@ NEEDED = (
     "--target: needed, since docker compose config does not tell it ({}); "
     "say where the workspace folder is in the service's container"
 )
+ADVICE = '; mount it, or write "venv": "none" in paude.json'
 NO_BIND = "the service app has no bind mount that holds the workspace folder"
 INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 
@@ -172,18 +173,38 @@ def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (
-            CONFIG,
-            '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none, null',
-        ),
-        ({"name": "x"}, '--service: "ap" is no service of the compose files; they have none'),
+        (CONFIG, '"ap" is no service of the compose files (did you mean "app"?); use app, db, none, null'),
+        ({"name": "x"}, '"ap" is no service of the compose files; use other files, since these have none'),
     ],
 )
-def test_a_service_that_is_not_there_is_refused(config: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError) as error:
-        mounts_of(config, "ap")
+def test_a_service_that_is_not_there_is_refused_where_it_is_named(
+    workspace: Path, programs: Programs, config: dict[str, Any], message: str
+) -> None:
+    programs("docker", f"printf '%s' '{json.dumps(config)}'")
 
-    assert str(error.value) == message
+    with pytest.raises(UsageError) as error:
+        prepare_compose(str(workspace), os.environ, services=["ap"])
+    assert str(error.value) == f"--service: {message}"
+
+    _devcontainer(workspace, '{"dockerComposeFile": "c.yml", "service": "ap"}')
+    for target_needed in (True, False):
+        with pytest.raises(DevcontainerError) as refused:
+            prepare_compose(str(workspace), os.environ, target_needed=target_needed)
+        assert str(refused.value) == f"{workspace}/.devcontainer/devcontainer.json: service: {message}"
+
+
+def test_a_command_that_cannot_name_a_service_says_where_to_name_it(
+    workspace: Path, programs: Programs, hook: Hook
+) -> None:
+    _devcontainer(workspace, '{"dockerComposeFile": "c.yml"}')
+
+    done = hook("devcontainer-config")
+
+    assert (done.code, done.err) == (
+        0,
+        "paude-venv-hook: warning: nothing shadowed: the service that has the workspace is unknown: docker compose "
+        "config does not tell it (docker is not on PATH); name it in devcontainer.json\n",
+    )
 
 
 def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, tmp_path: Path) -> None:
@@ -670,7 +691,8 @@ def test_with_selinux_compose_is_refused_storage_on_disk(
     with pytest.raises(EngineError) as caught:
         _prepare(workspace, service="app", target="/code", engine="podman", storage="disk")
     assert str(caught.value) == (
-        "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+        "compose does not label a store for SELinux, which keeps containers out; "
+        'write "venv-storage": "memory" in paude.json'
     )
 
 
@@ -717,7 +739,7 @@ def test_print_says_that_no_service_binds_the_workspace(
     assert json.loads(out) == {"services": {}}
     assert err == (
         "paude-venv-hook: warning: nothing shadowed: no service of compose has a bind mount that holds the workspace "
-        "folder\n"
+        f"folder{ADVICE}\n"
     )
 
 
@@ -818,7 +840,7 @@ def test_status_names_the_venvs_where_compose_does_not_tell(
 
     rows = json.loads(hook("status", "--json").out)["directories"]
 
-    why = "docker compose config does not tell where it is mounted (it is not installed)"
+    why = "docker compose config does not tell where it is mounted (it is not installed); mend that"
     assert [(row["path"], row["state"], row["why"]) for row in rows] == [
         (".", "skipped", why),
         (".venv", "skipped", f"venv; {why}"),
@@ -832,7 +854,8 @@ def test_a_service_without_the_workspace_is_left_as_it_is_with_a_word(
     base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code"}
     fill(workspace, ".venv/pyvenv.cfg", "src/", f".devcontainer/devcontainer.json = {json.dumps(base)}")
     compose(*([_bind(os.path.normpath(workspace / bind), "/code")] if bind else []))
-    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}\n"  # a part without a venv
+    # A part without a venv says nothing.
+    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}{ADVICE}\n"
 
     assert main(["devcontainer-config", "--engine", "podman"]) == 0
     out, err = capfd.readouterr()
@@ -865,7 +888,8 @@ def test_devcontainer_config_goes_on_where_compose_does_not_tell_yet(
     out, err = capfd.readouterr()
     assert json.loads(out) == base
     assert err == (
-        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why})\n"
+        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why}); "
+        "mend that\n"
     )
 
 
@@ -908,5 +932,4 @@ def test_a_service_that_is_described_oddly_mounts_nothing(odd: object) -> None:
 
 @pytest.mark.parametrize("odd", [None, 7, [], ["app"], "app"])
 def test_services_that_are_no_object_are_none(odd: object) -> None:
-    with pytest.raises(UsageError, match="they have none"):
-        mounts_of({"services": odd}, "app")
+    assert mounts_of({"services": odd}, "app") == []

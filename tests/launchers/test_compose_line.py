@@ -224,7 +224,7 @@ def test_a_compose_that_does_not_tell_goes_on_with_one_line(
     added = prepare(programs("docker", script), "compose", "up", folder=app)
 
     assert added == Added(
-        [], ["compose", "up"], [f"nothing shadowed: compose does not tell of its project ({why})"], ""
+        [], ["compose", "up"], [f"nothing shadowed: compose does not tell of its project ({why}); mend that"], ""
     )
 
 
@@ -243,7 +243,7 @@ def test_a_service_that_is_wrong_in_another_profile_is_no_reason_to_shadow_nothi
         ({"db": {"image": "x"}}, "no service has a bind mount that carries a workspace"),
         ({}, "no service has a bind mount that carries a workspace"),
         ({"web": {"volumes": [{"type": "bind", "source": "{app}/docs", "target": "/d"}]}},
-         "no venv in {app}/docs, and nothing says there will be one"),
+         'no venv in {app}/docs, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json'),
     ],
 )  # fmt: skip
 def test_a_project_without_the_workspace_is_nothing_to_do(

@@ -457,7 +457,7 @@ def test_root_installs_no_program_that_others_can_change(
     fails(
         hook(),
         f"{program}: others than root can change {tmp_path / changed}, and root would start what they put there; "
-        "install this as root, where only root can write, or as the user whose containers it is for",
+        "install this where only root can write",
         folder,
     )
 

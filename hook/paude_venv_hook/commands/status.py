@@ -7,7 +7,6 @@ import os
 import sys
 import textwrap
 
-from paude_venv_hook.errors import UsageError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
@@ -61,18 +60,12 @@ def execute(options: Options) -> int:
 
 
 def _by_service(prepared: Prepared, options: Options) -> Mapping[str, Prepared]:
-    """Return the plan of each service that has the workspace, as far as compose tells; else the only one, by "".
-
-    It is asked where a compose-based devcontainer.json says so.
-    """
+    """Return the plan of each service that has the workspace, as far as compose tells, else the only one, by ""."""
     if prepared.location.why != COMPOSE_DECIDES:
         return {"": prepared}
     from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
 
-    try:
-        plans, file = prepare_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)
-    except UsageError:
-        return {"": prepared}
+    plans, file = prepare_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)
     return dict(zip(file["services"] or [""], plans, strict=True))
 
 

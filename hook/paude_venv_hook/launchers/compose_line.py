@@ -61,12 +61,17 @@ def prepare_compose_line(
     stdin = _reread_stdin() if "-" in line.values("-f", "--file") else b""
     told, why_not = ask_config(command, options, folder, environ, stdin)
     if why_not:
-        warning = f"nothing shadowed: compose does not tell of its project ({shown(why_not)})"
+        warning = f"nothing shadowed: compose does not tell of its project ({shown(why_not)}); mend that"
         return Added([], list(arguments), [warning], "")
     given = line.values("-f", "--file")
     files = given or _found_files(command, options, line, environ, folder)
     if not files:
-        return Added([], list(arguments), ["nothing shadowed: it cannot be told which files compose reads"], "")
+        return Added(
+            [],
+            list(arguments),
+            ["nothing shadowed: it cannot be told which files compose reads; name them with -f"],
+            "",
+        )
     project = _project_folder(line, files, folder)
     prepared, made, warnings = [], [], []
     run_service, volumes = volumes_of_run(line, arguments)
@@ -135,7 +140,8 @@ def _with_wrapper(
     own = [os.path.join(os.path.dirname(path), _WRAPPER) for path in (os.path.abspath(sys.argv[0]), sys.executable)]
     wrapper = next(filter(None, (find_program(path, environ) for path in (*own, _WRAPPER))), None)
     if wrapper is None:
-        return Added([], list(arguments), [f"nothing shadowed: {_WRAPPER} is not installed beside this program"], "")
+        warning = f"nothing shadowed: {_WRAPPER} is not installed beside this program; install all of it"
+        return Added([], list(arguments), [warning], "")
     words = [*arguments[: line.end], "--podman-path", wrapper, *arguments[line.end :]]
     variables = {TELLS: str(min(tells, SHADOWS))}
     for podman in line.values("--podman-path")[-1:]:

@@ -51,7 +51,7 @@ def refuse_others(path: str) -> None:
             if status.st_uid or link.st_uid or writable:
                 raise EngineError(
                     f"{shown(path)}: others than root can change {shown(part)}, and root would start what they put "
-                    "there; install this as root, where only root can write, or as the user whose containers it is for"
+                    "there; install this where only root can write"
                 )
             if part == os.path.dirname(part):
                 break

@@ -107,7 +107,9 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     except UnclearMountError as error:
         return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
     except UnknownOptionError as error:
-        warning = f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here"
+        warning = (
+            f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here; add what print says"
+        )
         return Added([], list(arguments), [warning], "")
     if line is None:
         return Added([], list(arguments), [], "")

@@ -13,7 +13,7 @@ from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
                 answers[key] = ask_containers(purpose.engine, environ, rootless=purpose.rootless)
             except StoreError as error:
                 answers[key] = str(error)
-                problems.append(f"{error}; which containers have its stores is unknown")
+                engine = shown(purpose.engine)
+                problems.append(f"which containers have the stores of {engine} is unknown: {error}")
     mounted = _mounted_names()
     stores = []
     for folder, record in records.items():
@@ -183,12 +184,14 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> list[Container]:
     """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked."""
     if engine == "podman" and rootless != is_rootless(engine):
-        raise StoreError(f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
+        raise StoreError(
+            f"podman of {'an ordinary user' if rootless else 'root'} cannot be asked by this user; ask as that one"
+        )
     if engine in ENGINES and (variable := elsewhere(engine, environ)):
-        raise StoreError(f"{engine} is on another machine, says {variable}")
+        raise StoreError(f"{engine} is on another machine, says {variable}; ask there")
     program = find_program(engine, environ) if engine in ENGINES else None
     if program is None:
-        raise StoreError(f"{shown(engine)} is not on PATH")
+        raise StoreError(f"{shown(engine)} is not on PATH; install it")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
         listed, said = _ask(program, ["ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
@@ -197,11 +200,13 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
         if listed is not None:
             break
     if listed is None:
-        raise StoreError(f"{engine} does not answer: {said}")
+        raise StoreError(f"{engine} does not answer: {said}; see whether {engine} ps works")
     try:
         return [_container(engine, item) for item in json.loads(listed.strip() or "[]")]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise StoreError(f"{engine} describes its containers in a way that is not known here") from None
+        raise StoreError(
+            f"{engine} describes its containers in a way that is not known here; please report it"
+        ) from None
 
 
 def _container(engine: str, item: dict[str, Any]) -> Container:
@@ -228,8 +233,7 @@ def _ask(program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> 
         return None, str(error.strerror)
     except subprocess.TimeoutExpired:
         return None, f"nothing within {TIMEOUT} seconds"
-    complaint = shown((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    return (None if done.returncode else done.stdout), complaint
+    return (None if done.returncode else done.stdout), complaint(done.stderr)
 
 
 # ---- Sizes

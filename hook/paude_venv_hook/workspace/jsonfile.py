@@ -7,6 +7,7 @@ reads goes to json5, whose parser needs 7 ms per KB, and up to 45. It gets no mo
 from __future__ import annotations
 
 import json
+import os
 import re
 
 from paude_venv_hook.errors import JsonFileError
@@ -51,6 +52,8 @@ def _read_text(path: str, errors: str) -> str:
     except OSError as error:
         if error.strerror == NOT_REGULAR:
             raise JsonFileError(f"{shown(path)}: {NOT_REGULAR}; replace or remove it") from None
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+            raise JsonFileError(f"{shown(path)}: does not exist; name another file") from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
