@@ -186,7 +186,7 @@ def test_an_engine_that_does_not_end_is_not_waited_for(app: Purpose, programs: P
 
     assert list_stores(os.environ)[1] == [
         "which containers have the stores of docker is unknown: docker does not answer: "
-        "nothing within 0.01 seconds; see whether docker ps works"
+        "no answer within 0.01 seconds; see whether docker ps works"
     ]
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from paude_venv_hook.engines.arguments import ENGINES
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
 from paude_venv_hook.text import complaint, shown
@@ -216,24 +216,12 @@ def _container(engine: str, item: dict[str, Any]) -> Container:
 
 def _ask(program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return what the engine says on stdout, None where it fails, and the last line of what it complains of."""
-    import subprocess  # noqa: PLC0415 - not for those who only import this module
-
     try:
-        done = subprocess.run(
-            [program, *arguments],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = ask([program, *arguments], environ, seconds=TIMEOUT)
     except OSError as error:
         return None, str(error.strerror)
-    except subprocess.TimeoutExpired:
-        return None, f"nothing within {TIMEOUT} seconds"
-    return (None if done.returncode else done.stdout), complaint(done.stderr)
+    said, complained = (data.decode(errors="surrogateescape") for data in (done.stdout, done.stderr))
+    return (None if done.returncode else said), complaint(complained)
 
 
 # ---- Sizes
