@@ -11,9 +11,10 @@ from paude_venv_hook.text import say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from types import FrameType
 
+    from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 
 PROGRAM = "paude-venv-hook"
@@ -103,6 +104,18 @@ def warn(messages: Iterable[str]) -> None:
     """Say each message as a warning."""
     for message in messages:
         complain(f"warning: {message}")
+
+
+def tell(prepared: Sequence[Prepared], made: Collection[str]) -> None:
+    """Say what a person should know of the plans, and of the mount points (host paths) that were made, each once."""
+    warn(dict.fromkeys(line for item in prepared for line in item.messages()))
+    tell_made(prepared, made)
+
+
+def tell_made(prepared: Iterable[Prepared], made: Collection[str]) -> None:
+    """Say what a person should know of the mount points (host paths) that were made for the plans, each once."""
+    for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
+        complain(line)
 
 
 def announce(shadows: Iterable[Shadow]) -> None:

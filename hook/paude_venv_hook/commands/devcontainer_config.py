@@ -7,7 +7,7 @@ import os
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
 from paude_venv_hook.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import tell, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"
 POSITION = 6
@@ -44,7 +44,5 @@ def execute(options: Options) -> int:
         else:
             write_if_changed(os.path.abspath(options.output), override.data, OR_OUTPUT)
     if not options.quiet:
-        warn(dict.fromkeys(line for item in override.prepared for line in item.messages()))
-        for line in dict.fromkeys(line for item in override.prepared for line in item.made(made)):
-            complain(line)
+        tell(override.prepared, made)
     return 0

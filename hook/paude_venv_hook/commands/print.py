@@ -22,7 +22,7 @@ from paude_venv_hook.options import (
     container_workspace_folder,
 )
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -98,9 +98,7 @@ def execute(options: Options) -> int:
     else:
         write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"), OR_OUTPUT)
     if not options.quiet:
-        warn(dict.fromkeys(line for item in prepared for line in item.messages()))
-        for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
-            complain(line)
+        tell(prepared, made)
     return 0
 
 

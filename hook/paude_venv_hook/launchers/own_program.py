@@ -8,13 +8,12 @@ import sys
 
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PROGRAM = "paude-venv-hook"
 
 
 def is_root() -> bool:

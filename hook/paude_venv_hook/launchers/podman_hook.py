@@ -16,8 +16,9 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_file, read_start, write_if_changed
 from paude_venv_hook.folders import home_folder
-from paude_venv_hook.launchers.own_program import PROGRAM, is_root
+from paude_venv_hook.launchers.own_program import is_root
 from paude_venv_hook.names import can_be_mounted
+from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False

@@ -12,7 +12,18 @@ from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
-from paude_venv_hook.terminal import ERRORS, EVERYTHING, SHADOWS, TELLS, WARNINGS, announce, complain, guarded, warn
+from paude_venv_hook.terminal import (
+    ERRORS,
+    EVERYTHING,
+    SHADOWS,
+    TELLS,
+    WARNINGS,
+    announce,
+    complain,
+    guarded,
+    tell_made,
+    warn,
+)
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.binds import find_workspaces
 
@@ -82,8 +93,7 @@ def _make_and_tell(added: Added, tells: int) -> None:
         if tells >= EVERYTHING and added.nothing:
             complain(f"nothing shadowed: {added.nothing}")
         if tells >= WARNINGS:
-            for line in dict.fromkeys(line for item in added.prepared for line in item.made(made)):
-                complain(line)
+            tell_made(added.prepared, made)
 
 
 def _starts_container(arguments: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from paude_venv_hook.text import shown
 TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from typing import Any
 
 MAX_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -153,7 +153,8 @@ def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
-            _raise_surrogate(path)
+            problem = "a \\ud… escape is half of a surrogate pair"
+            raise JsonFileError(f"{shown(path)}: {problem}; complete or remove it") from None
 
     def join(part: Any) -> Any:
         return _join_surrogates(path, part, pairs_hook)
@@ -163,7 +164,3 @@ def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple
     if isinstance(value, list):
         return [join(item) for item in value]
     return value
-
-
-def _raise_surrogate(path: str) -> NoReturn:
-    raise JsonFileError(f"{shown(path)}: a \\ud… escape is half of a surrogate pair; complete or remove it") from None
