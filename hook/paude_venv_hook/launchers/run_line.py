@@ -70,9 +70,8 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", tells: int
             _make_and_tell(added, tells)
         except (OverlayError, WorkspaceError) as error:
             return start_without(str(error))
-        if added.prepared:  # all is said, also where the program is a wrapper of ours
-            os.environ[TELLS] = str(ERRORS)
-        os.environ.update(added.variables)
+        said = {TELLS: str(ERRORS)} if added.prepared else {}  # that is all, also where the program is our wrapper
+        os.environ.update({**said, **added.variables})
         return replace_process(program, added.words)
 
     return guarded(add_and_start, refused=125)
