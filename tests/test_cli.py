@@ -120,21 +120,10 @@ def test_warnings_come_before_what_is_shadowed(app: Path, hook: Hook) -> None:
         "",
         (
             f'paude-venv-hook: warning: {app}/paude.json: key "Venv" is not known here (did you mean "venv"?)\n'
-            "paude-venv-hook: warning: no/env not shadowed: no does not exist, so there is no place for a mount point\n"
-            + planned(".venv")
+            "paude-venv-hook: warning: no/env not shadowed: no does not exist, so there is no place for a mount point; "
+            "make it\n" + planned(".venv")
         ),
     )
-
-
-@pytest.mark.parametrize("command", ["run", "print"])
-def test_quiet_leaves_stderr_to_errors(app: Path, hook: Hook, command: str) -> None:
-    fill(app, "pyvenv.cfg")
-    loud, quiet = hook(command), hook(command, "--quiet")
-
-    assert (loud.code, loud.out) == (quiet.code, quiet.out)
-    assert loud.err.startswith("paude-venv-hook: warning: ")
-    assert quiet.err == ""
-    assert hook(command, "--quiet", "--workspace-folder", "gone").err.startswith("paude-venv-hook: error[workspace]: ")
 
 
 def test_a_second_run_does_not_touch_the_overlay(app: Path, home: Path, hook: Hook) -> None:
@@ -427,7 +416,7 @@ def test_the_help_names_each_command_for_people_and_has_examples(hook: Hook, fla
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["stauts"], '"stauts" is no command (did you mean "status"?)'),
+        (["stauts"], '"stauts" is no command (did you mean "status"?); see paude-venv-hook --help'),
         (["exec"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
         (["exec", "--"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
         (["--no-such"], "unrecognized arguments: --no-such; see paude-venv-hook --help"),
@@ -460,13 +449,10 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(
     assert os.listdir(workspace) == os.listdir(home) == []
 
 
-def test_an_unknown_command_is_answered_with_all_that_there_are(hook: Hook) -> None:
-    done = hook("x\n")
+def test_an_unknown_command_is_answered_with_where_all_stand(hook: Hook) -> None:
+    said = 'paude-venv-hook: error[usage]: "x\\n" is no command; see paude-venv-hook --help\n'
 
-    assert (done.code, done.out) == (2, "")
-    start, _, names = done.err.partition("; use ")
-    assert start == r'paude-venv-hook: error[usage]: "x\n" is no command'
-    assert sorted(names.rstrip("\n").split(", ")) == command_names()
+    assert hook("x\n") == (2, "", said)
 
 
 @pytest.mark.parametrize("arguments", [["--engine", "Docker"], ["print", "--format", "yaml"], ["schema", "x"]])
@@ -614,7 +600,7 @@ REFUSED = {
     "a regular file": (
         ["file"],
         ["--venv", "file"],
-        'error[settings]: --venv[0]: "file" is a file; only a directory can be shadowed',
+        'error[settings]: --venv[0]: "file" is a file, and only a directory can be shadowed; remove the entry',
     ),
     "a control character": (
         [],
@@ -691,7 +677,7 @@ REFUSED = {
     "no such configuration": (
         [],
         ["--config", "gone.json"],
-        "error[json-file]: {app}/gone.json: cannot be read: No such file or directory; mend or remove it",
+        "error[json-file]: {app}/gone.json: does not exist; name another file",
     ),
     "a list that is too long": (
         ["paude.json = " + json.dumps({"venv": [str(index) for index in range(10_000)]})],
@@ -766,7 +752,7 @@ def test_an_overlay_folder_that_cannot_be_written_is_refused(app: Path, hook: Ho
     assert hook("--output", ".") == (
         1,
         "",
-        f"paude-venv-hook: error[overlay]: {app}: exists and is not a regular file; name another one\n",
+        f"paude-venv-hook: error[overlay]: {app}: cannot be written: not a regular file; mend it or use --output\n",
     )
     assert tree(app) == before
 
@@ -783,7 +769,7 @@ def test_a_mount_point_that_cannot_be_made_is_refused_and_the_overlay_of_before_
         "",
         (
             f"paude-venv-hook: error[workspace]: {workspace}/{too_long}: the mount point cannot be made: "
-            "File name too long; make it, or use --venv none\n"
+            'File name too long; make it, or write "venv": "none" in paude.json\n'
         ),
     )
     assert tree(workspace, home) == before
@@ -798,8 +784,9 @@ def test_what_auto_cannot_shadow_is_a_warning(workspace: Path, hook: Hook) -> No
         0,
         (
             "paude-venv-hook: warning: the workspace folder itself is a venv, which cannot be shadowed: "
-            "it holds the source\n"
-            "paude-venv-hook: warning: .venv not shadowed: a symlink to /usr, outside of the workspace\n"
+            "it holds the source; make it anew in .venv\n"
+            "paude-venv-hook: warning: .venv not shadowed: a symlink to /usr, outside of the workspace; "
+            "make it a directory\n"
             "paude-venv-hook: warning: v\\n not shadowed: no engine can mount on such a name; rename the directory\n"
             + planned("env")
         ),

@@ -381,7 +381,8 @@ def test_a_workspace_on_a_folder_of_the_containers_own_is_not_shadowed(
     assert capfd.readouterr() == (
         "\n",
         "paude-venv-hook: warning: nothing shadowed: workspaceMount in devcontainer.json is on "
-        f"{where}, a folder of the container's own\n",
+        f"{where}, a folder of the container's own; mount it, or write "
+        '"venv": "none" in paude.json\n',
     )
 
 

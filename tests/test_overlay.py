@@ -337,8 +337,8 @@ def test_what_is_not_json_is_refused(tmp_path: Path, data: bytes) -> None:
         ("missing.json", "there is no overlay; run paude-venv-hook first"),
         ("no/folder/overlay.json", "there is no overlay; run paude-venv-hook first"),
         ("file/overlay.json", "cannot be read: Not a directory; mend it"),
-        ("folder", "exists and is not a regular file; name another one"),
-        ("fifo", "exists and is not a regular file; name another one"),
+        ("folder", "cannot be read: not a regular file; mend it"),
+        ("fifo", "cannot be read: not a regular file; mend it"),
     ],
 )
 def test_where_no_file_is_there_is_no_overlay(tmp_path: Path, below: str, problem: str) -> None:

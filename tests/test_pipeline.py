@@ -83,7 +83,9 @@ def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace
     }
     assert (prepared.engine, prepared.engine_why) == ("podman", "--engine")
     assert prepared.location.why == "no devcontainer.json: the same path as here"
-    assert prepared.messages() == [".venv not shadowed: a symlink to /usr, outside of the workspace"]
+    assert prepared.messages() == [
+        ".venv not shadowed: a symlink to /usr, outside of the workspace; make it a directory"
+    ]
 
 
 def test_the_same_workspace_gives_the_same_overlay(workspace: Path, make_venv: MakeVenv) -> None:
@@ -188,7 +190,8 @@ def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line
 
     assert prepared.document["runArgs"] == []
     assert prepared.plan == Plan((), (Skipped(".", why), Skipped(".venv", f"venv; {why}", is_expected=True)))
-    assert prepared.messages() == [f"nothing shadowed: {why}"]
+    advice = "" if "; " in why else '; mount it, or write "venv": "none" in paude.json'
+    assert prepared.messages() == [f"nothing shadowed: {why}{advice}"]
 
 
 def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, make_venv: MakeVenv) -> None:
@@ -232,7 +235,7 @@ def test_another_devcontainer_json_can_be_named(workspace: Path, make_venv: Make
     assert destinations(ready(workspace, config="other.json")) == {".venv": "/other/.venv"}
     with pytest.raises(JsonFileError) as caught:
         ready(workspace, config="gone.json")
-    assert str(caught.value) == f"{workspace}/gone.json: cannot be read: No such file or directory; mend or remove it"
+    assert str(caught.value) == f"{workspace}/gone.json: does not exist; name another file"
 
 
 @pytest.mark.parametrize(
@@ -324,7 +327,7 @@ def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
     assert destinations(prepared) == {"api/.venv": f"{workspace}/api/.venv", ".tox": f"{workspace}/.tox"}
     assert prepared.plan.skipped == (
         Skipped(".tox/py", "lies in .tox, which is shadowed as a whole", is_expected=True),
-        Skipped("no/env", "no does not exist, so there is no place for a mount point"),
+        Skipped("no/env", "no does not exist, so there is no place for a mount point; make it"),
     )
     assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
 
@@ -335,7 +338,9 @@ def test_the_place_of_a_wrong_list_entry_is_named(workspace: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         ready(workspace)
 
-    assert str(caught.value) == (f'{workspace}/paude.json: venv[1]: "file" is a file; only a directory can be shadowed')
+    assert str(caught.value) == (
+        f'{workspace}/paude.json: venv[1]: "file" is a file, and only a directory can be shadowed; remove the entry'
+    )
 
 
 def test_an_absolute_symlink_holds_where_the_container_has_the_same_path(workspace: Path) -> None:
@@ -350,8 +355,8 @@ def test_warnings_of_settings_and_detection_come_before_what_is_skipped(workspac
 
     assert ready(workspace).messages() == [
         f'{workspace}/paude.json: key "venvs" is not known here (did you mean "venv"?)',
-        "the workspace folder itself is a venv, which cannot be shadowed: it holds the source",
-        ".venv not shadowed: a symlink to gone, which does not exist or loops",
+        "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv",
+        ".venv not shadowed: a symlink to gone, which does not exist or loops; make it a directory",
     ]
 
 

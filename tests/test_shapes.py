@@ -256,15 +256,17 @@ NO_BIND = json.dumps({"services": {"app": {"volumes": [{"type": "volume", "sourc
             {},
             f"echo '{NO_BIND}'",
             "",
-            "the service app has no bind mount that holds the workspace folder",
+            "the service app has no bind mount that holds the workspace folder; "
+            'mount it, or write "venv": "none" in paude.json',
             id="a service without a bind of the workspace",
         ),
         pytest.param(
             {"initializeCommand": "./make-compose-file"},
             "echo 'open compose.yaml: no such file' >&2; exit 14",
             "paude-venv-hook: warning: nothing shadowed: compose does not tell of its project "
-            "(it says: open compose.yaml: no such file)\n",
-            "docker compose config does not tell where it is mounted (it says: open compose.yaml: no such file)",
+            "(it says: open compose.yaml: no such file); mend that\n",
+            "docker compose config does not tell where it is mounted (it says: open compose.yaml: no such file); "
+            "mend that",
             id="files that initializeCommand makes",
         ),
     ],

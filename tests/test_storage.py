@@ -154,7 +154,8 @@ def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
 ) -> None:
     environ = {variable: "ssh://me@there"}
     problem = (
-        f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
+        f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
+        'write "venv-storage": "memory" in paude.json'
     )
 
     with pytest.raises(EngineError) as caught:

@@ -69,7 +69,7 @@ def test_data_that_cannot_be_written_since_stdout_is_closed_is_an_error(
         ["/bin/sh", "-c", '"$@" >&-', "sh", *command, *words], stderr=subprocess.PIPE, text=True, check=False
     )
 
-    said = "paude-venv-hook: error[overlay]: stdout: is closed; open it, or use --output\n"
+    said = "paude-venv-hook: error[overlay]: stdout: is closed; open it\n"
     assert (done.returncode, done.stderr) == (code, said if code else "")
 
 

@@ -59,8 +59,7 @@ def load(name: str) -> Command:
     """Return the module of the command called `name`. Raises UsageError where there is none."""
     names = command_names()
     if name not in names:
-        hint = did_you_mean(name, names) or f"; use {', '.join(names)}"
-        raise UsageError(f'"{shown(name)}" is no command{hint}')
+        raise UsageError(f'"{shown(name)}" is no command{did_you_mean(name, names)}; see {PROGRAM} --help')
     # What importlib does, without loading that.
     command: Command = __import__(f"{commands.__name__}.{name.replace('-', '_')}", fromlist=["execute"])
     return command

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from paude_venv_hook.errors import HookError
+
 START_BYTES = 64 * 1024
 MOST_BYTES = 16 * 1024 * 1024
 NOT_REGULAR = "not a regular file"
@@ -22,12 +24,14 @@ LOCK_SECONDS = 5.0
 _TEMPORARY = ".paude-venv-hook.tmp"  # not named after the file, whose name may be as long as a name can be
 
 
-def write_if_changed(path: str, data: bytes) -> bool:
+def write_if_changed(
+    path: str, data: bytes, advice: str = "mend it", error_class: type[HookError] = OverlayError
+) -> bool:
     """Make the file at the host path hold `data`, and return whether it had to be written.
 
     A reader, and a crash at any moment, sees the old file or the new one, whole. A symlink is followed, an existing
     mode is kept, a new file and folder are private to the user. What is stdout by another name (`/dev/stdout`) is
-    written to as stdout is. Raises OverlayError; the old file is then unchanged.
+    written to as stdout is. Raises an error of that class, which ends in the advice; the old file is then unchanged.
     """
     try:
         if _is_stdout(path):
@@ -42,20 +46,20 @@ def write_if_changed(path: str, data: bytes) -> bool:
         with locked(folder):
             _replace(path, data)
     except OSError as error:
-        raise OverlayError(f"{shown(path)}: cannot be written: {error.strerror}; mend it or use --output") from None
+        raise error_class(f"{shown(path)}: cannot be written: {error.strerror}; {advice}") from None
     return True
 
 
 def read_file(path: str) -> bytes | None:
-    """Return the bytes of a regular file, None where nothing is; OverlayError for anything that is no file."""
+    """Return the bytes of a regular file, None where nothing is. Raises OSError, which says so of what is no file."""
     try:
         return read_bytes(path)
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except OSError:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise OverlayError(f"{shown(path)}: exists and is not a regular file; name another one") from None
-        raise error from None
+            raise OSError(errno.EINVAL, NOT_REGULAR) from None
+        raise
 
 
 def is_file(path: str) -> bool:
@@ -187,7 +191,8 @@ def _make_mount_point(path: str) -> bool:
         if os.path.isdir(path):  # another hook was quicker
             return False
         raise WorkspaceError(
-            f"{shown(path)}: the mount point cannot be made: {error.strerror}; make it, or use --venv none"
+            f"{shown(path)}: the mount point cannot be made: {error.strerror}; "
+            'make it, or write "venv": "none" in paude.json'
         ) from None
     return True
 

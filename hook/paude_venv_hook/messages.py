@@ -18,15 +18,22 @@ if TYPE_CHECKING:
 _NAMED = 5  # a line names as many venvs
 _MANY = 3  # more in folders beside each other are one pattern
 
+_LINK = ("a symlink to ", "an absolute symlink to ")  # as links.follow_link says it
+
 
 def of_plan(plan: Plan) -> list[str]:
     """Return what was skipped and why, and what of the host's stays visible."""
-    skipped = [
-        f"{'nothing' if item.path == '.' else f'{shown(item.path)} not'} shadowed: {shown(item.why)}"
-        for item in plan.skipped
-        if not item.is_expected
-    ]
-    return skipped + _visible(plan)
+    return [_not_shadowed(item.path, item.why) for item in plan.skipped if not item.is_expected] + _visible(plan)
+
+
+def _not_shadowed(path: str, why: str) -> str:
+    what = "nothing" if path == "." else f"{shown(path)} not"
+    advice = ""
+    if path == "." and "; " not in why:
+        advice = '; mount it, or write "venv": "none" in paude.json'
+    elif why.startswith(_LINK):
+        advice = "; make it a directory"
+    return f"{what} shadowed: {shown(why)}{advice}"
 
 
 def _visible(plan: Plan) -> list[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.table import ENGINES
+from paude_venv_hook.errors import OverlayError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Protocol
+    from typing import Any, Protocol, TypedDict
 
     from paude_venv_hook.pipeline import Prepared
 
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 
         def execute(self, options: Any) -> int:
             """Do it, and return the exit code."""
+
+    class Choices(TypedDict):
+        """What every way of planning takes as keywords."""
+
+        config: str | None
+        engine: str
+        venv: str | None
+        storage: str | None
 
 
 def argument(*names: str, **keywords: Any) -> Argument:
@@ -59,6 +68,7 @@ PLATFORM = argument("--platform", help="for storage on disk: the platform of tha
 OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+OR_OUTPUT = "mend it or use --output"  # what to do about a file that cannot be written
 CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")
 
 
@@ -88,6 +98,11 @@ class WorkspaceOptions:
     image: str | None = None
     platform: str | None = None
 
+    @property
+    def choices(self) -> Choices:
+        """The values that every way of planning takes, as its keywords."""
+        return {"config": self.config, "engine": self.engine, "venv": self.venv, "storage": self.storage}
+
     def prepare(self) -> Prepared:
         """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
         from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
@@ -101,16 +116,18 @@ class WorkspaceOptions:
             self.workspace_folder,
             os.environ,
             container_workspace_folder=self.container_workspace_folder,
-            config=self.config,
-            engine=self.engine,
-            venv=self.venv,
-            storage=self.storage,
             said=said,
+            **self.choices,
         )
 
 
 def overlay_path(output: str | None, workspace_folder: str) -> str:
     """Return the host path of the overlay: the value of `--output`, else the workspace folder's own."""
+    if output is not None:
+        return os.path.abspath(output)
     from paude_venv_hook.overlay import default_path  # noqa: PLC0415 - not for --help
 
-    return default_path(workspace_folder) if output is None else os.path.abspath(output)
+    try:
+        return default_path(workspace_folder)
+    except OverlayError as error:
+        raise OverlayError(f"{error}, or use --output") from None

@@ -41,7 +41,7 @@ def default_path(workspace_folder: str) -> str:
     """
     folder = user_folder("cache")
     if not folder:
-        raise OverlayError("HOME: is not set, and this user has no home folder; set it, or use --output")
+        raise OverlayError("HOME: is not set, and this user has no home folder; set it")
     real = os.path.realpath(workspace_folder)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
     digest = sha256(os.fsencode(real)).hexdigest()[:16]

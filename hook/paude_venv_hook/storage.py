@@ -74,7 +74,8 @@ def run_args(engine: str, purposes: Iterable[Purpose] | None, environ: Mapping[s
         raise EngineError(f"storage on disk is not made ready for {engine}; use --engine {engine}")
     if variable := elsewhere(engine, environ):
         raise EngineError(
-            f"{engine} is on another machine, says {variable}, and storage on disk is on this one; use --storage memory"
+            f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
+            'write "venv-storage": "memory" in paude.json'
         )
     stores = ((store_path(item), item.destination) for item in purposes)
     return store_args(engine, stores, label=selinux.is_on())

@@ -11,12 +11,19 @@ from paude_venv_hook.text import say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from types import FrameType
 
+    from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 
 PROGRAM = "paude-venv-hook"
+
+# How much a launch tells, each as much as those before it, and: nothing but errors (--quiet); what stays visible, and
+# what was made (a wrapper); what is shadowed; why nothing is (exec).
+ERRORS, WARNINGS, SHADOWS, EVERYTHING = range(4)
+# What a launch says to the wrapper that it leads to, such as the one that podman-compose starts: one of those numbers.
+TELLS = "PAUDE_VENV_TELLS"
 
 
 class Ended(BaseException):
@@ -100,6 +107,18 @@ def warn(messages: Iterable[str]) -> None:
         complain(f"warning: {message}")
 
 
+def tell(prepared: Sequence[Prepared], made: Collection[str]) -> None:
+    """Say what a person should know of the plans, and of the mount points (host paths) that were made, each once."""
+    warn(dict.fromkeys(line for item in prepared for line in item.messages()))
+    tell_made(prepared, made)
+
+
+def tell_made(prepared: Iterable[Prepared], made: Collection[str]) -> None:
+    """Say what a person should know of the mount points (host paths) that were made for the plans, each once."""
+    for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
+        complain(line)
+
+
 def announce(shadows: Iterable[Shadow]) -> None:
     """Say what the container that starts now has shadowed, where it is anything."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
@@ -114,7 +133,7 @@ def write(text: str) -> None:
     """
     if not sys.stdout:
         if text:
-            raise OverlayError("stdout: is closed; open it, or use --output")
+            raise OverlayError("stdout: is closed; open it")
         return
     try:
         sys.stdout.flush()

@@ -8,12 +8,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LONGEST = 80
+
 
 def shown(name: str) -> str:
     """Return `name` as one printable line: control characters, lone surrogates and the like become escapes."""
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def complaint(stderr: str) -> str:
+    """Return what a program complains of, for one line of ours: its last line, as far as that is no story."""
+    line = shown((stderr.strip().splitlines() or ["no reason given"])[-1])
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

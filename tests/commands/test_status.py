@@ -30,7 +30,7 @@ LAUNCHES = [
 def report(folder: Path, **flags: Any) -> dict[str, Any]:
     """Return the report of a workspace, with `/home/me` in place of the folder above it."""
     prepared = prepare(str(folder), os.environ, **{"engine": "docker", **flags})
-    made = make_report(prepared, "/home/me/.cache/app.json", "not written yet", LAUNCHES)
+    made = make_report({"": prepared}, "/home/me/.cache/app.json", "not written yet", LAUNCHES)
     short: dict[str, Any] = json.loads(json.dumps(made).replace(str(folder.parent), "/home/me"))
     return short
 
@@ -242,7 +242,8 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
 
             api/.venv  shadowed  listed
             .tox       shadowed  listed
-            no/env     skipped   no does not exist, so there is no place for a mount point
+            no/env     skipped   no does not exist, so there is no place for a mount point;
+                                 make it
             """,
             id="a list",
         ),

@@ -128,7 +128,8 @@ def test_an_engine_that_cannot_be_asked_is_a_warning(app: Purpose, programs: Pro
 
     assert (done.code, "  unknown  " in done.out) == (0, True)
     assert done.err == (
-        "paude-venv-hook: warning: docker is not on PATH; which containers have its stores is unknown\n"
+        "paude-venv-hook: warning: which containers have the stores of docker is unknown: docker is not on PATH; "
+        "install it\n"
     )
 
 
@@ -184,7 +185,7 @@ def test_clean_spares_what_may_be_running(app: Purpose, programs: Programs, hook
         1,
         [
             f"paude-venv-hook: error[store]: {name}: whether a container runs with it is unknown "
-            f"(docker is not on PATH); if none does: store clean {name}"
+            f"(docker is not on PATH; install it); if none does: store clean {name}"
         ],
     )
     assert os.listdir(venv) == ["lib"]
@@ -201,7 +202,8 @@ def test_a_name_that_is_none_empties_nothing(app: Purpose, docker: Callable[...,
     assert hook("store", "clean", name, name[:-1] + "\n") == (
         2,
         "",
-        f'paude-venv-hook: error[usage]: "{name[:-1]}\\n" is no store (did you mean "{name}"?)\n',
+        f'paude-venv-hook: error[usage]: "{name[:-1]}\\n" is no store (did you mean "{name}"?); '
+        "see paude-venv-hook store list\n",
     )
     assert hook("store", "clean", "x").err == (
         'paude-venv-hook: error[usage]: "x" is no store; see paude-venv-hook store list\n'
@@ -304,11 +306,11 @@ def test_what_takes_long_says_what_it_does(
     ("words", "problem"),
     [
         ([], "the following arguments are required: action; see paude-venv-hook store --help"),
-        (["list", "x"], "a NAME does not go with list, only with clean"),
-        (["prune", "x"], "a NAME does not go with prune, only with clean"),
-        (["clean", "--json"], "--json does not go with clean, only with list"),
-        (["list", "--dry-run"], "--dry-run does not go with list, only with prune"),
-        (["clean", "--older", "0"], "--older does not go with clean, only with prune"),
+        (["list", "x"], "a NAME does not go with list, only with clean; leave it out"),
+        (["prune", "x"], "a NAME does not go with prune, only with clean; leave it out"),
+        (["clean", "--json"], "--json does not go with clean, only with list; leave it out"),
+        (["list", "--dry-run"], "--dry-run does not go with list, only with prune; leave it out"),
+        (["clean", "--older", "0"], "--older does not go with clean, only with prune; leave it out"),
         (["prune", "--older", "-1"], "--older: -1 is no number of days; use 0 to 36500"),
         (["prune", "--older", "36501"], "--older: 36501 is no number of days; use 0 to 36500"),
         (["prune", "--older", "x"], "argument --older: invalid int value: 'x'; see paude-venv-hook store --help"),

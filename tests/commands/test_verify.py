@@ -317,7 +317,7 @@ def test_a_container_that_cannot_be_asked(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["other"], "podman container failed: no such container; check the container's name"),
+        (["other"], "other: podman has no such container; see podman ps, or use --engine"),
         (["--engine", "docker", "c"], "docker: is not on PATH; install it or use --engine"),
     ],
 )

@@ -169,8 +169,8 @@ def test_every_service_that_binds_the_workspace_is_shadowed(
 
     assert listed(web, "/code/.venv") == listed(api, "/all/app/.venv") == listed(api, "/srv/.venv") == []
     assert listed(api, "/srv") == [".venv", "app.py"]
-    if (project.engine.name, how) == ("docker", "exec"):
-        assert f"{SAYS}" in done.stderr
+    if how == "exec":
+        assert SAYS in done.stderr
     use_venv(web)
     assert "web" in project(how, "ps").stdout
     project("direct", "down", "-t", "0")

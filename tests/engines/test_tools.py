@@ -148,7 +148,10 @@ def test_an_environment_in_the_tools_own_store_is_found_as_before(
     found, said = inside(hooked(engine))
 
     assert (found, tools.on_host(tool, *ask)) == (in_image, on_host)
-    nothing = f"paude-venv-hook: nothing shadowed: no venv in {workspace}, and nothing says there will be one\n"
+    nothing = (
+        f"paude-venv-hook: nothing shadowed: no venv in {workspace}, and nothing says there will be one; "
+        'if so, write "venv": [".venv"] in paude.json\n'
+    )
     assert said == nothing
     assert not (workspace / ".venv").exists()
 

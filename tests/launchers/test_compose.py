@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from conftest import Hook, MakeVenv
 from layout import fill, reserved
 from paude_venv_hook.cli import main
+from paude_venv_hook.commands.status import render
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.arguments import docker_options, podman_options
 from paude_venv_hook.engines.mounts import Mount
@@ -42,6 +43,7 @@ NEEDED = (
     "--target: needed, since docker compose config does not tell it ({}); "
     "say where the workspace folder is in the service's container"
 )
+ADVICE = '; mount it, or write "venv": "none" in paude.json'
 NO_BIND = "the service app has no bind mount that holds the workspace folder"
 INSTALLED = 'case "$*" in *version) exit 0;; esac; '
 
@@ -172,18 +174,38 @@ def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (
-            CONFIG,
-            '--service: "ap" is no service of the compose files (did you mean "app"?); they have app, db, none, null',
-        ),
-        ({"name": "x"}, '--service: "ap" is no service of the compose files; they have none'),
+        (CONFIG, '"ap" is no service of the compose files (did you mean "app"?); use app, db, none, null'),
+        ({"name": "x"}, '"ap" is no service of the compose files; use other files, since these have none'),
     ],
 )
-def test_a_service_that_is_not_there_is_refused(config: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError) as error:
-        mounts_of(config, "ap")
+def test_a_service_that_is_not_there_is_refused_where_it_is_named(
+    workspace: Path, programs: Programs, config: dict[str, Any], message: str
+) -> None:
+    programs("docker", f"printf '%s' '{json.dumps(config)}'")
 
-    assert str(error.value) == message
+    with pytest.raises(UsageError) as error:
+        prepare_compose(str(workspace), os.environ, services=["ap"])
+    assert str(error.value) == f"--service: {message}"
+
+    _devcontainer(workspace, '{"dockerComposeFile": "c.yml", "service": "ap"}')
+    for target_needed in (True, False):
+        with pytest.raises(DevcontainerError) as refused:
+            prepare_compose(str(workspace), os.environ, target_needed=target_needed)
+        assert str(refused.value) == f"{workspace}/.devcontainer/devcontainer.json: service: {message}"
+
+
+def test_a_command_that_cannot_name_a_service_says_where_to_name_it(
+    workspace: Path, programs: Programs, hook: Hook
+) -> None:
+    _devcontainer(workspace, '{"dockerComposeFile": "c.yml"}')
+
+    done = hook("devcontainer-config")
+
+    assert (done.code, done.err) == (
+        0,
+        "paude-venv-hook: warning: nothing shadowed: the service that has the workspace is unknown: docker compose "
+        "config does not tell it (docker is not on PATH); name it in devcontainer.json\n",
+    )
 
 
 def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, tmp_path: Path) -> None:
@@ -671,7 +693,8 @@ def test_with_selinux_compose_is_refused_storage_on_disk(
     with pytest.raises(EngineError) as caught:
         _prepare(workspace, service="app", target="/code", engine="podman", storage="disk")
     assert str(caught.value) == (
-        "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+        "compose does not label a store for SELinux, which keeps containers out; "
+        'write "venv-storage": "memory" in paude.json'
     )
 
 
@@ -718,7 +741,7 @@ def test_print_says_that_no_service_binds_the_workspace(
     assert json.loads(out) == {"services": {}}
     assert err == (
         "paude-venv-hook: warning: nothing shadowed: no service of compose has a bind mount that holds the workspace "
-        "folder\n"
+        f"folder{ADVICE}\n"
     )
 
 
@@ -764,6 +787,52 @@ def test_status_shows_what_is_shadowed_in_the_service(
     ]
 
 
+def test_status_shows_each_service_that_has_the_workspace(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, hook: Hook
+) -> None:
+    make_venv(workspace / ".venv")
+    make_venv(workspace / "backend" / "env")
+    _devcontainer(workspace, '{"dockerComposeFile": "../c.yml", "service": "web"}')
+    volumes = {"web": [_bind(workspace, "/code")], "worker": [_bind(workspace, "/code")], "db": [],
+               "api": [_bind(workspace / "backend", "/srv")]}  # fmt: skip
+    services = {name: {"volumes": entries} for name, entries in volumes.items()}
+    programs("docker", f"printf '%s' '{json.dumps({'services': services})}'")
+
+    report = json.loads(hook("status", "--engine", "docker", "--json").out)
+    short = json.loads(json.dumps(report).replace(str(workspace.parent), "/home/me"))
+
+    assert list(report["services"]) == ["web", "worker", "api"]
+    assert report["services"]["worker"]["workspaceMount"] == report["workspaceMount"]
+    shadowed = [
+        (row["service"], row["path"], row["destination"]) for row in report["directories"] if "destination" in row
+    ]
+    assert shadowed == [
+        ("web", ".venv", "/code/.venv"),
+        ("worker", ".venv", "/code/.venv"),
+        ("api", "backend/env", "/srv/env"),
+    ]
+    assert (
+        render({**short, "overlay": "/home/me/.cache/app.json"}, colour=False)
+        == """\
+workspace  /home/me/app
+mount      web: /home/me/app → /code (docker compose config)
+           worker: /home/me/app → /code (docker compose config)
+           api: /home/me/app/backend → /srv (docker compose config)
+venv       auto (default)
+storage    memory (default)
+engine     docker (--engine)
+overlay    not written yet: /home/me/.cache/app.json
+
+.venv        shadowed      venv, Python 3.11.2, made by venv (in web, worker)
+.venv        skipped       not inside of /home/me/app/backend, the folder that
+                           is mounted (in api)
+backend/env  not shadowed  a venv one level down; to shadow it: "venv":
+                           [".venv", "backend/env"] (in web, worker)
+backend/env  shadowed      venv, Python 3.11.2, made by venv (in api)
+"""
+    )
+
+
 def test_status_names_the_venvs_where_compose_does_not_tell(
     workspace: Path, make_venv: MakeVenv, hook: Hook, programs: Callable[[str, str], Path]
 ) -> None:
@@ -773,7 +842,7 @@ def test_status_names_the_venvs_where_compose_does_not_tell(
 
     rows = json.loads(hook("status", "--json").out)["directories"]
 
-    why = "docker compose config does not tell where it is mounted (it is not installed)"
+    why = "docker compose config does not tell where it is mounted (it is not installed); mend that"
     assert [(row["path"], row["state"], row["why"]) for row in rows] == [
         (".", "skipped", why),
         (".venv", "skipped", f"venv; {why}"),
@@ -787,7 +856,8 @@ def test_a_service_without_the_workspace_is_left_as_it_is_with_a_word(
     base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code"}
     fill(workspace, ".venv/pyvenv.cfg", "src/", f".devcontainer/devcontainer.json = {json.dumps(base)}")
     compose(*([_bind(os.path.normpath(workspace / bind), "/code")] if bind else []))
-    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}\n"  # a part without a venv
+    # A part without a venv says nothing.
+    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}{ADVICE}\n"
 
     assert main(["devcontainer-config", "--engine", "podman"]) == 0
     out, err = capfd.readouterr()
@@ -820,7 +890,8 @@ def test_devcontainer_config_goes_on_where_compose_does_not_tell_yet(
     out, err = capfd.readouterr()
     assert json.loads(out) == base
     assert err == (
-        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why})\n"
+        f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why}); "
+        "mend that\n"
     )
 
 
@@ -863,5 +934,4 @@ def test_a_service_that_is_described_oddly_mounts_nothing(odd: object) -> None:
 
 @pytest.mark.parametrize("odd", [None, 7, [], ["app"], "app"])
 def test_services_that_are_no_object_are_none(odd: object) -> None:
-    with pytest.raises(UsageError, match="they have none"):
-        mounts_of({"services": odd}, "app")
+    assert mounts_of({"services": odd}, "app") == []

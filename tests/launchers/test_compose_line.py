@@ -22,6 +22,7 @@ from paude_venv_hook.engines.composeline import default_files, parse_compose, vo
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.launchers.added import Added
 from paude_venv_hook.launchers.compose_line import prepare_compose_line
+from paude_venv_hook.terminal import WARNINGS
 
 Programs = Callable[[str, str], Path]
 
@@ -134,7 +135,7 @@ def bind(source: Path, target: str, **more: Any) -> dict[str, Any]:
 def prepare(program: Path | str, *arguments: str, folder: Path, environ: dict[str, str] | None = None) -> Added:
     line = parse_compose(os.path.basename(program), arguments)
     assert line
-    return prepare_compose_line(str(program), arguments, line, environ or dict(os.environ), str(folder))
+    return prepare_compose_line(str(program), arguments, line, environ or dict(os.environ), str(folder), WARNINGS)
 
 
 def added_file(added: Added) -> dict[str, list[str]]:
@@ -223,7 +224,7 @@ def test_a_compose_that_does_not_tell_goes_on_with_one_line(
     added = prepare(programs("docker", script), "compose", "up", folder=app)
 
     assert added == Added(
-        [], ["compose", "up"], [f"nothing shadowed: compose does not tell of its project ({why})"], ""
+        [], ["compose", "up"], [f"nothing shadowed: compose does not tell of its project ({why}); mend that"], ""
     )
 
 
@@ -242,7 +243,7 @@ def test_a_service_that_is_wrong_in_another_profile_is_no_reason_to_shadow_nothi
         ({"db": {"image": "x"}}, "no service has a bind mount that carries a workspace"),
         ({}, "no service has a bind mount that carries a workspace"),
         ({"web": {"volumes": [{"type": "bind", "source": "{app}/docs", "target": "/d"}]}},
-         "no venv in {app}/docs, and nothing says there will be one"),
+         'no venv in {app}/docs, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json'),
     ],
 )  # fmt: skip
 def test_a_project_without_the_workspace_is_nothing_to_do(
@@ -316,7 +317,7 @@ def test_podman_compose_starts_the_wrapper_in_place_of_podman(
     added = prepare(program, *arguments, folder=app)
 
     assert added.words == [*arguments[:-1], "--podman-path", str(wrapper), "up"]
-    assert added.variables == {"PAUDE_VENV_PODMAN": str(app / "bin/podman")}
+    assert added.variables == {"PAUDE_VENV_PODMAN": str(app / "bin/podman"), "PAUDE_VENV_TELLS": "1"}
 
 
 # ---- real processes

@@ -285,7 +285,7 @@ def test_a_mount_point_that_cannot_be_made_leaves_the_config_as_it_was(workspace
         data,
         [
             f"nothing shadowed: {workspace}/{'x' * 300}: the mount point cannot be made: File name too long; "
-            "make it, or use --venv none"
+            'make it, or write "venv": "none" in paude.json'
         ],
     )
 

@@ -457,7 +457,7 @@ def test_root_installs_no_program_that_others_can_change(
     fails(
         hook(),
         f"{program}: others than root can change {tmp_path / changed}, and root would start what they put there; "
-        "install this as root, where only root can write, or as the user whose containers it is for",
+        "install this where only root can write",
         folder,
     )
 
@@ -652,7 +652,7 @@ def test_a_hook_file_that_is_no_file_is_named(podman: FakePodman, hook: Hook, tm
     assert hook() == (
         1,
         "",
-        f"paude-venv-hook: error[overlay]: {path}: exists and is not a regular file; name another one\n",
+        f"paude-venv-hook: error[engine]: {path}: cannot be read: not a regular file; mend it\n",
     )
 
 

@@ -332,7 +332,9 @@ def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, 
     prepared, found, warnings, *_ = prepare_command_line(line, "docker", {}, str(workspace))
 
     assert (prepared, found) == ([], line)
-    assert warnings == ["nothing shadowed: --future-option is no option of docker that is known here"]
+    assert warnings == [
+        "nothing shadowed: --future-option is no option of docker that is known here; add what print says"
+    ]
 
 
 def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeVenv) -> None:
@@ -439,7 +441,11 @@ def test_with_storage_on_disk_each_service_of_podman_compose_has_a_store_of_its_
         ("run IMG", {}, "no bind mount of the line carries a workspace"),
         ("run -v data:/app IMG", {}, "no bind mount of the line carries a workspace"),
         ("run -v .:/app IMG", {"PAUDE_VENV": "none"}, "venv is none (PAUDE_VENV)"),
-        ("run -v ./docs:/app IMG", {}, "no venv in {app}/docs, and nothing says there will be one"),
+        (
+            "run -v ./docs:/app IMG",
+            {},
+            'no venv in {app}/docs, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json',
+        ),
         ("run -v .:/app IMG", {}, ""),
         ("run -v .:/app -v v:/app/.venv IMG", {}, ""),  # that is a warning
     ],

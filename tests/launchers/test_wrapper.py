@@ -148,7 +148,7 @@ def test_an_engine_that_cannot_be_started_is_named(app: Path, monkeypatch: pytes
     done = wrapper("docker", "ps")
 
     assert (done.returncode, done.stdout) == (126, "")
-    assert done.stderr == f"paude-venv-hook: {tmp_path}: cannot be started: Permission denied\n"
+    assert done.stderr == f"paude-venv-hook: {tmp_path}: cannot be started: Permission denied; mend it\n"
 
 
 def test_a_wrong_setting_stops_the_launch(app: Path, programs: Programs) -> None:
@@ -350,7 +350,7 @@ def test_a_mount_point_that_cannot_be_made_stops_no_launch(
     assert (done.returncode, done.stdout.split()) == (0, ["run", "-v", ".:/app", "IMG"])
     assert done.stderr == (
         f"paude-venv-hook: warning: nothing shadowed: {workspace}/.venv: the mount point cannot be made: "
-        "No space left on device; make it, or use --venv none\n"
+        'No space left on device; make it, or write "venv": "none" in paude.json\n'
     )
 
 
@@ -410,7 +410,8 @@ def test_an_option_before_the_subcommand_that_is_not_known_is_said_and_passed_on
 
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["--future", "x"])
     assert done.stderr == (
-        "paude-venv-hook: warning: nothing shadowed: --future is no option of docker that is known here\n"
+        "paude-venv-hook: warning: nothing shadowed: --future is no option of docker that is known here; "
+        "add what print says\n"
     )
 
 
@@ -500,7 +501,8 @@ def test_exec_warns_of_a_line_that_it_does_not_understand(app: Path, programs: P
 
     assert done.stdout.splitlines() == ["run", "--new", "-v", ".:/app", "IMG"]
     assert done.stderr == (
-        "paude-venv-hook: warning: nothing shadowed: --new is no option of podman that is known here\n"
+        "paude-venv-hook: warning: nothing shadowed: --new is no option of podman that is known here; "
+        "add what print says\n"
     )
 
 

@@ -260,7 +260,7 @@ def test_a_record_that_cannot_be_written_is_one_line(stores: Path) -> None:
     record = stores / store_name(APP) / "store.json"
     record.mkdir(parents=True)
 
-    assert refusal() == f"{record}: exists and is not a regular file; mend it, or keep venvs in memory"
+    assert refusal() == f"{record}: cannot be written: not a regular file; mend it, or keep venvs in memory"
 
 
 @pytest.mark.parametrize(

@@ -128,27 +128,30 @@ def test_a_workspace_that_cannot_be_reached_is_not_gone(
     assert listing._has_workspace(app)  # noqa: SLF001 - no other way is open to root
 
 
-NONE_CAN_KNOW = "which containers have its stores is unknown"
-
-
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (None, "docker is not on PATH"),
-        ("echo first >&2; echo 'no\x07 daemon' >&2; exit 1", r"docker does not answer: no\x07 daemon"),
-        ("exit 1", "docker does not answer: no reason given"),
-        ('[ "$1" = ps ] && echo 1 && exit; echo gone >&2; exit 1', "docker does not answer: gone"),
+        (None, "docker is not on PATH; install it"),
+        (
+            "echo first >&2; echo 'no\x07 daemon' >&2; exit 1",
+            r"docker does not answer: no\x07 daemon; see whether docker ps works",
+        ),
+        ("exit 1", "docker does not answer: no reason given; see whether docker ps works"),
+        (
+            '[ "$1" = ps ] && echo 1 && exit; echo gone >&2; exit 1',
+            "docker does not answer: gone; see whether docker ps works",
+        ),
         (
             '[ "$1" = ps ] && echo 1 && exit; echo "{"',
-            "docker describes its containers in a way that is not known here",
+            "docker describes its containers in a way that is not known here; please report it",
         ),
         (
             '[ "$1" = ps ] && echo 1 && exit; echo "[{}]"',
-            "docker describes its containers in a way that is not known here",
+            "docker describes its containers in a way that is not known here; please report it",
         ),
         (
             '[ "$1" = ps ] && echo 1 && exit; echo "[7]"',
-            "docker describes its containers in a way that is not known here",
+            "docker describes its containers in a way that is not known here; please report it",
         ),
     ],
 )
@@ -162,7 +165,7 @@ def test_an_engine_that_cannot_be_asked_makes_its_stores_unknown(
     stores, problems = list_stores(os.environ)
 
     assert [(store.state, store.unasked, store.has_workspace) for store in stores] == [("unknown", why, False)]
-    assert problems == [f"{why}; {NONE_CAN_KNOW}"]
+    assert problems == [f"which containers have the stores of docker is unknown: {why}"]
     assert unused_since(stores, "9999-12-31") == []
 
 
@@ -170,7 +173,10 @@ def test_an_engine_that_cannot_be_started_is_silent_too(app: Purpose, programs: 
     programs("docker", "").write_bytes(b"\x7fELF, but no more")
     make_store(app)
 
-    assert list_stores(os.environ)[1] == [f"docker does not answer: Exec format error; {NONE_CAN_KNOW}"]
+    assert list_stores(os.environ)[1] == [
+        "which containers have the stores of docker is unknown: docker does not answer: "
+        "Exec format error; see whether docker ps works"
+    ]
 
 
 def test_an_engine_that_does_not_end_is_not_waited_for(app: Purpose, programs: Programs, mocker: MockerFixture) -> None:
@@ -178,7 +184,10 @@ def test_an_engine_that_does_not_end_is_not_waited_for(app: Purpose, programs: P
     make_store(app)
     mocker.patch.object(listing, "TIMEOUT", 0.01)
 
-    assert list_stores(os.environ)[1] == [f"docker does not answer: nothing within 0.01 seconds; {NONE_CAN_KNOW}"]
+    assert list_stores(os.environ)[1] == [
+        "which containers have the stores of docker is unknown: docker does not answer: "
+        "no answer within 0.01 seconds; see whether docker ps works"
+    ]
 
 
 def test_the_engine_gets_nothing_of_stdin(app: Purpose, programs: Programs, command: list[str]) -> None:
@@ -216,7 +225,10 @@ def test_an_engine_on_another_machine_is_not_asked(
         assert the_store().state == "idle"
 
     monkeypatch.setenv(variable, "ssh://me@elsewhere")
-    assert list_stores(os.environ)[1] == [f"{engine} is on another machine, says {variable}; {NONE_CAN_KNOW}"]
+    assert list_stores(os.environ)[1] == [
+        f"which containers have the stores of {engine} is unknown: "
+        f"{engine} is on another machine, says {variable}; ask there"
+    ]
 
 
 def test_podman_of_another_user_is_not_asked(app: Purpose, fake: Callable[..., None]) -> None:
@@ -225,7 +237,10 @@ def test_podman_of_another_user_is_not_asked(app: Purpose, fake: Callable[..., N
     make_store(app._replace(engine="podman", rootless=not ROOTLESS))
 
     whose = "root" if ROOTLESS else "an ordinary user"
-    assert list_stores(os.environ)[1] == [f"podman of {whose} cannot be asked by this user; {NONE_CAN_KNOW}"]
+    assert list_stores(os.environ)[1] == [
+        "which containers have the stores of podman is unknown: "
+        f"podman of {whose} cannot be asked by this user; ask as that one"
+    ]
 
 
 def test_a_mount_that_no_engine_lists_is_in_use(app: Purpose, fake: Callable[..., None], mocker: MockerFixture) -> None:

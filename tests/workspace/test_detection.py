@@ -97,7 +97,9 @@ def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_re
     found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert found == [Found("env", f"{workspace}/env", VENV)]
-    assert warnings == ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"]
+    assert warnings == [
+        "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(
     assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detected(
         [Found("env", f"{tmp_path}/top/app/env", VENV), Found("../../top", f"{tmp_path}/top", VENV)],
         [],
-        ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source"],
+        ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"],
     )
 
 
@@ -336,7 +338,7 @@ def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
     assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detected(
         [Found("env", f"{workspace}/env", VENV)],
         [],
-        [f"{workspace}/gone: cannot be searched for venvs: No such file or directory"],
+        [f"{workspace}/gone: cannot be searched for venvs: No such file or directory; mend it"],
     )
 
 

@@ -226,9 +226,7 @@ def test_what_else_is_missing_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_the_name_in_an_error_is_printable(tmp_path: Path) -> None:
-    assert _refusal(str(tmp_path / "a\nb")) == (
-        f"{tmp_path}/a\\nb: cannot be read: No such file or directory; mend or remove it"
-    )
+    assert _refusal(str(tmp_path / "a\nb")) == (f"{tmp_path}/a\\nb: does not exist; name another file")
 
 
 def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_refused(tmp_path: Path) -> None:

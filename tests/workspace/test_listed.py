@@ -20,12 +20,18 @@ from paude_venv_hook.workspace.listed import find_listed
         pytest.param(["gone", "envs/gone"], [("gone", "gone", ""), ("envs/gone", "envs/gone", "")], id="missing"),
         pytest.param(
             ["no/such/.venv"],
-            [("no/such/.venv", "no/such/.venv", "no/such does not exist, so there is no place for a mount point")],
+            [
+                (
+                    "no/such/.venv",
+                    "no/such/.venv",
+                    "no/such does not exist, so there is no place for a mount point; make it",
+                )
+            ],
             id="no parent",
         ),
         pytest.param(
             ["file/.venv"],
-            [("file/.venv", "file/.venv", "file is no directory, so there is no place for a mount point")],
+            [("file/.venv", "file/.venv", "file is no directory, so there is no place for a mount point; make it")],
             id="below a file",
         ),
         pytest.param(["link"], [("link", "envs/main", "")], id="a symlink inside of the workspace"),
@@ -33,7 +39,7 @@ from paude_venv_hook.workspace.listed import find_listed
         pytest.param(["folder/main"], [("folder/main", "envs/main", "")], id="below a symlink"),
         pytest.param(
             ["dangling/x"],
-            [("dangling/x", "nowhere/x", "dangling does not exist, so there is no place for a mount point")],
+            [("dangling/x", "nowhere/x", "dangling does not exist, so there is no place for a mount point; make it")],
             id="below a dangling symlink",
         ),
         pytest.param([], [], id="an empty list"),
@@ -53,7 +59,7 @@ def test_listed_directories_are_taken_whether_or_not_they_exist(
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("file", "is a file; only a directory can be shadowed"),
+        ("file", "is a file, and only a directory can be shadowed; remove the entry"),
         ("outside", "is a symlink to .., which holds the source; name the directory itself, or remove the entry"),
         ("usr", "is a symlink to /usr, outside of the workspace; name the directory itself, or remove the entry"),
         ("self", "is a symlink to self, which does not exist or loops; name the directory itself, or remove the entry"),
@@ -127,7 +133,12 @@ def test_a_pattern_that_matches_no_venv_says_so(workspace: Path) -> None:
     fill(workspace, "packages/a/src/")
 
     assert find_listed(str(workspace), ["packages/*/.venv"], "--venv", same_path=False) == [
-        Found("packages/*/.venv", f"{workspace}/packages/*/.venv", "listed", "no venv matches it")
+        Found(
+            "packages/*/.venv",
+            f"{workspace}/packages/*/.venv",
+            "listed",
+            "no venv matches it; make one, or remove the entry",
+        )
     ]
 
 

@@ -6,8 +6,8 @@ import os
 
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
-from paude_venv_hook.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
+from paude_venv_hook.terminal import tell, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"
 POSITION = 6
@@ -31,10 +31,7 @@ def execute(options: Options) -> int:
         options.workspace_folder,
         os.environ,
         container_workspace_folder=options.container_workspace_folder,
-        config=options.config,
-        engine=options.engine,
-        venv=options.venv,
-        storage=options.storage,
+        **options.choices,
     )
     shadows = [shadow for item in override.prepared for shadow in item.plan.shadows]
     with mount_points(shadow.host_path for shadow in shadows) as made:
@@ -45,9 +42,7 @@ def execute(options: Options) -> int:
         if options.output in (None, "-"):
             write(override.data.decode())
         else:
-            write_if_changed(os.path.abspath(options.output), override.data)
+            write_if_changed(os.path.abspath(options.output), override.data, OR_OUTPUT)
     if not options.quiet:
-        warn(dict.fromkeys(line for item in override.prepared for line in item.messages()))
-        for line in dict.fromkeys(line for item in override.prepared for line in item.made(made)):
-            complain(line)
+        tell(override.prepared, made)
     return 0

@@ -9,7 +9,7 @@ from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.launchers.run_line import launch
 from paude_venv_hook.options import QUIET, argument
-from paude_venv_hook.terminal import complain
+from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -58,4 +58,5 @@ def execute(options: Options) -> int:
     if program is None:
         complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127
-    return launch(program, arguments, engine=options.engine or "", explicit=not options.quiet)
+    tells = ERRORS if options.quiet else EVERYTHING
+    return launch(program, arguments, engine=options.engine or "", tells=tells)

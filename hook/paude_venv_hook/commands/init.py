@@ -94,8 +94,7 @@ def init(template: str, folder: str, storage: str | None = None) -> Copied:
     files that the system will not let it write, nothing has been written then.
     """
     if template not in (ids := template_ids()):
-        hint = did_you_mean(template, ids) or f"; use {', '.join(ids)}"
-        raise UsageError(f'"{shown(template)}" is no template{hint}')
+        raise UsageError(f'"{shown(template)}" is no template{did_you_mean(template, ids)}; use {", ".join(ids)}')
     source, folder = os.path.join(_templates_folder(), template), os.path.abspath(folder)
     names = _list_folder(folder)
     copied = Copied([], [], [], {})

@@ -10,6 +10,7 @@ from paude_venv_hook.options import (
     CONFIG,
     ENGINE,
     IMAGE,
+    OR_OUTPUT,
     OUTPUT,
     PLATFORM,
     QUIET,
@@ -21,7 +22,7 @@ from paude_venv_hook.options import (
     container_workspace_folder,
 )
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -117,13 +118,11 @@ def execute(options: Options) -> int:
         path = os.path.abspath(options.output)
         _refuse_others(path, options.format)
         with mount_points(shadow.host_path for item in prepared for shadow in item.plan.shadows) as made:
-            write_if_changed(path, text.encode())
+            write_if_changed(path, text.encode(), OR_OUTPUT)
     else:
-        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"))
+        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"), OR_OUTPUT)
     if not options.quiet:
-        warn(dict.fromkeys(line for item in prepared for line in item.messages()))
-        for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
-            complain(line)
+        tell(prepared, made)
     return 0
 
 
@@ -178,10 +177,7 @@ def _compose(options: Options) -> tuple[list[Prepared], str]:
         os.environ,
         services=options.service or (),
         target=options.container_workspace_folder,
-        config=options.config,
-        engine=options.engine,
-        venv=options.venv,
-        storage=options.storage,
+        **options.choices,
     )
     return prepared, compose.dump(project).decode()
 
@@ -208,9 +204,9 @@ def _print_patch(options: Options) -> int:
     else:
         path = os.path.abspath(options.output)
         _refuse_others(path, options.format)
-        write_if_changed(path, text.encode())
+        write_if_changed(path, text.encode(), OR_OUTPUT)
     if not options.quiet:
-        warn(prepared.messages())
+        tell([prepared], ())
         for line in notes:
             complain(line)
     return 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.options import IMAGE, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
+from paude_venv_hook.options import IMAGE, OR_OUTPUT, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown
 
 SUMMARY = "write the overlay for the workspace (the default)"
@@ -36,11 +36,9 @@ def execute(options: Options) -> int:
         if options.output == "-":
             write(data.decode())
         else:
-            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data)
+            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data, OR_OUTPUT)
     if not options.quiet:
-        warn(prepared.messages())
-        for line in prepared.made(made):
-            complain(line)
+        tell([prepared], made)
         names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in prepared.plan.shadows))
         if names:
             say(f"Planned shadow: {names}; the launcher that reads the overlay adds it")

@@ -7,7 +7,6 @@ import os
 import sys
 import textwrap
 
-from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.launchers.coverage import find_launches
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
@@ -21,7 +20,7 @@ from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.launchers.coverage import Launches
@@ -54,7 +53,7 @@ def execute(options: Options) -> int:
     path = overlay_path(options.output, prepared.workspace_folder)
     state = _overlay_state(path, dump(prepared.document))
     launches = find_launches(prepared.workspace_folder, os.environ)
-    report = make_report(_in_compose(prepared, options), path, state, launches)
+    report = make_report(_by_service(prepared, options), path, state, launches)
     if options.json:
         write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -63,47 +62,40 @@ def execute(options: Options) -> int:
     return 0
 
 
-def _in_compose(prepared: Prepared, options: Options) -> Prepared:
-    """Return the plan for the service that a compose-based devcontainer.json names, as far as compose tells."""
+def _by_service(prepared: Prepared, options: Options) -> Mapping[str, Prepared]:
+    """Return the plan of each service that has the workspace, as far as compose tells, else the only one, by ""."""
     if prepared.location.why != COMPOSE_DECIDES:
-        return prepared
+        return {"": prepared}
     from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
 
-    try:
-        return prepare_compose(
-            options.workspace_folder,
-            os.environ,
-            config=options.config,
-            engine=options.engine,
-            venv=options.venv,
-            storage=options.storage,
-            target_needed=False,
-        )[0][0]
-    except UsageError:
-        return prepared
+    plans, file = prepare_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)
+    return dict(zip(file["services"] or [""], plans, strict=True))
 
 
 def _overlay_state(path: str, data: bytes) -> str:
     try:
         written = read_file(path)
-    except (OSError, OverlayError):
+    except OSError:
         return "cannot be read"
     return "not written yet" if written is None else "up to date" if written == data else "out of date"
 
 
 def make_report(
-    prepared: Prepared, overlay_path: str, overlay_state: str, launches: Sequence[Launches] = ()
+    plans: Mapping[str, Prepared], overlay_path: str, overlay_state: str, launches: Sequence[Launches] = ()
 ) -> dict[str, Any]:
-    """Return what `status --json` prints. `launches` tells what covers those that name us nowhere.
+    """Return what `status --json` prints of the plans, which differ in nothing but the service of compose, or "".
+
+    `launches` tells what covers those that name us nowhere.
 
     Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes nothing.
     """
-    mount = prepared.location.mount
+    prepared = next(iter(plans.values()))
     venv = prepared.settings.venv
+    services = {"services": {name: _place(item) for name, item in plans.items()}} if "" not in plans else {}
     return {
         "workspaceFolder": prepared.workspace_folder,
-        "workspaceMount": mount and {"source": mount.source, "target": mount.target},
-        "workspaceMountWhy": prepared.location.why,
+        **_place(prepared),
+        **services,
         "venv": venv if isinstance(venv, str) else list(venv),
         "venvSource": prepared.settings.venv_source,
         "storage": prepared.settings.storage,
@@ -113,8 +105,18 @@ def make_report(
         "overlay": overlay_path,
         "overlayState": overlay_state,
         "launches": [{"engine": item.engine, "coveredBy": item.by or None, "why": item.why} for item in launches],
-        "directories": _directories(prepared),
-        "warnings": list(prepared.warnings),
+        "directories": [
+            row | ({"service": name} if name else {}) for name, item in plans.items() for row in _directories(item)
+        ],
+        "warnings": list(dict.fromkeys(warning for item in plans.values() for warning in item.warnings)),
+    }
+
+
+def _place(prepared: Prepared) -> dict[str, Any]:
+    mount = prepared.location.mount
+    return {
+        "workspaceMount": mount and {"source": mount.source, "target": mount.target},
+        "workspaceMountWhy": prepared.location.why,
     }
 
 
@@ -160,13 +162,16 @@ def _stores(shadow: Shadow) -> list[dict[str, Any]]:
 
 
 def render(report: dict[str, Any], *, colour: bool) -> str:
-    """Return the report as aligned text for a terminal of 80 columns."""
-    mount = report["workspaceMount"]
-    where = f"{mount['source']} → {mount['target']}" if mount else "none"
+    """Return the report as aligned text for a terminal of 80 columns.
+
+    What holds in each of several services stands there once; else it says in which.
+    """
+    places = report.get("services") or {"": report}
+    mounts = [f"{name}: {_where(place)}" if len(places) > 1 else _where(place) for name, place in places.items()]
     mode = report["venv"] if isinstance(report["venv"], str) else ", ".join(report["venv"]) or "nothing (empty list)"
     facts = [
         ("workspace", report["workspaceFolder"]),
-        ("mount", f"{where} ({report['workspaceMountWhy']})"),
+        *zip(["mount", *[""] * len(mounts)], mounts, strict=False),
         ("venv", f"{mode} ({report['venvSource']})"),
         ("storage", f"{report['storage']} ({report['storageSource']})"),
         ("engine", f"{report['engine']} ({report['engineWhy']})"),
@@ -176,7 +181,15 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
         (row["engine"], f"{'' if row['coveredBy'] else 'not '}covered: {row['why']}") for row in report["launches"]
     ]
     lines = [line for name, text in facts for line in _wrapped(f"{name:<9}  ", shown(text))]
-    rows = [(shown(row["path"]), row["state"], _details(row)) for row in report["directories"]]
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for row in report["directories"]:
+        found.setdefault((shown(row["path"]), row["state"], _details(row)), set()).add(row.get("service", ""))
+    rows = [
+        (path, state, details if len(names) == len(places) else f"{details} (in {shown(', '.join(sorted(names)))})")
+        for (path, state, details), names in found.items()
+    ]
+    order = [row[0] for row in rows]
+    rows.sort(key=lambda row: order.index(row[0]))  # services side by side
     name_width = max((len(row[0]) for row in rows if len(row[0]) <= NAME_WIDTH), default=0)
     state_width = max((len(row[1]) for row in rows), default=0)
     lines += [""] if rows else []
@@ -191,6 +204,12 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
     lines += [""] if report["warnings"] else []
     lines += [line for warning in report["warnings"] for line in _wrapped("warning: ", shown(warning))]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _where(place: dict[str, Any]) -> str:
+    mount = place["workspaceMount"]
+    where = f"{mount['source']} → {mount['target']}" if mount else "none"
+    return f"{where} ({place['workspaceMountWhy']})"
 
 
 def _details(row: dict[str, Any]) -> str:

@@ -77,7 +77,7 @@ def execute(options: Options) -> int:
     for name, action in _FLAGS.items():
         if getattr(options, name) != getattr(Options, name) and options.action != action:
             what = "a NAME" if name == "names" else "--" + name.replace("_", "-")
-            raise UsageError(f"{what} does not go with {options.action}, only with {action}")
+            raise UsageError(f"{what} does not go with {options.action}, only with {action}; leave it out")
     if options.older is not None and not 0 <= options.older <= MAX_DAYS:
         raise UsageError(f"--older: {options.older} is no number of days; use 0 to {MAX_DAYS}")
     stores, problems = list_stores(os.environ)
@@ -104,8 +104,8 @@ def choose(stores: Sequence[Store], names: Sequence[str], folder: str) -> list[S
     by_name = {store.name: store for store in stores}
     for name in names:
         if name not in by_name:
-            hint = did_you_mean(name, by_name) or "; see paude-venv-hook store list"
-            raise UsageError(f'"{shown(name)}" is no store{hint}')
+            hint = did_you_mean(name, by_name)
+            raise UsageError(f'"{shown(name)}" is no store{hint}; see paude-venv-hook store list')
     if names:
         return [by_name[name] for name in dict.fromkeys(names)]
     chosen = [store for store in stores if is_inside(store.record.purpose.host_path, folder)]

@@ -18,7 +18,7 @@ from paude_venv_hook.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLD
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
 from paude_venv_hook.terminal import warn, write
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import complaint, shown
 from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, parts_of
 
@@ -93,7 +93,8 @@ def containers_of(engine: str, service: str, workspace_folder: str) -> list[dict
 
     Compose programs label them all, whatever the project is called. Raises VerifyError where there is none.
     """
-    names = _ask([engine, "ps", "--quiet", "--filter", f"label=com.docker.compose.service={service}"]).split()
+    asked = [engine, "ps", "--quiet", "--filter", f"label=com.docker.compose.service={service}"]
+    names = _ask(asked, f"see whether {engine} ps works").split()
     containers = [inspect(engine, name) for name in names]
     found = [container for container in containers if locate_in(container, workspace_folder).mounts]
     if not found:
@@ -112,8 +113,11 @@ class Check(namedtuple("Check", ("path", "destination", "problem"))):
 
 def inspect(engine: str, container: str) -> dict[str, Any]:
     """Return what the engine knows of a container; VerifyError where it knows none, or it does not run."""
+    done = _run([engine, "container", "inspect", container])
+    if done.returncode and b"no such" in done.stderr.lower():
+        raise VerifyError(f"{shown(container)}: {engine} has no such container; see {engine} ps, or use --engine")
     try:
-        answer = json.loads(_ask([engine, "container", "inspect", container]))
+        answer = json.loads(_output(done, f"{engine} container", f"see whether {engine} ps works"))
     except (ValueError, RecursionError):
         answer = None
     found: dict[str, Any] = get_object({"0": answer[0]}, "0") if isinstance(answer, list) and answer else {}
@@ -152,7 +156,7 @@ def check(engine: str, container: Mapping[str, Any], prepared: Prepared) -> list
     has to work.
     """
     in_container = [engine, "exec", get_text(container, "Id")]
-    mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"]))
+    mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"], "use an image that has cat"))
     asked_for = asked_for_tmpfs(container) | asked_for_stores(container)
     purposes = {purpose.destination: purpose for purpose in prepared.purposes.get(engine, ())}
     checks = []
@@ -273,11 +277,13 @@ def _why_no_mount(*, is_asked_for: bool) -> str:
     return f"not shadowed: the container was made without it; {_RECREATE}"
 
 
-def _ask(command: Sequence[str]) -> str:
-    done = _run(command)
+def _ask(command: Sequence[str], advice: str) -> str:
+    return _output(_run(command), " ".join(command[:2]), advice)
+
+
+def _output(done: CompletedProcess[bytes], what: str, advice: str) -> str:
     if done.returncode:
-        said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
-        raise VerifyError(f"{' '.join(command[:2])} failed: {shown(said)}; check the container's name")
+        raise VerifyError(f"{what} failed: {complaint(os.fsdecode(done.stderr))}; {advice}")
     return os.fsdecode(done.stdout)
 
 

@@ -63,5 +63,5 @@ def replace_process(program: str, arguments: Sequence[str]) -> int:
 
         for number, handler in zip(ignored, before, strict=True):
             _signal.signal(number, handler)
-        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}")
+        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}; mend it")
         return 126

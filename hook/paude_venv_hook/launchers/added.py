@@ -70,4 +70,4 @@ def why_nothing(prepared: Sequence[Prepared], without_workspace: str) -> str:
     if not prepared:
         return without_workspace
     folders = ", ".join(dict.fromkeys(shown(item.workspace_folder) for item in prepared))
-    return f"no venv in {folders}, and nothing says there will be one"
+    return f'no venv in {folders}, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json'

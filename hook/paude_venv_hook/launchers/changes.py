@@ -86,7 +86,7 @@ def _write(path: str, data: bytes) -> None:
     while not os.path.isdir(folder):
         made.append(folder)
         folder = os.path.dirname(folder)
-    write_if_changed(path, data)
+    write_if_changed(path, data, error_class=EngineError)
     os.chmod(path, 0o644)
     for folder in made:
         os.chmod(folder, 0o755)  # noqa: S103 - for those users

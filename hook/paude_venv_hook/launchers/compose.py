@@ -26,7 +26,7 @@ from paude_venv_hook.launchers.compose_project import (
 )
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.values import get_list, get_object
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
@@ -60,7 +60,7 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     `target` is where the workspace folder is in the containers of the given services, or of that one; without it,
     Docker Compose is asked. The other arguments are those of `prepare`. Raises a HookError for whatever is wrong: a
     UsageError for a service, or a target, that has to be given where Compose does not tell it, unless `target_needed`
-    is false: nothing is shadowed then.
+    is false, for a command that has no such flags: nothing is shadowed then.
     """
     workspace_folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
@@ -68,11 +68,11 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     is_none = read_settings(workspace_folder, venv, environ, storage).venv == "none"
     told, why_not = ({}, "") if is_none else read_config(project.files, workspace_folder, environ)
     named = list(services) or ([project.service] if project.service else [])
+    _check_services(named, told, "" if services else f"{config}: ")
+    nowhere = "no service of compose has a bind mount that holds the workspace folder"
     if not named and (why_not or target is not None):
-        not_told = f"docker compose config does not tell it ({shown(why_not)})"
-        since = not_told if target is None else "no devcontainer.json names it"
-        raise UsageError(f"--service: needed, since {since}; say which service has the workspace")
-    if not services and target is None:
+        nowhere = _service_unknown(why_not if target is None else "", is_error=target_needed)
+    elif not services and target is None:
         named += services_of(told, workspace_folder)
 
     def find(service: str) -> Location:
@@ -87,14 +87,17 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
                 "say where the workspace folder is in the service's container"
             )
         else:
-            location = Location((), f"docker compose config does not tell where it is mounted ({shown(why_not)})")
+            location = Location(
+                (), f"docker compose config does not tell where it is mounted ({shown(why_not)}); mend that"
+            )
         there = [mount.target for mount in location.mounts]
         parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target not in there]
         by_tools = project.mounts if service == project.service else ()
         mounted = {mount.target: mount.type for mount in (*by_tools, *mounts)}
         if any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):  # also where --target says the place
             location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
-        return location._replace(mounts=(*location.mounts, *parts), mounted=mounted)
+        why = location.why if location.mounts or not parts else "docker compose config"
+        return location._replace(mounts=(*location.mounts, *parts), why=why, mounted=mounted)
 
     def plan(location: Location | None, said: Said) -> Prepared:
         return prepare(
@@ -103,13 +106,32 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
 
     chosen = choose_compose_engine(engine, environ)
     if not named:
-        nowhere = Location((), "no service of compose has a bind mount that holds the workspace folder")
-        return [plan(nowhere, Said())], merge(())
+        return [plan(Location((), nowhere), Said())], merge(())
     made = [
         in_service(service, plan(None if is_none else find(service), said_of(told, service)))
         for service in dict.fromkeys(named)
     ]
     return [prepared for prepared, _ in made], merge(file for _, file in made)
+
+
+def _check_services(named: Iterable[str], told: Mapping[str, Any], file: str) -> None:
+    """Raise an error for a service that the project has not; `file` is the one that names it, "" for the flag."""
+    services = get_object(told, "services")
+    for service in named:
+        if told and service not in services:
+            use = ", ".join(map(shown, services)) or "other files, since these have none"
+            hint = did_you_mean(service, services)
+            problem = f'service: "{shown(service)}" is no service of the compose files{hint}; use {use}'
+            raise DevcontainerError(f"{shown(file)}{problem}") if file else UsageError(f"--{problem}")
+
+
+def _service_unknown(why_not: str, *, is_error: bool) -> str:
+    """Return, or raise as UsageError, that a service has to be named, since compose or devcontainer.json does not."""
+    not_told = f"docker compose config does not tell it ({shown(why_not)})"
+    since = not_told if why_not else "no devcontainer.json names it"
+    if is_error:
+        raise UsageError(f"--service: needed, since {since}; say which service has the workspace")
+    return f"the service that has the workspace is unknown: {since}; name it in devcontainer.json"
 
 
 def in_service(service: str, prepared: Prepared) -> tuple[Prepared, dict[str, Any]]:
@@ -125,7 +147,8 @@ def in_service(service: str, prepared: Prepared) -> tuple[Prepared, dict[str, An
     stores = [(shadow.store, shadow.destination) for shadow in prepared.plan.shadows]
     if stores and selinux.is_on():
         raise EngineError(
-            "compose does not label a store for SELinux, which keeps containers out; use --storage memory"
+            "compose does not label a store for SELinux, which keeps containers out; "
+            'write "venv-storage": "memory" in paude.json'
         )
     return prepared, make_compose_file(service, (), stores)
 

@@ -28,6 +28,7 @@ from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothi
 from paude_venv_hook.launchers.compose import dump, in_service, merge
 from paude_venv_hook.launchers.compose_project import ask_config, labels_of, mounts_of, said_of
 from paude_venv_hook.overlay import default_path
+from paude_venv_hook.terminal import SHADOWS, TELLS
 from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_object, get_text
 from paude_venv_hook.workspace.binds import find_workspaces
@@ -43,28 +44,34 @@ _WRAPPER = "paude-venv-podman"
 
 
 def prepare_compose_line(
-    program: str, arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str
+    program: str, arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str, tells: int
 ) -> Added:
     """Return a command line of compose with the shadows added for each service that binds a workspace.
 
-    `arguments` are those after the program (a host path), `folder` is the host folder in which it starts. Where compose
-    does not tell of its project the line comes back as it is: compose says itself what is wrong. A project that comes
-    through stdin is read, and put back. Raises HookError for a workspace whose settings are wrong.
+    `arguments` are those after the program (a host path), `folder` is the host folder in which it starts, `tells` how
+    much is said where the wrapper of Podman says it. Where compose does not tell of its project the line comes back as
+    it is: compose says itself what is wrong. A project that comes through stdin is read, and put back. Raises HookError
+    for a workspace whose settings are wrong.
     """
     command = [program, *arguments[: line.start]]
     engine, provider = _engine_below(command, environ)
     if provider == "podman-compose":
-        return _with_wrapper(arguments, line, environ, folder)
+        return _with_wrapper(arguments, line, environ, folder, tells)
     options = list(arguments[line.start : line.end])
     stdin = _reread_stdin() if "-" in line.values("-f", "--file") else b""
     told, why_not = ask_config(command, options, folder, environ, stdin)
     if why_not:
-        warning = f"nothing shadowed: compose does not tell of its project ({shown(why_not)})"
+        warning = f"nothing shadowed: compose does not tell of its project ({shown(why_not)}); mend that"
         return Added([], list(arguments), [warning], "")
     given = line.values("-f", "--file")
     files = given or _found_files(command, options, line, environ, folder)
     if not files:
-        return Added([], list(arguments), ["nothing shadowed: it cannot be told which files compose reads"], "")
+        return Added(
+            [],
+            list(arguments),
+            ["nothing shadowed: it cannot be told which files compose reads; name them with -f"],
+            "",
+        )
     project = _project_folder(line, files, folder)
     prepared, made, warnings = [], [], []
     run_service, volumes = volumes_of_run(line, arguments)
@@ -123,14 +130,20 @@ def _engine_below(command: Sequence[str], environ: Mapping[str, str]) -> tuple[s
     return engine, "podman-compose" if said.lower().startswith(b"podman-compose") else "docker-compose"
 
 
-def _with_wrapper(arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str) -> Added:
-    """Return a command line of podman-compose by which it starts the wrapper instead of Podman."""
+def _with_wrapper(
+    arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str, tells: int
+) -> Added:
+    """Return a command line of podman-compose by which it starts the wrapper instead of Podman.
+
+    It is the wrapper that tells what is shadowed, for each container; of why nothing is, most of its calls would tell.
+    """
     own = [os.path.join(os.path.dirname(path), _WRAPPER) for path in (os.path.abspath(sys.argv[0]), sys.executable)]
     wrapper = next(filter(None, (find_program(path, environ) for path in (*own, _WRAPPER))), None)
     if wrapper is None:
-        return Added([], list(arguments), [f"nothing shadowed: {_WRAPPER} is not installed beside this program"], "")
+        warning = f"nothing shadowed: {_WRAPPER} is not installed beside this program; install all of it"
+        return Added([], list(arguments), [warning], "")
     words = [*arguments[: line.end], "--podman-path", wrapper, *arguments[line.end :]]
-    variables = {}
+    variables = {TELLS: str(min(tells, SHADOWS))}
     for podman in line.values("--podman-path")[-1:]:
         variables["PAUDE_VENV_PODMAN"] = os.path.join(folder, podman) if os.path.dirname(podman) else podman
     return Added([], words, [], "", {}, variables)

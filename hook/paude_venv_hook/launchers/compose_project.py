@@ -9,10 +9,10 @@ from collections import namedtuple
 from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.errors import DevcontainerError, UsageError
+from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.stores.folder import name_in
-from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.text import complaint, shown
 from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -148,20 +148,15 @@ def ask_config(
 def _complaint(stderr: bytes) -> str:
     lines = stderr.decode(errors="replace").splitlines()
     said = [line.strip() for line in lines if line.strip() and not line.startswith("time=")]  # those are warnings
-    return f"it says: {said[0]}" if said else "it gives no reason"
+    return f"it says: {complaint(said[0])}" if said else "it gives no reason"
 
 
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
     """Return what a service mounts, from what `docker compose config` printed, in which each `$` is doubled. Pure.
 
     Shadows and stores do not count: else a file of ours among the project's own would make the next one come out empty.
-    Raises UsageError for a service that is not there.
     """
-    services = get_object(config, "services")
-    if service not in services:
-        names = ", ".join(shown(name) for name in services) or "none"
-        hint = did_you_mean(service, services)
-        raise UsageError(f'--service: "{shown(service)}" is no service of the compose files{hint}; they have {names}')
+    described = get_object(get_object(config, "services"), service)
     mounts = [
         Mount(
             get_text(entry, "type"),
@@ -169,10 +164,10 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
             container_path(_undoubled(get_text(entry, "target"))),
             is_shared([get_text(get_object(entry, "bind"), "propagation")]),
         )
-        for entry in get_list(services[service], "volumes")
+        for entry in get_list(described, "volumes")
         if get_text(entry, "target")
     ]
-    for entry in [text for text in get_list(services[service], "tmpfs") if isinstance(text, str)]:
+    for entry in [text for text in get_list(described, "tmpfs") if isinstance(text, str)]:
         target, _, options = entry.partition(":")
         if not OUR_OPTIONS.fullmatch(options):
             mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))

@@ -9,8 +9,8 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import home_folder
 from paude_venv_hook.launchers.changes import Change
-from paude_venv_hook.launchers.own_program import PROGRAM
 from paude_venv_hook.names import can_be_mounted
+from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False

@@ -8,13 +8,12 @@ import sys
 
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PROGRAM = "paude-venv-hook"
 
 
 def is_root() -> bool:
@@ -51,7 +50,7 @@ def refuse_others(path: str) -> None:
             if status.st_uid or link.st_uid or writable:
                 raise EngineError(
                     f"{shown(path)}: others than root can change {shown(part)}, and root would start what they put "
-                    "there; install this as root, where only root can write, or as the user whose containers it is for"
+                    "there; install this where only root can write"
                 )
             if part == os.path.dirname(part):
                 break

@@ -16,9 +16,10 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.folders import home_folder
 from paude_venv_hook.launchers.changes import Change
-from paude_venv_hook.launchers.own_program import PROGRAM, is_root
+from paude_venv_hook.launchers.own_program import is_root
 from paude_venv_hook.names import can_be_mounted
-from paude_venv_hook.text import shown
+from paude_venv_hook.terminal import PROGRAM
+from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
     if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
         _remove(folder, changes)
         raise EngineError(
-            f"{podman} does not read {shown(os.path.join(folder, DROP_IN))}; "
+            f"{shown(podman)} does not read {shown(os.path.join(folder, DROP_IN))}; "
             f"add {shown(os.path.dirname(hook_file))} to hooks_dir in its containers.conf, and run this again"
         )
     return changes
@@ -181,8 +182,7 @@ def _ask_help(podman: str, environ: Mapping[str, str]) -> str:
     except OSError as error:
         raise EngineError(f"{shown(podman)}: cannot be asked: {error.strerror}; mend it") from None
     if done.returncode:
-        said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
-        raise EngineError(f"{shown(podman)} --help failed: {shown(said)}; mend it")
+        raise EngineError(f"{shown(podman)} --help failed: {complaint(os.fsdecode(done.stderr))}; mend it")
     return os.fsdecode(done.stdout)
 
 

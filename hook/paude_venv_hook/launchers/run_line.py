@@ -20,7 +20,18 @@ from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
-from paude_venv_hook.terminal import announce, complain, guarded, warn
+from paude_venv_hook.terminal import (
+    ERRORS,
+    EVERYTHING,
+    SHADOWS,
+    TELLS,
+    WARNINGS,
+    announce,
+    complain,
+    guarded,
+    tell_made,
+    warn,
+)
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.binds import find_workspaces
 
@@ -33,14 +44,13 @@ _SERVICE = "com.docker.compose.service="  # podman-compose labels its containers
 _BEHIND_OTHERS = ENGINES.keys() - {"container"}  # `sudo docker run`; the other one is a word that says nothing
 
 
-def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", explicit: bool = False) -> int:
+def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", tells: int = WARNINGS) -> int:
     """Replace this process by the engine, or the compose program, at the host path, with the shadows added.
 
     `name` says what the program is where its own name does not, `engine` whatever that is. What is no engine that is
-    known gets nothing. Where a person asked for it (`explicit`), it is said what is shadowed, or why nothing is.
-    Returns an exit code only where the program cannot be started: 125, as engines do before the start, where the
-    settings are wrong. What is no fault of the settings, such as a mount point that cannot be made, stops no launch
-    that works without us.
+    known gets nothing. `tells` is how much is said (`terminal`). Returns an exit code only where the program cannot be
+    started: 125, as engines do before the start, where the settings are wrong. What is no fault of the settings, such
+    as a mount point that cannot be made, stops no launch that works without us.
     """
     compose = parse_compose(name or os.path.basename(program), arguments) or parse_compose(engine, arguments)
     known = engine or engine_by_name(os.path.realpath(program), program, name)
@@ -52,7 +62,7 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: st
         if compose:
             from paude_venv_hook.launchers.compose_line import prepare_compose_line  # noqa: PLC0415 - it loads more
 
-            return prepare_compose_line(program, arguments, compose, os.environ, folder)
+            return prepare_compose_line(program, arguments, compose, os.environ, folder, tells)
         if ENGINES[known].form == "bwrap":
             from paude_venv_hook.launchers.sandbox_line import prepare_sandbox_line  # noqa: PLC0415 - few have it
 
@@ -60,26 +70,29 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: st
         is_other = not engine and known == "docker" and is_podman(program, os.environ)
         return prepare_command_line(arguments, "podman" if is_other else known, os.environ, folder)
 
+    def start_without(why: str) -> int:
+        if starts and tells >= WARNINGS:
+            warn([f"nothing shadowed: {why}"])
+        return replace_process(program, arguments)
+
     def add_and_start() -> int:
         try:
             folder = os.getcwd()
         except OSError as error:
-            if starts:
-                warn([f"nothing shadowed: the current folder cannot be found: {error.strerror}; change to another one"])
-            return replace_process(program, arguments)
+            return start_without(f"the current folder cannot be found: {error.strerror}; change to another one")
         added = prepare_line(folder)
         try:
-            _make_and_tell(added, explicit=explicit)
+            _make_and_tell(added, tells)
         except (OverlayError, WorkspaceError) as error:
-            warn([f"nothing shadowed: {error}"])
-            return replace_process(program, arguments)
-        os.environ.update(added.variables)
+            return start_without(str(error))
+        said = {TELLS: str(ERRORS)} if added.prepared else {}  # that is all, also where the program is our wrapper
+        os.environ.update({**said, **added.variables})
         return replace_process(program, added.words)
 
     return guarded(add_and_start, refused=125)
 
 
-def _make_and_tell(added: Added, *, explicit: bool) -> None:
+def _make_and_tell(added: Added, tells: int) -> None:
     """Make mount points, stores and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
     shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
     with mount_points(shadow.host_path for shadow in shadows) as made:
@@ -87,13 +100,14 @@ def _make_and_tell(added: Added, *, explicit: bool) -> None:
             item.make_stores()
         for path, data in added.files.items():
             write_if_changed(path, data)
-        warn(added.warnings)
-        if explicit:
+        if tells >= WARNINGS:
+            warn(added.warnings)
+        if tells >= SHADOWS:
             announce(shadows)
-            if added.nothing:
-                complain(f"nothing shadowed: {added.nothing}")
-        for line in dict.fromkeys(line for item in added.prepared for line in item.made(made)):
-            complain(line)
+        if tells >= EVERYTHING and added.nothing:
+            complain(f"nothing shadowed: {added.nothing}")
+        if tells >= WARNINGS:
+            tell_made(added.prepared, made)
 
 
 def _starts_container(arguments: Sequence[str], engine: str) -> bool:
@@ -119,7 +133,9 @@ def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping
     except UnclearMountError as error:
         return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
     except UnknownOptionError as error:
-        warning = f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here"
+        warning = (
+            f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here; add what print says"
+        )
         return Added([], list(arguments), [warning], "")
     if line is None:
         return Added([], list(arguments), [], "")

@@ -67,8 +67,10 @@ def _become(name: str, arguments: list[str]) -> int:
         return _refuse(name, f"{given} is not on PATH; name it in {variable}", 127)
     if not _ACTIVE.isdisjoint(arguments):
         from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - only where there may be something to add
+        from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above
 
-        return launch(program, arguments, name=name)
+        level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(TELLS, ""), WARNINGS)
+        return launch(program, arguments, name=name, tells=level)
     return replace_process(program, arguments)
 
 

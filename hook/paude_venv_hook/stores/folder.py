@@ -15,7 +15,7 @@ import time
 from collections import namedtuple
 from contextlib import contextmanager, suppress
 
-from paude_venv_hook.errors import OverlayError, StoreError
+from paude_venv_hook.errors import StoreError
 from paude_venv_hook.files import read_file, write_if_changed
 from paude_venv_hook.folders import user_folder
 from paude_venv_hook.stores.purpose import Purpose, store_name
@@ -108,7 +108,7 @@ def read_record(store: str) -> Record | None:
             and os.path.basename(store) == store_name(purpose)
             and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in record[1:])
         )
-    except (OSError, OverlayError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return record if is_known else None
 
@@ -119,11 +119,7 @@ def _write_record(store: str, record: Record) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    try:
-        write_if_changed(path, data)
-    except OverlayError as error:
-        problem, _, _ = str(error).rpartition("; ")  # what to do is another thing for an overlay
-        raise StoreError(f"{problem}; mend it, or keep venvs in memory") from None
+    write_if_changed(path, data, "mend it, or keep venvs in memory", StoreError)
 
 
 def _make_private(path: str) -> None:

@@ -9,11 +9,11 @@ from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
-from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
                 answers[key] = ask_containers(purpose.engine, environ, rootless=purpose.rootless)
             except StoreError as error:
                 answers[key] = str(error)
-                problems.append(f"{error}; which containers have its stores is unknown")
+                engine = shown(purpose.engine)
+                problems.append(f"which containers have the stores of {engine} is unknown: {error}")
     mounted = _mounted_names()
     stores = []
     for folder, record in records.items():
@@ -196,11 +197,13 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
         if listed is not None:
             break
     if listed is None:
-        raise StoreError(f"{engine} does not answer: {said}")
+        raise StoreError(f"{engine} does not answer: {said}; see whether {engine} ps works")
     try:
         return [_container(engine, item) for item in json.loads(listed.strip() or "[]")]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise StoreError(f"{engine} describes its containers in a way that is not known here") from None
+        raise StoreError(
+            f"{engine} describes its containers in a way that is not known here; please report it"
+        ) from None
 
 
 def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
@@ -208,12 +211,14 @@ def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
     if row and row.form != "docker":
         raise StoreError(f"{engine} does not describe its containers as Docker does; see {engine} list --all")
     if row and row.is_rootless and rootless != is_rootless(engine):
-        raise StoreError(f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user")
+        raise StoreError(
+            f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user; ask as that one"
+        )
     if row and (variable := elsewhere(engine, environ)):
-        raise StoreError(f"{engine} is on another machine, says {variable}")
+        raise StoreError(f"{engine} is on another machine, says {variable}; ask there")
     program = find_program(engine, environ) if row else None
     if program is None:
-        raise StoreError(f"{shown(engine)} is not on PATH")
+        raise StoreError(f"{shown(engine)} is not on PATH; install it")
     return program
 
 
@@ -224,25 +229,12 @@ def _container(engine: str, item: dict[str, Any]) -> Container:
 
 def _ask(program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return what the engine says on stdout, None where it fails, and the last line of what it complains of."""
-    import subprocess  # noqa: PLC0415 - not for those who only import this module
-
     try:
-        done = subprocess.run(
-            [program, *arguments],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = ask([program, *arguments], environ, seconds=TIMEOUT)
     except OSError as error:
         return None, str(error.strerror)
-    except subprocess.TimeoutExpired:
-        return None, f"nothing within {TIMEOUT} seconds"
-    complaint = shown((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    return (None if done.returncode else done.stdout), complaint
+    said, complained = (data.decode(errors="surrogateescape") for data in (done.stdout, done.stderr))
+    return (None if done.returncode else said), complaint(complained)
 
 
 # ---- Sizes

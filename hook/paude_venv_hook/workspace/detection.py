@@ -62,7 +62,10 @@ def detect(
         raise WorkspaceError(f"{shown(workspace_folder)}: cannot be read: {error.strerror}; mend it") from None
     warnings = []
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
-        warnings.append("the workspace folder itself is a venv, which cannot be shadowed: it holds the source")
+        warnings.append(
+            "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; "
+            "make it anew in .venv"
+        )
     else:
         found = _with_record_if_guarded(workspace_folder, found, configurations)
         found += _reserve(workspace_folder, workspace_folder, found, configurations)
@@ -72,7 +75,7 @@ def detect(
         try:
             more, left = _scan(folder, workspace_folder, same_path=same_path)
         except OSError as error:
-            warnings.append(f"{shown(folder)}: cannot be searched for venvs: {error.strerror}")
+            warnings.append(f"{shown(folder)}: cannot be searched for venvs: {error.strerror}; mend it")
             continue
         found += [*more, *_reserve(folder, workspace_folder, more, ())]
         unshadowed += left

@@ -43,7 +43,7 @@ _SETS_UP = (
 )
 
 
-class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspace_folder", "mounts"))):
+class Devcontainer(namedtuple("Devcontainer", ("mount", "why", "workspace_folder", "mounts"))):
     """What a devcontainer.json says about mounts.
 
     `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
@@ -52,7 +52,6 @@ class Devcontainer(namedtuple("Devcontainer", ("path", "mount", "why", "workspac
     """
 
     __slots__ = ()
-    path: str
     mount: Mount | None
     why: str
     workspace_folder: str
@@ -97,7 +96,7 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
         mounts = _mounts(config, substitution(path, workspace_folder, container_folder, environ))
     except UnclearMountError as error:
         mount, why, mounts = None, f"in devcontainer.json, {error}", ()
-    return Devcontainer(path, mount, why, container_folder if folder is None else at_reading(folder), mounts)
+    return Devcontainer(mount, why, container_folder if folder is None else at_reading(folder), mounts)
 
 
 def set_up_commands(path: str) -> dict[str, str]:

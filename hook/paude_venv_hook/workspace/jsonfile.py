@@ -7,6 +7,7 @@ reads goes to json5, whose parser needs 7 ms per KB, and up to 45. It gets no mo
 from __future__ import annotations
 
 import json
+import os
 import re
 
 from paude_venv_hook.errors import JsonFileError
@@ -16,7 +17,7 @@ from paude_venv_hook.text import shown
 TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from typing import Any
 
 MAX_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -51,6 +52,8 @@ def _read_text(path: str, errors: str) -> str:
     except OSError as error:
         if error.strerror == NOT_REGULAR:
             raise JsonFileError(f"{shown(path)}: {NOT_REGULAR}; replace or remove it") from None
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+            raise JsonFileError(f"{shown(path)}: does not exist; name another file") from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
@@ -150,7 +153,8 @@ def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple
         try:
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
-            _raise_surrogate(path)
+            problem = "a \\ud… escape is half of a surrogate pair"
+            raise JsonFileError(f"{shown(path)}: {problem}; complete or remove it") from None
 
     def join(part: Any) -> Any:
         return _join_surrogates(path, part, pairs_hook)
@@ -160,7 +164,3 @@ def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple
     if isinstance(value, list):
         return [join(item) for item in value]
     return value
-
-
-def _raise_surrogate(path: str) -> NoReturn:
-    raise JsonFileError(f"{shown(path)}: a \\ud… escape is half of a surrogate pair; complete or remove it") from None

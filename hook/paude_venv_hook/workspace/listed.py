@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_NO_MATCH = "no venv matches it; make one, or remove the entry"
+
+
 def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same_path: bool) -> list[Found]:
     """Return the listed directories of the workspace folder (a real host path), whether or not they exist.
 
@@ -52,7 +55,7 @@ def _match(workspace_folder: str, pattern: str, *, same_path: bool) -> list[Foun
             host_path, _, refusal = _resolve(workspace_folder, name, same_path=same_path)
             if not refusal:
                 found.append(Found(name.replace(os.sep, "/"), host_path, "listed"))
-    return found or [Found(pattern, os.path.join(workspace_folder, pattern), "listed", "no venv matches it")]
+    return found or [Found(pattern, os.path.join(workspace_folder, pattern), "listed", _NO_MATCH)]
 
 
 def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str, str, str]:
@@ -68,9 +71,9 @@ def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str,
         return host_path, "", f"is {why}; name the directory itself, or remove the entry" if why else ""
     if not os.path.isdir(parent):
         state = "is no directory" if os.path.lexists(parent) else "does not exist"
-        return host_path, f"{shown(os.path.dirname(name))} {state}, so there is no place for a mount point", ""
+        return host_path, f"{shown(os.path.dirname(name))} {state}, so there is no place for a mount point; make it", ""
     if os.path.lexists(host_path) and not os.path.isdir(host_path):
-        return host_path, "", "is a file; only a directory can be shadowed"
+        return host_path, "", "is a file, and only a directory can be shadowed; remove the entry"
     if not os.path.lexists(host_path) and not can_make(parent):
         return host_path, f"{shown(parent)} cannot be written, so that it cannot be made; make it", ""
     return host_path, "", ""
