@@ -21,7 +21,7 @@ EXIT_CODES = {
 ENVIRONMENT = {
     "PAUDE_VENV": "What is shadowed, as --venv says it.",
     "PAUDE_VENV_STORAGE": "memory or disk, as --storage says it.",
-    "PAUDE_VENV_ENGINE": "auto, docker or podman, as --engine says it.",
+    "PAUDE_VENV_ENGINE": "auto, docker, podman or another engine, as --engine says it.",
     "PAUDE_VENV_DOCKER, PAUDE_VENV_PODMAN, PAUDE_VENV_DOCKER_COMPOSE, PAUDE_VENV_PODMAN_COMPOSE": "The program that "
     "the wrapper of that name starts: a name on PATH or an absolute path (default: the one on PATH).",
     "XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_DATA_HOME": "Where the folders below are, on Linux. Elsewhere they are "

@@ -90,7 +90,7 @@ def test_where_nothing_tells_of_a_socket_it_is_to_be_named(programs: Programs, n
 @pytest.mark.parametrize("host", ["tcp://10.0.0.1:2375", "ssh://me@there", "npipe:////./pipe/docker", "/docker.sock"])
 def test_a_daemon_elsewhere_is_refused(programs: Programs, host: str) -> None:
     elsewhere = (
-        "is no socket of this machine, and the folders that a daemon elsewhere binds are not those of this one; name a "
+        "is no socket of this machine, whose folders a daemon elsewhere does not bind; name a "
         "local socket, as unix:///var/run/docker.sock"
     )
     programs("docker", CONTEXT % host)

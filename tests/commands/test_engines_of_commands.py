@@ -110,7 +110,7 @@ def test_compose_gets_dockers_form_for_nerdctl(hook: Hook) -> None:
         ("bwrap", "idle", ""),
         ("container", "unknown", "container does not describe its containers as Docker does; see container list --all"),
         ("nerdctl", "in use", ""),
-        ("finch", "unknown", "finch is not on PATH"),
+        ("finch", "unknown", "finch is not on PATH; install it"),
     ],
 )
 def test_a_store_is_listed_as_far_as_its_engine_can_be_asked(
@@ -125,5 +125,5 @@ def test_a_store_is_listed_as_far_as_its_engine_can_be_asked(
 
     assert listed.out.splitlines()[1].split("  ")[1] == state
     assert engine in listed.out
-    unknown = f"paude-venv-hook: warning: {problem}; which containers have its stores is unknown\n"
+    unknown = f"paude-venv-hook: warning: which containers have the stores of {engine} is unknown: {problem}\n"
     assert listed.err == (unknown if problem else "")

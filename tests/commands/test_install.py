@@ -318,8 +318,8 @@ def test_a_daemon_elsewhere_is_skipped(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     skipped = (
-        f"paude-venv-hook: docker: skipped: {said_in}: {host} is no socket of this machine, and the folders that a "
-        "daemon elsewhere binds are not those of this one; name a local socket, as unix:///var/run/docker.sock\n"
+        f"paude-venv-hook: docker: skipped: {said_in}: {host} is no socket of this machine, whose folders a "
+        "daemon elsewhere does not bind; name a local socket, as unix:///var/run/docker.sock\n"
     )
 
     assert hook("install") == (1, "", skipped)

@@ -812,7 +812,7 @@ def test_status_shows_each_service_that_has_the_workspace(
         ("api", "backend/env", "/srv/env"),
     ]
     assert (
-        render({**short, "overlay": "/home/me/.cache/app.json"}, colour=False)
+        render({**short, "overlay": "/home/me/.cache/app.json", "launches": []}, colour=False)
         == """\
 workspace  /home/me/app
 mount      web: /home/me/app → /code (docker compose config)

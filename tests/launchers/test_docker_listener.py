@@ -310,8 +310,8 @@ def test_there_is_no_tcp(hook: Hook, folder: Path, flag: str) -> None:
 
     assert (done.code, done.err) == (
         1,
-        f"paude-venv-hook: error[engine]: {flag}: tcp://127.0.0.1:2375 is no socket of this machine, and the folders "
-        "that a daemon elsewhere binds are not those of this one; name a local socket, as "
+        f"paude-venv-hook: error[engine]: {flag}: tcp://127.0.0.1:2375 is no socket of this machine, "
+        "whose folders a daemon elsewhere does not bind; name a local socket, as "
         "unix:///var/run/docker.sock\n",
     )
 

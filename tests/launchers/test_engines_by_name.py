@@ -117,7 +117,8 @@ def test_an_option_that_an_engine_is_not_known_to_have_gets_nothing_and_is_said(
     name, _, option = line.split()[:3]
     assert words == line.split()[1:]
     assert stderr == (
-        f"paude-venv-hook: warning: nothing shadowed: {option} is no option of {name} that is known here\n"
+        f"paude-venv-hook: warning: nothing shadowed: {option} is no option of {name} that is known here; "
+        "add what print says\n"
     )
 
 

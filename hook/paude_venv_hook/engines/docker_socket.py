@@ -77,8 +77,8 @@ def socket_in(host: str, said_in: str) -> str:
     """
     if not host.startswith(_UNIX):
         raise EngineError(
-            f"{said_in}: {shown(host)} is no socket of this machine, and the folders that a daemon elsewhere binds are "
-            "not those of this one; name a local socket, as unix:///var/run/docker.sock"
+            f"{said_in}: {shown(host)} is no socket of this machine, whose folders a daemon elsewhere does not bind; "
+            "name a local socket, as unix:///var/run/docker.sock"
         )
     path = host.removeprefix(_UNIX) or _DEFAULT
     if not os.path.isabs(path):
