@@ -23,13 +23,15 @@ NAME = f"paude_venv_hook-{__version__}"
 PACKAGE = """
     __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py overlay.py
     parser.py pipeline.py plan.py py.typed storage.py terminal.py text.py values.py
-    commands/__init__.py commands/devcontainer_config.py commands/exec.py commands/init.py
+    commands/__init__.py commands/devcontainer_config.py commands/docker_proxy.py commands/exec.py commands/init.py
     commands/install_podman_hook.py commands/oci_precreate.py commands/path.py commands/print.py commands/run.py
     commands/schema.py commands/status.py commands/store.py commands/verify.py
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
-    engines/mountinfo.py engines/mounts.py engines/programs.py engines/selinux.py
+    engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py engines/selinux.py
     launchers/__init__.py launchers/added.py launchers/compose.py launchers/compose_project.py launchers/compose_line.py
-    launchers/devcontainer_cli.py launchers/oci.py
+    launchers/bound.py launchers/connection_end.py launchers/devcontainer_cli.py launchers/docker_api.py
+    launchers/docker_exchange.py launchers/docker_listener.py launchers/docker_proxy.py launchers/http_framing.py
+    launchers/oci.py
     launchers/own_program.py launchers/podman_hook.py launchers/run_line.py launchers/wrapper.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/binds.py workspace/detection.py workspace/devcontainer.py workspace/found.py

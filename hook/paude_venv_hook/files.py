@@ -39,7 +39,7 @@ def write_if_changed(path: str, data: bytes) -> bool:
             return False
         folder = os.path.dirname(path)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with _locked(folder):
+        with locked(folder):
             _replace(path, data)
     except OSError as error:
         raise OverlayError(f"{shown(path)}: cannot be written: {error.strerror}; mend it or use --output") from None
@@ -102,7 +102,7 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked(folder: str) -> Iterator[None]:
     """Let one writer at a time into the folder; a writer that is killed leaves no lock behind.
 
     Raises OSError for a lock that another process keeps.

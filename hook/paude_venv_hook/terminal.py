@@ -45,7 +45,7 @@ def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
         if isinstance(error, FileNotFoundError) and _folder_is_gone():
             complain("error[workspace]: the current folder was removed; change to another one")
             return refused or 1
-        complain(_bug(error))
+        complain(bug(error))
         return 3
 
 
@@ -80,7 +80,8 @@ def _folder_is_gone() -> bool:
     return False
 
 
-def _bug(error: Exception) -> str:
+def bug(error: Exception) -> str:
+    """Return what is to be said of an error that is our own."""
     at = error.__traceback__
     while at and at.tb_next:
         at = at.tb_next

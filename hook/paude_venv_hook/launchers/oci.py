@@ -8,17 +8,15 @@ the config goes back as it came. Podman gives the hook no environment but the ho
 from __future__ import annotations
 
 import json
-import os
 import re
 
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.files import mount_points
-from paude_venv_hook.pipeline import prepare
-from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.launchers.bound import prepare_binds, read_switch
+from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_list, get_object, get_text
-from paude_venv_hook.workspace.location import Location, opted_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +25,6 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
-
-# The annotation of a container. `auto`: each directory that it binds is a workspace, whether or not it opted in.
-# `none`: none of them is.
-ANNOTATION = "paude.venv"
-_ANNOTATION_VALUES = ("auto", "none")
 
 _NAMED_VOLUME = re.compile(r"/volumes/[^/]+/_data")
 
@@ -78,49 +71,25 @@ def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
     Each mount follows the bind that carries its workspace, so that what is mounted further down comes on top of it.
     Raises HookError for a workspace whose settings are wrong.
     """
-    annotation, warnings = _read_annotation(config)
+    switch, warnings = read_switch(get_object(config, "annotations"), "annotation")
     mounts = get_list(config, "mounts")
+    found = prepare_binds([*map(_read_mount, mounts)], switch, environ, engine="podman", why="the OCI config")
     result: list[Any] = []
-    found: list[Prepared] = []
-    for mount in mounts:
+    for index, mount in enumerate(mounts):
         result.append(mount)
-        if annotation == "none" or not _binds_directory(mount):
-            continue
-        source = os.path.realpath(mount["source"])
-        if opted_in(source):
-            venv = None  # what its settings say
-        elif annotation == "auto":
-            venv = annotation  # the user's own list of directories is for workspaces, not for every folder
-        else:
-            continue
-        others = [other for other in mounts if other is not mount]
-        mounted = {container_path(get_text(other, "destination")): get_text(other, "type") for other in others}
-        bind = Mount("bind", source, container_path(mount["destination"]), is_shared(_options(mount)))
-        location = Location((bind,), "the OCI config", mounted)
-        prepared = prepare(source, environ, location=location, engine="podman", venv=venv)
-        result += [_mount(shadow, prepared.settings.tmpfs.size) for shadow in prepared.plan.shadows]
-        found.append(prepared)
-        warnings += prepared.messages()
-    return {**config, "mounts": result}, found, warnings
+        if index in found:
+            size = found[index].settings.tmpfs.size
+            result += [_mount(shadow, size) for shadow in found[index].plan.shadows]
+            warnings += found[index].messages()
+    return {**config, "mounts": result}, list(found.values()), warnings
 
 
-def _read_annotation(config: Mapping[str, Any]) -> tuple[str | None, list[str]]:
-    annotations = get_object(config, "annotations")
-    value = get_text(annotations, ANNOTATION)
-    if ANNOTATION not in annotations:
-        return None, []
-    if value in _ANNOTATION_VALUES:
-        return value, []
-    hint = did_you_mean(value, _ANNOTATION_VALUES)
-    return None, [f'annotation {ANNOTATION}: "{shown(value)}" is not known{hint}; use auto or none']
-
-
-def _binds_directory(mount: Any) -> bool:
-    """Tell whether the mount is a bind of a host directory. Podman binds its named volumes too, which are none."""
+def _read_mount(mount: Any) -> Mount:
+    """Return a mount of the config. Podman binds its named volumes too: those are no folders of the user."""
     source = get_text(mount, "source")
     is_bind = get_text(mount, "type") == "bind" or not _options(mount).isdisjoint(("bind", "rbind"))
-    is_whole = os.path.isabs(source) and get_text(mount, "destination").startswith("/")
-    return is_bind and is_whole and os.path.isdir(source) and not _NAMED_VOLUME.search(source)
+    kind = "volume" if _NAMED_VOLUME.search(source) else "bind" if is_bind else get_text(mount, "type")
+    return Mount(kind, source, container_path(get_text(mount, "destination")), is_shared(_options(mount)))
 
 
 def _options(mount: Any) -> set[str]:

@@ -1,0 +1,153 @@
+"""One end of a connection of the proxy, and how its bytes go over to another one.
+
+Nothing is read that cannot be passed on, but for one block: by it, it is known at once that the other side hung up.
+What asyncio calls streams is not used, since they copy each byte twice more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import sys
+from contextlib import suppress
+
+from paude_venv_hook.launchers.http_framing import head_length
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from paude_venv_hook.launchers.http_framing import Chunked, Sized
+
+BLOCK_BYTES = 256 * 1024
+_GONE_SECONDS = 1.0
+
+
+class End:
+    """One end of a connection, of which at most one block is read ahead."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take a connected socket."""
+        self.data = b""  # that was read, and not yet taken
+        self.is_over = False
+        self.has_sent = False
+        self._sock = sock
+        self._ahead: asyncio.Task[None] | None = None
+
+    def ahead(self) -> asyncio.Task[None]:
+        """Read a block ahead, and return the task that does, to be waited for but not cancelled."""
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._fill())
+        return self._ahead
+
+    async def _fill(self) -> None:
+        try:
+            block = await asyncio.get_running_loop().sock_recv(self._sock, BLOCK_BYTES)
+            self.data += block
+            self.is_over = not block
+        except ConnectionError:
+            self.is_over = True
+        finally:
+            self._ahead = None
+
+    async def read(self) -> bytes:
+        """Return the bytes that come next, none at the end."""
+        if not self.data and not self.is_over:
+            await (self._ahead or self._fill())
+        data, self.data = self.data, b""
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it. Raises ConnectionError where nobody is there any more."""
+        self.has_sent = True
+        await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+    def finish(self) -> None:
+        """Tell the other side that nothing more comes."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
+    async def read_away(self) -> None:
+        """Read to the end, and drop it."""
+        while await self.read():  # noqa: ASYNC110 - what is read may come without a wait, and others have their turn
+            await asyncio.sleep(0)
+
+    async def gone(self) -> None:
+        """Wait until the other side, which has finished, has closed the connection (poll(2); only Linux tells)."""
+        poll = select.poll()
+        poll.register(self._sock, 0)
+        while sys.platform != "linux" or not poll.poll(0):  # noqa: ASYNC110 - nothing tells of it but the question
+            await asyncio.sleep(_GONE_SECONDS)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        # Before the descriptor is: the loop forgets what it awaits there by its number.
+        await cancel(self._ahead)
+        self._sock.close()
+
+
+async def pass_all(source: End, target: End) -> None:
+    """Pass on what comes from a side until it ends. Raises ConnectionError where the other one has gone."""
+    while data := await source.read():
+        await target.write(data)
+        await asyncio.sleep(0)  # where both are quick, other connections have their turn too
+
+
+async def pass_body(source: End, target: End, body: Sized | Chunked) -> None:
+    """Pass on a body, or as much of it as comes. Raises BadMessageError."""
+    while not body.is_whole:
+        part = await next_part(source, body)
+        if not part:
+            return
+        await target.write(part)
+        await asyncio.sleep(0)  # as above
+
+
+async def next_part(source: End, body: Sized | Chunked) -> bytes:
+    """Return what comes next of a body that is not whole yet, nothing where the side ends. Raises BadMessageError."""
+    data = await source.read()
+    size = body.feed(data)
+    source.data = data[size:]
+    return data[:size]
+
+
+async def next_head(source: End, other: End | None = None) -> bytes:
+    """Return the next head that comes from a side, nothing where it, or the other one meanwhile, ends."""
+    while not (length := head_length(source.data)):
+        if source.is_over:
+            return b""
+        await first_of(source.ahead(), *([other.ahead()] if other else []))
+        if other and (other.data or other.is_over):
+            return b""
+    head, source.data = source.data[:length], source.data[length:]
+    return head
+
+
+async def read_body(source: End, body: Sized | Chunked, most: int) -> bytes:
+    """Return a body as it comes, or its first bytes where it has more than `most`.
+
+    Raises BadMessageError, and ConnectionResetError where the side ends before.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while size <= most and not body.is_whole:
+        part = await next_part(source, body)
+        if not part:
+            raise ConnectionResetError
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+async def first_of(*futures: asyncio.Future[Any]) -> None:
+    """Wait until one of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
+    """End tasks that are there, and wait until they have."""
+    there = [task for task in tasks if task]
+    for task in there:
+        task.cancel()
+    await asyncio.gather(*there, return_exceptions=True)

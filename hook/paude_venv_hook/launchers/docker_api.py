@@ -1,0 +1,185 @@
+"""Docker's API: the body of the call that creates a container, with a mount over each venv of a bound workspace.
+
+What the daemon reads here is what it will read: Go takes a key of a structure in any case, and of several the last, or
+what they make together. A body in which two keys meet so is refused, since a container could come out of it that was
+not looked at. Docker up to 23 also takes the fields of HostConfig at the top, where there is no HostConfig.
+"""
+
+from __future__ import annotations
+
+import json
+
+from paude_venv_hook.engines.arguments import docker_options
+from paude_venv_hook.engines.commandline import Said
+from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, is_shared, parse_volume
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.launchers.bound import prepare_binds, read_switch
+from paude_venv_hook.stores.folder import name_in
+from paude_venv_hook.text import shown
+from paude_venv_hook.values import get_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, NoReturn
+
+    from paude_venv_hook.pipeline import Prepared
+
+_SERVICE = "com.docker.compose.service"
+# How every tmpfs of ours begins: the uid is none that a person would give.
+_OURS = docker_options((0, 0), None).partition("uid=")[0] + "uid="
+
+
+def add_shadows(data: bytes, platform: str, environ: Mapping[str, str]) -> tuple[bytes, list[Prepared], list[str]]:
+    """Return the body with the shadows added, the workspaces that it binds, and what a person should know.
+
+    `platform` is the one in the call's query. Where there is nothing to add, or the daemon will refuse the body for
+    what it is, it comes back byte for byte. What the wrappers have added is left as it is. Writes nothing. Raises
+    HookError for a workspace whose settings are wrong, and for a body that could be read in two ways.
+    """
+    config = _parse(data) if data.strip() else None
+    inner = _get(config, "HostConfig")
+    host = config if inner is None else inner
+    tmpfs, added_mounts = _get(host, "Tmpfs"), _get(host, "Mounts")
+    if not isinstance(host, dict) or not _is_map_or_list(tmpfs, dict) or not _is_map_or_list(added_mounts, list):
+        return data, [], []
+    labels = _object(_get(config, "Labels"))
+    switch, warnings = read_switch(labels, "label")
+    mounts = []
+    for item in _mounts(config, host):
+        if isinstance(item, Mount):
+            mounts.append(item)
+        else:
+            warnings.append(item)
+    taken = {mount.target for mount in mounts}
+    said = Said(_text(_get(config, "Image")), platform, get_text(labels, _SERVICE))
+    others = [mount for mount in mounts if mount.type != _ADDED]
+    found = list(prepare_binds(others, switch, environ, engine="docker", why="the call", said=said).values())
+    new_tmpfs, new_mounts = {}, {}
+    for prepared in found:
+        warnings += prepared.messages()
+        options = dict(_tmpfs_in(prepared.document["runArgs"]))
+        for shadow in prepared.plan.shadows:
+            if shadow.destination in taken:
+                continue
+            if shadow.store:
+                bind = {"Type": "bind", "Source": shadow.store, "Target": shadow.destination}
+                new_mounts[shadow.destination] = bind
+            else:
+                new_tmpfs[shadow.destination] = options[shadow.destination]
+    if new_tmpfs:
+        host[_key(host, "Tmpfs") or "Tmpfs"] = {**(tmpfs or {}), **new_tmpfs}
+    if new_mounts:
+        host[_key(host, "Mounts") or "Mounts"] = [*(added_mounts or []), *new_mounts.values()]
+    return _dump(config) if new_tmpfs or new_mounts else data, found, warnings
+
+
+def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:
+    """Return the daemon's answer to the call with warnings added to its own; as it is where it is no such answer."""
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    if not isinstance(answer, dict) or not _is_map_or_list(answer.get("Warnings"), list):
+        return data
+    answer["Warnings"] = [*(answer.get("Warnings") or []), *warnings]
+    return json.dumps(answer).encode() + b"\n"
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        # Go replaces what is no UTF-8 too.
+        return json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise EngineError(
+            "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
+        ) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        _refuse_twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _refuse_twice(key: str) -> NoReturn:
+    raise EngineError(f"the body of the call has the key {shown(key)} twice; mend the program that sent it")
+
+
+def _dump(config: Any) -> bytes:
+    try:
+        return json.dumps(config, allow_nan=False).encode()
+    except ValueError:
+        raise EngineError("the body of the call holds a number that JSON cannot write; remove it") from None
+
+
+def _mounts(config: Any, host: Any) -> Iterator[Mount | str]:
+    """Yield the mounts that the container will have, each shadow of ours as one of the type _ADDED, or a warning."""
+    for path, options in _object(_get(host, "Tmpfs")).items():
+        is_ours = isinstance(options, str) and options.startswith(_OURS)
+        yield Mount(_ADDED if is_ours else "tmpfs", "", container_path(path))
+    for path in _object(_get(config, "Volumes")):
+        yield Mount("volume", "", container_path(path))
+    for item in _list(_get(host, "Binds")):
+        try:
+            yield _added_or(parse_volume(_text(item)))
+        except UnclearMountError as error:
+            yield f"nothing shadowed: {error}"
+    for item in _list(_get(host, "Mounts")):
+        kind, source, target = (_text(_get(item, key)) for key in ("Type", "Source", "Target"))
+        propagation = _text(_get(_get(item, "BindOptions"), "Propagation"))
+        yield _added_or(Mount(kind, source, container_path(target), is_shared([propagation])))
+
+
+def _added_or(mount: Mount) -> Mount:
+    return mount._replace(type=_ADDED) if mount.type == "bind" and name_in(mount.source) else mount
+
+
+_ADDED = "a shadow of ours"
+
+
+def _tmpfs_in(run_args: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the destination and the options of each `--tmpfs` of the arguments."""
+    for option, value in zip(run_args[::2], run_args[1::2], strict=True):
+        if option == "--tmpfs":
+            destination, _, options = value.partition(":")
+            yield destination, options
+
+
+def _key(value: Any, name: str) -> str | None:
+    """Return the key of an object in which Go finds the field of that name, in the spelling that it has there.
+
+    None where there is none. Go's folding knows two letters besides ASCII's, the long s and the sign of Kelvin
+    (encoding/json/fold.go). Raises EngineError where two keys are that field.
+    """
+    keys = [key for key in _object(value) if key.replace("\u017f", "s").replace("\u212a", "k").lower() == name.lower()]
+    if len(keys) > 1:
+        _refuse_twice(name)
+    return keys[0] if keys else None
+
+
+def _get(value: Any, name: str) -> Any:
+    key = _key(value, name)
+    return None if key is None else value[key]
+
+
+def _is_map_or_list(value: Any, kind: type) -> bool:
+    return value is None or isinstance(value, kind)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

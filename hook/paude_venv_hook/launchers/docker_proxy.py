@@ -1,0 +1,159 @@
+"""A proxy before Docker's socket: it adds the shadows to each container that is created, and passes on all the rest.
+
+A client's connection gets one of its own to the daemon, so that both live and end together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import posixpath
+import socket
+from contextlib import suppress
+from urllib.parse import parse_qs, unquote
+
+from paude_venv_hook.errors import HookError
+from paude_venv_hook.files import mount_points
+from paude_venv_hook.launchers.connection_end import End, next_head, read_body
+from paude_venv_hook.launchers.docker_api import add_shadows
+from paude_venv_hook.launchers.docker_exchange import RefusedError, Request, exchange
+from paude_venv_hook.launchers.http_framing import (
+    BadMessageError,
+    Sized,
+    decode_chunks,
+    parse_request,
+    request_body,
+    with_body,
+    without,
+)
+from paude_venv_hook.terminal import bug, complain, warn
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paude_venv_hook.launchers.http_framing import Chunked, Head
+
+MOST_BODY_BYTES = 16 * 1024 * 1024
+_LINGER_SECONDS = 2.0
+_REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
+
+
+class Proxy:
+    """What serves the connections of one proxy: the host path of the daemon's socket, and the environment."""
+
+    def __init__(self, upstream: str, environ: Mapping[str, str]) -> None:
+        """Take them. DOCKER_HOST is ours, perhaps, and says nothing about the daemon."""
+        self._upstream = upstream
+        self._environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Serve one client until either side ends, and close its socket."""
+        client, upstream, method = End(sock), None, b""
+        try:
+            while head := await next_head(client, upstream):
+                client.has_sent = False
+                asked = parse_request(head)
+                method = asked.first
+                request = Request(head, request_body(asked), method, [])
+                if is_create(asked):
+                    request = await self._create(client, asked, request)
+                upstream = upstream or await self._connect()
+                if not await exchange(client, upstream, request):
+                    break
+        except BadMessageError as error:
+            await _refuse(client, method, RefusedError(400, f"the request cannot be passed on: {error}"))
+        except RefusedError as error:
+            await _refuse(client, method, error)
+        except OSError:
+            pass  # one of the two has gone
+        except Exception as error:  # noqa: BLE001 - our bug must not end the proxy, and the client should know
+            complain(bug(error))
+            await _refuse(client, method, RefusedError(500, bug(error)))
+        finally:
+            await client.close()
+            if upstream:
+                await upstream.close()
+
+    async def _connect(self) -> End:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(0)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, self._upstream)
+        except OSError as error:
+            sock.close()
+            raise RefusedError(
+                502, f"Docker cannot be reached at {shown(self._upstream)}: {error.strerror}; start it"
+            ) from None
+        return End(sock)
+
+    async def _create(self, client: End, asked: Head, request: Request) -> Request:
+        """Return the request with its whole body, and the shadows added."""
+        raw = await _read_create(client, asked, request.body)
+        data = raw if isinstance(request.body, Sized) else decode_chunks(raw)
+        query = parse_qs(asked.second.decode("latin-1").partition("?")[2])
+        changed, warnings = await self._shadow(data, query.get("platform", [""])[-1])
+        warn(warnings)
+        if changed == data:
+            whole = without(request.head, b"expect") + raw
+        else:
+            rest = without(request.head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
+            whole = with_body(rest, changed)
+        return Request(whole, Sized(0), request.method, [f"paude-venv-hook: {warning}" for warning in warnings])
+
+    async def _shadow(self, data: bytes, platform: str) -> tuple[bytes, list[str]]:
+        """Return the body with the shadows added, and warnings; makes the mount points and stores that are missing.
+
+        One container at a time: to make a mount point, root becomes the owner of the workspace, and that the whole
+        process does (seteuid(2) in glibc). Nothing may be read meanwhile in a thread, nor a socket be connected to.
+        """
+        try:
+            async with self._one_at_a_time:
+                changed, found, warnings = await asyncio.to_thread(add_shadows, data, platform, self._environ)
+                with mount_points(shadow.host_path for item in found for shadow in item.plan.shadows) as made:
+                    for item in found:
+                        await asyncio.to_thread(item.make_stores)
+            return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
+        except HookError as error:
+            complain(f"error[{error.code}]: {error}")
+            raise RefusedError(400, str(error)) from None
+
+
+def is_create(request: Head) -> bool:
+    """Tell whether Docker's router may take the request for the call that creates a container.
+
+    It knows two paths, with and without a version, decodes them, and sends a client to the clean form of another one
+    (gorilla/mux). What is taken for it here and there is not, does no harm.
+    """
+    path = posixpath.normpath(unquote(request.second.partition(b"?")[0].decode("latin-1")))
+    return request.first.upper() == b"POST" and f"/{path}".endswith("/containers/create")
+
+
+async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
+    """Return the body of the call as it comes. Raises RefusedError for one that is too large."""
+    size = body.left if isinstance(body, Sized) else 0
+    data = b""
+    if size <= MOST_BODY_BYTES:
+        if [value.lower() for value in asked.values(b"expect")] == [b"100-continue"]:
+            await client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            client.has_sent = False  # of an answer
+        data = await read_body(client, body, MOST_BODY_BYTES)
+    if max(size, len(data)) > MOST_BODY_BYTES:
+        raise RefusedError(413, f"the container is described in more than {MOST_BODY_BYTES} bytes; say less of it")
+    return data
+
+
+async def _refuse(client: End, method: bytes, error: RefusedError) -> None:
+    """Answer a request ourselves, in Docker's form, and end the connection: who sends more has time to read it."""
+    if client.has_sent:  # in the midst of another answer
+        return
+    body = json.dumps({"message": f"paude-venv-hook: {error}"}).encode() + b"\n"
+    status = f"{error.status} {_REASONS[error.status]}"
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+    answer = with_body(head.encode(), body)
+    with suppress(OSError, asyncio.TimeoutError):
+        await client.write(answer[: -len(body)] if method == b"HEAD" else answer)
+        client.finish()
+        await asyncio.wait_for(client.read_away(), _LINGER_SECONDS)
