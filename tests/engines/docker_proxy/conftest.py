@@ -43,7 +43,7 @@ def proxy(docker: Engine) -> Iterator[Proxy]:
 
 @pytest.fixture(autouse=True)
 def leaves_nothing(proxy: Proxy) -> Iterator[None]:
-    """Check after each test that the proxy holds what it held before, and that no bug was logged."""
+    """Check after each test that the proxy has no more file descriptors than before, and logged no bug."""
     with nothing_is_left(proxy):
         yield
 

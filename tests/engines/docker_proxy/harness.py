@@ -85,10 +85,10 @@ class Proxy:
         """Return what it has written."""
         return self.log.read_text(errors="replace")
 
-    def holds(self) -> tuple[int, int]:
-        """Return how many file descriptors and threads it has."""
+    def descriptors(self) -> int:
+        """Return how many file descriptors it has; each of its tasks holds one at least."""
         assert self.process, "it was not started"
-        return tuple(len(os.listdir(f"/proc/{self.process.pid}/{what}")) for what in ("fd", "task"))  # type: ignore[return-value]  # two
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def memory(self) -> int:
         """Return how many MiB of memory it has."""
@@ -111,10 +111,10 @@ class Proxy:
 
 @contextmanager
 def nothing_is_left(proxy: Proxy) -> Iterator[None]:
-    """Check that what happens meanwhile leaves no file descriptor and no thread, and is no bug in the proxy's eyes."""
-    before, said = proxy.holds(), proxy.said()
+    """Check that what happens meanwhile leaves no file descriptor, and is no bug in the proxy's eyes."""
+    before, said = proxy.descriptors(), proxy.said()
     yield
-    until(lambda: proxy.holds() <= before, f"it holds what it held before, {before}", limit=10)
+    until(lambda: proxy.descriptors() <= before, f"it has the {before} descriptors that it had before", limit=10)
     new = proxy.said().removeprefix(said)
     assert "bug" not in new, new
     assert "Traceback" not in new, new
@@ -188,17 +188,22 @@ class Dialogue:
         os.close(self._ours)
 
     def resize(self, lines: int, columns: int) -> None:
-        """Give the terminal another size."""
+        """Give the terminal another size, and tell the program."""
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns - 1, 0, 0))
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-    def expect(self, text: str) -> None:
-        """Read on until the text has come; what comes after it is left for the next time."""
+    def expect(self, text: str, again: Callable[[], None] = lambda: None) -> None:
+        """Read on until the text has come, and do something again while it has not; what follows it is left."""
         deadline = time.monotonic() + LIMIT
         while text not in self.seen:
-            ready, _, _ = select.select([self._out], [], [], max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select([self._out], [], [], 0.5)
+            if not ready:
+                assert time.monotonic() < deadline, f"{text!r} did not come: {self.line}\n{self.seen}"
+                again()
+                continue
             chunk = b""
             with suppress(OSError):  # the end of a terminal
-                chunk = os.read(self._out, 65536) if ready else b""
+                chunk = os.read(self._out, 65536)
             assert chunk, f"{text!r} did not come: {self.line}\n{self.seen}"
             self.seen += chunk.decode(errors="replace")
         self.seen = self.seen.partition(text)[2]

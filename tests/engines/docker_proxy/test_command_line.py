@@ -178,9 +178,8 @@ def test_a_terminal(engine: Engine, name: str) -> None:
         terminal.expect("# ")
         terminal.send("echo $((6 * 7))\r")
         terminal.expect("\n42")
-        terminal.resize(40, 100)
         terminal.send("until [ \"$(stty size)\" = '40 100' ]; do sleep 0.1; done; echo resiz''ed\r")
-        terminal.expect("resized")
+        terminal.expect("resized", again=lambda: terminal.resize(40, 100))  # the client begins late to look
         terminal.send("\x10\x11")
         assert terminal.wait() == 0
     assert engine("inspect", "--format={{.State.Running}}", name).stdout == "true\n"

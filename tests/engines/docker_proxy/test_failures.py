@@ -158,8 +158,8 @@ def test_a_second_proxy_is_refused(proxy: Proxy) -> None:
         proxy.command, env=proxy.environ, timeout=LIMIT, capture_output=True, text=True, check=False
     )
 
-    assert (second.returncode, second.stdout) == (1, "")
-    assert second.stderr.startswith(f"paude-venv-hook: error: {proxy.socket}: ")
+    said = f"{proxy.socket}: a docker-proxy already runs there; use it, or name another --listen"
+    assert (second.returncode, second.stdout, second.stderr) == (1, "", f"paude-venv-hook: error[engine]: {said}\n")
     assert ask(proxy.socket, "GET", "/_ping").status == 200
 
 

@@ -1,0 +1,125 @@
+"""What hypothesis draws: bodies of the call that creates a container. `@app` and such stand for a folder's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+# ---- hostile ones
+
+_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just(10**400)
+anything = st.recursive(
+    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+def _mostly(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Draw what is usual, and now and then anything."""
+    return st.integers(0, 15).flatmap(lambda number: usual if number else anything)
+
+
+_sources = _mostly(
+    st.sampled_from(["@app", "@app/.", "@app/.venv", "@other", "@wrong", "/no/such", "v", "", "\0", "é"])
+)
+_targets = st.sampled_from(
+    ["/app", "/app/", "//app", "/x/../app", "/app/.venv", "/", "", "app", "/a\0", "/é,", "/\ud800"]
+)
+_binds = st.tuples(_sources, _targets, st.sampled_from(["", "", "", ":ro", ":z", ":ro,rw", ":nonsense", ":"])).map(
+    lambda parts: f"{parts[0]}:{parts[1]}{parts[2]}"
+)
+_mounts = st.fixed_dictionaries(
+    {
+        "Type": st.sampled_from(["bind"] * 4 + ["volume", "tmpfs", "Bind", "", None]),
+        "Source": _sources,
+        "Target": _targets,
+    },
+    optional={
+        "target": _targets,
+        "ReadOnly": _mostly(st.booleans()),
+        "BindOptions": _mostly(st.just({"Propagation": "rprivate"})),
+        "TmpfsOptions": anything,
+    },
+)
+_host_configs = st.fixed_dictionaries(
+    {"NetworkMode": st.just("host")},
+    optional={
+        "Binds": _mostly(st.lists(_mostly(_binds), max_size=3)),
+        "Mounts": _mostly(st.lists(_mostly(_mounts), max_size=3)),
+        "Tmpfs": _mostly(st.dictionaries(_targets, _mostly(st.sampled_from(["", "rw,exec", "nonsense"])), max_size=2)),
+        "binds": _mostly(st.none()),
+        "Unknown": anything,
+    },
+)
+hostile = st.fixed_dictionaries(
+    {"Image": _mostly(st.just("@image")), "Cmd": _mostly(st.just(["true"]))},
+    optional={
+        "HostConfig": _mostly(_host_configs),
+        "hostConfig": _mostly(st.none()),
+        "Labels": _mostly(st.dictionaries(st.just("paude.venv"), _mostly(st.sampled_from(["auto", "none", "x"])))),
+        "Volumes": _mostly(st.dictionaries(_targets, _mostly(st.just({})), max_size=2)),
+    },
+)
+
+
+def written(document: object, places: Mapping[str, Path], image: str) -> bytes:
+    """Return the body with the names of the folders and of the image."""
+    text = json.dumps(document)
+    for name, path in places.items():
+        text = text.replace(f"@{name}", str(path))
+    return text.replace("@image", image).encode()
+
+
+# ---- good ones, and what must come of them
+
+_good_binds = st.tuples(
+    st.sampled_from(["@app", "@other", "@app/.", "volume"]),
+    st.sampled_from(["/one", "/two", "/two/", "/deep/er", "/é, x"]),
+    st.sampled_from(["", "", "ro", "rw", "ro,z", "rshared"]),
+)
+
+
+@st.composite
+def good_bodies(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a body that the daemon takes, with binds in both spellings, volumes and tmpfs."""
+    host: dict[str, Any] = {"NetworkMode": "host", "Binds": [], "Mounts": []}
+    for source, target, options in draw(st.lists(_good_binds, max_size=4, unique_by=lambda bind: bind[1].rstrip("/"))):
+        if source == "volume":
+            host["Mounts"].append({"Type": "volume", "Source": "", "Target": target})
+        elif draw(st.booleans()):
+            host["Binds"].append(f"{source}:{target}:{options}".rstrip(":"))
+        else:
+            more = {"BindOptions": {"Propagation": options}} if options == "rshared" else {}
+            host["Mounts"].append(
+                {"Type": "bind", "Source": source, "Target": target, "ReadOnly": "ro" in options, **more}
+            )
+    tmpfs = st.sampled_from(["/own", "/one/.venv", "/two/.venv/"])
+    host["Tmpfs"] = draw(st.dictionaries(tmpfs, st.just("rw"), max_size=2))
+    labels = draw(st.sampled_from([{}, {"a": "b"}, {"paude.venv": "auto"}, {"paude.venv": "none"}]))
+    volumes: dict[str, Any] = draw(st.dictionaries(st.sampled_from(["/volume", "/one/.venv"]), st.just({}), max_size=1))
+    return {"Image": "@image", "Cmd": ["true"], "HostConfig": host, "Labels": labels, "Volumes": volumes}
+
+
+def shadows_of(body: Mapping[str, Any], place: str) -> list[str]:
+    """Return where a body must have shadows of a place: on `.venv` of each bind of it, unless something is there.
+
+    Only `@app` has opted in. What is mounted below a shared bind is mounted on the host as well, so that it has none.
+    """
+    counts = {None: ["@app"], "auto": ["@app", "@other"], "none": []}[body["Labels"].get("paude.venv")]
+    host = body["HostConfig"]
+    binds = [(bind + "::").split(":")[:3] for bind in host["Binds"]]
+    binds += [
+        [mount["Source"], mount["Target"], mount.get("BindOptions", {}).get("Propagation", "")]
+        for mount in host["Mounts"]
+        if mount["Type"] == "bind"
+    ]
+    taken = {path.rstrip("/") for path in (*host["Tmpfs"], *body["Volumes"])}
+    found = [
+        f"{target.rstrip('/')}/.venv"
+        for source, target, how in binds
+        if place in counts and source.removesuffix("/.") == place and how != "rshared"
+    ]
+    return sorted(path for path in found if path not in taken)
