@@ -73,7 +73,7 @@ def written(document: object, places: Mapping[str, Path], image: str) -> bytes:
     return text.replace("@image", image).encode()
 
 
-# ---- good ones, and what must come of them
+# ---- good ones
 
 _good_binds = st.tuples(
     st.sampled_from(["@app", "@other", "@app/.", "volume"]),
@@ -101,25 +101,3 @@ def good_bodies(draw: st.DrawFn) -> dict[str, Any]:
     labels = draw(st.sampled_from([{}, {"a": "b"}, {"paude.venv": "auto"}, {"paude.venv": "none"}]))
     volumes: dict[str, Any] = draw(st.dictionaries(st.sampled_from(["/volume", "/one/.venv"]), st.just({}), max_size=1))
     return {"Image": "@image", "Cmd": ["true"], "HostConfig": host, "Labels": labels, "Volumes": volumes}
-
-
-def shadows_of(body: Mapping[str, Any], place: str) -> list[str]:
-    """Return where a body must have shadows of a place: on `.venv` of each bind of it, unless something is there.
-
-    Only `@app` has opted in. What is mounted below a shared bind is mounted on the host as well, so that it has none.
-    """
-    counts = {None: ["@app"], "auto": ["@app", "@other"], "none": []}[body["Labels"].get("paude.venv")]
-    host = body["HostConfig"]
-    binds = [(bind + "::").split(":")[:3] for bind in host["Binds"]]
-    binds += [
-        [mount["Source"], mount["Target"], mount.get("BindOptions", {}).get("Propagation", "")]
-        for mount in host["Mounts"]
-        if mount["Type"] == "bind"
-    ]
-    taken = {path.rstrip("/") for path in (*host["Tmpfs"], *body["Volumes"])}
-    found = [
-        f"{target.rstrip('/')}/.venv"
-        for source, target, how in binds
-        if place in counts and source.removesuffix("/.") == place and how != "rshared"
-    ]
-    return sorted(path for path in found if path not in taken)

@@ -6,8 +6,10 @@ Whatever comes, a client hears from the daemon; and what is made differs by the 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from conftest import MakeVenv
 from engines.containers import Engine
-from engines.docker_proxy.bodies import anything, good_bodies, hostile, shadows_of, written
+from engines.docker_proxy.bodies import anything, good_bodies, hostile, written
 from engines.docker_proxy.harness import UPSTREAM, Connection, Proxy, Way
 from layout import fill
 
@@ -63,6 +65,25 @@ def _without_own(document: object) -> Any:
     return json.loads(OF_ITS_OWN.sub("…", json.dumps(document)))
 
 
+def due(plain: Any, places: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Return where each place has to have shadows, by what the daemon says of the control.
+
+    On `.venv` of each bind of it, unless something is mounted there. What is mounted below a shared bind is mounted on
+    the host as well, so that it has none.
+    """
+    switch = (plain["Config"]["Labels"] or {}).get("paude.venv")
+    counts = {"none": (), "auto": ("app", "other")}.get(switch, ("app",))
+    mounted = [mount["Destination"] for mount in plain["Mounts"]]
+    taken = {path.rstrip("/") for path in (*mounted, *(plain["HostConfig"].get("Tmpfs") or {}))}
+    found: dict[str, list[str]] = {"app": [], "other": []}
+    for mount in plain["Mounts"]:
+        shadow = f"{mount['Destination'].rstrip('/')}/.venv"
+        if mount["Type"] == "bind" and mount["Propagation"] not in ("shared", "rshared") and shadow not in taken:
+            for name in counts:
+                found[name] += [shadow] if os.path.realpath(mount["Source"]) == str(places[name]) else []
+    return found
+
+
 def take_shadows(ours: Any, plain: Any) -> tuple[list[str], list[str]]:
     """Return where what is made through the proxy has more tmpfs and binds, and take them out of what is told of it."""
     there = ours["HostConfig"].get("Tmpfs") or {}
@@ -100,12 +121,13 @@ def places(workspace: Path, make_venv: MakeVenv) -> dict[str, Path]:
     return {name: top / name for name in ("app", "other", "wrong")}
 
 
-def check(both: Both, body: bytes) -> None:
+def check(both: Both, body: bytes, places: Mapping[str, Path]) -> None:
     """Check that the client hears from the daemon what it says to the body as it is, or one clear 4xx."""
     ours, plain = both.create(body)
     event(f"{ours.status}, without the proxy {plain.status}")
     if (ours.status, plain.status) == (201, 201):
-        take_shadows(ours.about, plain.about)
+        tmpfs, binds = take_shadows(ours.about, plain.about)
+        assert (tmpfs, binds) == (sorted(chain(*due(plain.about, places).values())), [])
         assert ours.about == plain.about
     elif ours != plain:
         assert 400 <= ours.status < 500, (ours, plain)
@@ -121,7 +143,7 @@ def check(both: Both, body: bytes) -> None:
 @example({"Image": "@image", "Cmd": ["true"], "hostconfig": {"binds": ["@app:/app"]}})
 @many
 def test_a_hostile_document(both: Both, places: dict[str, Path], engine: Engine, document: object) -> None:
-    check(both, written(document, places, engine.image))
+    check(both, written(document, places, engine.image), places)
 
 
 @proves("Docker's proxy: whatever a body holds, it is the daemon's answer or one clear 4xx")
@@ -139,8 +161,8 @@ def test_a_hostile_document(both: Both, places: dict[str, Path], engine: Engine,
 @example(b'{"Image": "x", "HostConfig": {"Memory": ' + b"9" * 9999 + b"}}")
 @example(b" " * 1_000_000)
 @settings(many, max_examples=40)
-def test_a_hostile_body(both: Both, body: bytes) -> None:
-    check(both, body)
+def test_a_hostile_body(both: Both, places: dict[str, Path], body: bytes) -> None:
+    check(both, body, places)
 
 
 @proves("Docker's proxy: a body over 16 MiB is refused, in one sentence")
@@ -167,7 +189,7 @@ def test_inspect_differs_by_the_shadows(
 
     assert (ours.status, plain.status) == (201, 201)
     tmpfs, binds = take_shadows(ours.about, plain.about)
-    app, other = (shadows_of(document, place) for place in ("@app", "@other"))
+    app, other = (sorted(shadows) for shadows in due(plain.about, places).values())
     assert (tmpfs, binds) == ((other, app) if storage == "disk" else (sorted([*app, *other]), []))
     assert ours.about == plain.about
 
