@@ -24,6 +24,10 @@ BLOCK_BYTES = 256 * 1024
 _GONE_SECONDS = 1.0
 
 
+class GoneError(Exception):
+    """The other side has closed the connection."""
+
+
 class End:
     """One end of a connection, of which at most one block is read ahead."""
 
@@ -73,12 +77,18 @@ class End:
         while await self.read():  # noqa: ASYNC110 - what is read may come without a wait, and others have their turn
             await asyncio.sleep(0)
 
-    async def gone(self) -> None:
-        """Wait until the other side, which has finished, has closed the connection (poll(2); only Linux tells)."""
+    async def wait_unless_gone(self, future: asyncio.Future[Any]) -> None:
+        """Wait until the future is done.
+
+        Raises GoneError where meanwhile the other side, of which nothing more is read, closes the connection (poll(2);
+        only Linux tells that from a side which has no more to say).
+        """
         poll = select.poll()
         poll.register(self._sock, 0)
-        while sys.platform != "linux" or not poll.poll(0):  # noqa: ASYNC110 - nothing tells of it but the question
-            await asyncio.sleep(_GONE_SECONDS)
+        while not future.done():
+            if sys.platform == "linux" and poll.poll(0):
+                raise GoneError
+            await asyncio.wait({future}, timeout=_GONE_SECONDS)
 
     async def close(self) -> None:
         """Give everything back."""

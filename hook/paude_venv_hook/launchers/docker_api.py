@@ -41,7 +41,7 @@ def add_shadows(data: bytes, platform: str, environ: Mapping[str, str]) -> tuple
     inner = _get(config, "HostConfig")
     host = config if inner is None else inner
     tmpfs, added_mounts = _get(host, "Tmpfs"), _get(host, "Mounts")
-    if not isinstance(host, dict) or not _is_map_or_list(tmpfs, dict) or not _is_map_or_list(added_mounts, list):
+    if not isinstance(host, dict) or not _is_null_or(tmpfs, dict) or not _is_null_or(added_mounts, list):
         return data, [], []
     labels = _object(_get(config, "Labels"))
     switch, warnings = read_switch(labels, "label")
@@ -80,7 +80,7 @@ def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:
         answer = json.loads(data)
     except (ValueError, RecursionError):
         return data
-    if not isinstance(answer, dict) or not _is_map_or_list(answer.get("Warnings"), list):
+    if not isinstance(answer, dict) or not _is_null_or(answer.get("Warnings"), list):
         return data
     answer["Warnings"] = [*(answer.get("Warnings") or []), *warnings]
     return json.dumps(answer).encode() + b"\n"
@@ -169,7 +169,7 @@ def _get(value: Any, name: str) -> Any:
     return None if key is None else value[key]
 
 
-def _is_map_or_list(value: Any, kind: type) -> bool:
+def _is_null_or(value: Any, kind: type) -> bool:
     return value is None or isinstance(value, kind)
 
 

@@ -69,7 +69,7 @@ async def exchange(client: End, upstream: End, request: Request) -> bool:
 async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Future[bool]) -> None:
     """Pass a request on, and all that follows once it is raw; until then, mind that the client may hang up.
 
-    Raises ConnectionResetError once the client has gone.
+    Raises GoneError once it has.
     """
     try:
         await upstream.write(request.head)
@@ -77,15 +77,14 @@ async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Fut
         while not is_raw.done() and not client.data and not client.is_over:
             await first_of(is_raw, client.ahead())
         if client.data:
-            await first_of(is_raw)
+            await client.wait_unless_gone(is_raw)
         if is_raw.done() and not is_raw.result():
             return
         await pass_all(client, upstream)
     except ConnectionError:
         return  # the daemon has had enough; what it says about it is still to come
     upstream.finish()
-    await client.gone()
-    raise ConnectionResetError
+    await client.wait_unless_gone(asyncio.get_running_loop().create_future())
 
 
 async def _answer(upstream: End, client: End, request: Request, is_raw: asyncio.Future[bool]) -> bool:

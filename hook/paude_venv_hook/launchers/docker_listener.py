@@ -144,13 +144,14 @@ async def _serve(listener: socket.socket, proxy: Proxy) -> int:
             loop.add_signal_handler(number, end, code)
     listener.settimeout(0)
     clients: set[asyncio.Task[None]] = set()
-    accepting = asyncio.create_task(_accept(listener, proxy, clients))
+    accepting = asyncio.create_task(accept(listener, proxy, clients))
     await first_of(ended, accepting)
     await cancel(accepting, *clients)
     return ended.result()
 
 
-async def _accept(listener: socket.socket, proxy: Proxy, clients: set[asyncio.Task[None]]) -> None:
+async def accept(listener: socket.socket, proxy: Proxy, clients: set[asyncio.Task[None]]) -> None:
+    """Serve each client that comes, as a task that is among `clients` for as long as it is served."""
     loop = asyncio.get_running_loop()
     while True:
         try:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.files import mount_points
-from paude_venv_hook.launchers.connection_end import End, next_head, read_body
+from paude_venv_hook.launchers.connection_end import End, GoneError, next_head, read_body
 from paude_venv_hook.launchers.docker_api import add_shadows
 from paude_venv_hook.launchers.docker_exchange import RefusedError, Request, exchange
 from paude_venv_hook.launchers.http_framing import (
@@ -63,12 +63,13 @@ class Proxy:
                 upstream = upstream or await self._connect()
                 if not await exchange(client, upstream, request):
                     break
+                method = b""
         except BadMessageError as error:
             await _refuse(client, method, RefusedError(400, f"the request cannot be passed on: {error}"))
         except RefusedError as error:
             await _refuse(client, method, error)
-        except OSError:
-            pass  # one of the two has gone
+        except (GoneError, OSError):
+            pass  # there is nobody to tell
         except Exception as error:  # noqa: BLE001 - our bug must not end the proxy, and the client should know
             complain(bug(error))
             await _refuse(client, method, RefusedError(500, bug(error)))
