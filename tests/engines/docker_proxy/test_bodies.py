@@ -71,7 +71,7 @@ def due(plain: Any, places: Mapping[str, Path]) -> dict[str, list[str]]:
     On `.venv` of each bind of it, unless something is mounted there. What is mounted below a shared bind is mounted on
     the host as well, so that it has none.
     """
-    switch = (plain["Config"]["Labels"] or {}).get("paude.venv")
+    switch = (plain["Config"]["Labels"] or {}).get("paude.venv", "")
     counts = {"none": (), "auto": ("app", "other")}.get(switch, ("app",))
     mounted = [mount["Destination"] for mount in plain["Mounts"]]
     taken = {path.rstrip("/") for path in (*mounted, *(plain["HostConfig"].get("Tmpfs") or {}))}
