@@ -350,7 +350,7 @@ def test_on_windows_it_says_where_it_would_work(hook: Hook, monkeypatch: pytest.
 def test_a_daemon_that_does_not_answer_is_waited_for_a_while_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_socket, "_VERSION_SECONDS", 0.05)
+    monkeypatch.setattr(docker_socket, "_ANSWER_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder / "silent.sock"))
         silent.listen()
