@@ -163,6 +163,10 @@ def test_schema_looks_at_no_workspace(workspace: Path) -> None:
     assert os.listdir(workspace) == []
 
 
+def test_the_help_of_the_proxy_needs_no_asyncio(workspace: Path) -> None:
+    assert not loaded("docker-proxy", "--help") & {"asyncio", "socket", "paude_venv_hook.launchers.docker_proxy"}
+
+
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, cwd=workspace)
     failed = subprocess.run([*command, "no-such"], capture_output=True, text=True, check=False, cwd=workspace)

@@ -336,10 +336,18 @@ def test_where_no_daemon_is_the_client_is_told_which_socket_and_head_gets_no_bod
     run(scenario())
 
 
-def test_an_answer_that_is_no_http_is_said() -> None:
-    why = "Docker's answer is none that can be passed on: a status line that is not HTTP/1.1 STATUS; restart it"
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "a status line that is not HTTP/1.1 STATUS"),
+        (b"HTTP/1.1 200 OK\n\n", "a head with a line that does not end in CR and LF"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n", "a Content-Length that is not one number"),
+    ],
+)
+def test_an_answer_that_is_no_http_is_said(said: bytes, problem: str) -> None:
+    why = f"Docker's answer is none that can be passed on: {problem}; restart it"
 
-    refused(request("GET /"), refusal("502 Bad Gateway", why), answering(b"SSH-2.0-OpenSSH\r\n\r\n"))
+    refused(request("GET /"), refusal("502 Bad Gateway", why), answering(said))
 
 
 # ---- what takes the connection over

@@ -33,7 +33,7 @@ class Options:
 
 def execute(options: Options) -> int:
     """Serve until a signal ends it: 0 after SIGTERM, 130 after ^C."""
-    if os.name == "nt":
+    if is_windows():
         raise EngineError("docker-proxy: needs Unix sockets, which Docker has none of on Windows; run it in WSL")
     from paude_venv_hook.launchers.docker_listener import listening, passed_socket, run  # noqa: PLC0415 - heavy
 
@@ -52,6 +52,11 @@ def execute(options: Options) -> int:
             return run(passed, upstream, os.environ)
     with listening(own) as listener:
         return run(listener, upstream, os.environ)
+
+
+def is_windows() -> bool:
+    """Tell whether this is Windows."""
+    return os.name == "nt"
 
 
 def _path(given: str, flag: str) -> str:

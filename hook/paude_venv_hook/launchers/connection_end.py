@@ -50,7 +50,7 @@ class End:
             block = await asyncio.get_running_loop().sock_recv(self._sock, BLOCK_BYTES)
             self.data += block
             self.is_over = not block
-        except ConnectionError:
+        except OSError:
             self.is_over = True
         finally:
             self._ahead = None
@@ -104,12 +104,15 @@ async def pass_all(source: End, target: End) -> None:
         await asyncio.sleep(0)  # where both are quick, other connections have their turn too
 
 
-async def pass_body(source: End, target: End, body: Sized | Chunked) -> None:
-    """Pass on a body, or as much of it as comes. Raises BadMessageError."""
-    while not body.is_whole:
-        part = await next_part(source, body)
-        if not part:
-            return
+async def pass_message(source: End, target: End, head: bytes, body: Sized | Chunked) -> None:
+    """Pass on a head, and the body that follows it, or as much of it as comes; what is there already in one piece.
+
+    Raises BadMessageError, and ConnectionError where the other side has gone.
+    """
+    if source.data and not body.is_whole:
+        head += await next_part(source, body)
+    await target.write(head)
+    while not body.is_whole and (part := await next_part(source, body)):
         await target.write(part)
         await asyncio.sleep(0)  # as above
 

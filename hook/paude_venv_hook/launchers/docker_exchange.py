@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import namedtuple
 
-from paude_venv_hook.launchers.connection_end import cancel, first_of, next_head, pass_all, pass_body, read_body
+from paude_venv_hook.launchers.connection_end import cancel, first_of, next_head, pass_all, pass_message, read_body
 from paude_venv_hook.launchers.docker_api import add_warnings
 from paude_venv_hook.launchers.http_framing import (
     BadMessageError,
@@ -22,6 +22,8 @@ from paude_venv_hook.launchers.http_framing import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from paude_venv_hook.launchers.connection_end import End
     from paude_venv_hook.launchers.http_framing import Chunked
 
@@ -72,8 +74,7 @@ async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Fut
     Raises GoneError once it has.
     """
     try:
-        await upstream.write(request.head)
-        await pass_body(client, upstream, request.body)
+        await pass_message(client, upstream, request.head, request.body)
         while not is_raw.done() and not client.data and not client.is_over:
             await first_of(is_raw, client.ahead())
         if client.data:
@@ -89,25 +90,29 @@ async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Fut
 
 async def _answer(upstream: End, client: End, request: Request, is_raw: asyncio.Future[bool]) -> bool:
     """Pass the answer on, and all that follows once it is raw; return whether another one may follow it."""
-    while head := await next_head(upstream):
-        try:
+    try:
+        while head := await next_head(upstream):
             answer = parse_response(head)
+            if answer.first.startswith(b"1") and answer.first != b"101":  # the answer itself is still to come
+                await client.write(head)
+                continue
             body = response_body(answer, request.method)
-        except BadMessageError as error:
-            raise RefusedError(502, f"Docker's answer is none that can be passed on: {error}; restart it") from None
-        if answer.first.startswith(b"1") and answer.first != b"101":
-            await client.write(head)
-            continue
-        if request.warnings and answer.first == b"201" and isinstance(body, Sized) and body.left < _MOST_ANSWER_BYTES:
-            changed = add_warnings(await read_body(upstream, body, _MOST_ANSWER_BYTES), request.warnings)
-            head = with_body(without(head, b"content-length"), changed)
-        await client.write(head)
-        if body is None:
-            is_raw.set_result(True)
-            await pass_all(upstream, client)
-            return False
-        await pass_body(upstream, client, body)
-        if body.is_whole:
-            is_raw.set_result(False)
-        return body.is_whole
+            if request.warnings and answer.first == b"201" and _is_short(body):
+                changed = add_warnings(await read_body(upstream, body, _MOST_ANSWER_BYTES), request.warnings)
+                head = with_body(without(head, b"content-length"), changed)
+            if body is None:
+                is_raw.set_result(True)
+                await client.write(head)
+                await pass_all(upstream, client)
+                return False
+            await pass_message(upstream, client, head, body)
+            if body.is_whole:
+                is_raw.set_result(False)
+            return body.is_whole
+    except BadMessageError as error:
+        raise RefusedError(502, f"Docker's answer is none that can be passed on: {error}; restart it") from None
     return False
+
+
+def _is_short(body: Sized | Chunked | None) -> TypeGuard[Sized]:
+    return isinstance(body, Sized) and body.left < _MOST_ANSWER_BYTES

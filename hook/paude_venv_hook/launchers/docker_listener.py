@@ -41,14 +41,22 @@ def passed_socket(environ: MutableMapping[str, str]) -> socket.socket | None:
         return None
     if count != "1":
         raise EngineError(f"LISTEN_FDS: {shown(count)} sockets were passed; let ListenStream= of the unit name one")
+    listener = _listener_at_path(_FIRST_PASSED)
+    if not listener:
+        raise EngineError("LISTEN_FDS: what was passed listens at no path; let ListenStream= of the unit be one")
+    return listener
+
+
+def _listener_at_path(descriptor: int) -> socket.socket | None:
     try:
-        listener = socket.socket(fileno=_FIRST_PASSED)
-        is_right = listener.family == socket.AF_UNIX and listener.type == socket.SOCK_STREAM
+        listener = socket.socket(fileno=descriptor)
     except OSError:
-        is_right = False
-    if not is_right:
-        raise EngineError("LISTEN_FDS: what was passed is no Unix socket; let ListenStream= of the unit be a path")
-    listener.set_inheritable(False)
+        return None
+    path = listener.getsockname() if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else None
+    if not isinstance(path, str) or not os.path.isabs(path):
+        listener.close()
+        return None
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
     return listener
 
 
@@ -61,28 +69,28 @@ def listening(path: str) -> Iterator[socket.socket]:
     """
     refuse_long(path, "--listen")
     folder = os.path.dirname(path)
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        _refuse_open(folder)
-        with locked(folder):
-            _remove_stale(path)
-            listener = socket.socket(socket.AF_UNIX)
-            umask = os.umask(0o177)
-            try:
-                listener.bind(path)
-            finally:
-                os.umask(umask)
-            listener.listen(_BACKLOG)
-        ours = os.lstat(path)
-    except OSError as error:
-        raise EngineError(f"{shown(path)}: cannot be listened on: {error.strerror}; name another --listen") from None
-    try:
-        yield listener
-    finally:
-        listener.close()
-        with suppress(OSError):
-            if os.path.samestat(ours, os.lstat(path)):
-                os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            _refuse_open(folder)
+            with locked(folder):
+                _remove_stale(path)
+                umask = os.umask(0o177)
+                try:
+                    listener.bind(path)
+                finally:
+                    os.umask(umask)
+                listener.listen(_BACKLOG)
+            ours = os.lstat(path)
+        except OSError as error:
+            why = error.strerror
+            raise EngineError(f"{shown(path)}: cannot be listened on: {why}; name another --listen") from None
+        try:
+            yield listener
+        finally:
+            with suppress(OSError):
+                if os.path.samestat(ours, os.lstat(path)):
+                    os.unlink(path)
 
 
 def _refuse_open(folder: str) -> None:
@@ -115,7 +123,7 @@ def run(listener: socket.socket, upstream: str, environ: MutableMapping[str, str
     path = listener.getsockname()
     if is_same_socket(path, upstream):
         raise EngineError(f"--upstream: {shown(upstream)} is the proxy's own socket; name Docker's")
-    complain(f"listening for {shown(upstream)}; to use it: export DOCKER_HOST=unix://{shown(path)}")
+    complain(f"in front of {shown(upstream)}; for what is to use it: export DOCKER_HOST=unix://{shown(path)}")
     _allow_files()
     return asyncio.run(_serve(listener, Proxy(upstream, environ)))
 

@@ -10,8 +10,10 @@ import json
 import posixpath
 import socket
 from contextlib import suppress
+from functools import partial
 from urllib.parse import parse_qs, unquote
 
+from paude_venv_hook.engines.docker_socket import ask_docker
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.launchers.connection_end import End, GoneError, next_head, read_body
@@ -47,6 +49,7 @@ class Proxy:
         """Take them. DOCKER_HOST is ours, perhaps, and says nothing about the daemon."""
         self._upstream = upstream
         self._environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
+        self._ask = partial(ask_docker, upstream)
         self._one_at_a_time = asyncio.Lock()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -112,10 +115,13 @@ class Proxy:
         """
         try:
             async with self._one_at_a_time:
-                changed, found, warnings = await asyncio.to_thread(add_shadows, data, platform, self._environ)
+                changed, found, warnings = await asyncio.to_thread(
+                    add_shadows, data, platform, self._environ, self._ask
+                )
                 with mount_points(shadow.host_path for item in found for shadow in item.plan.shadows) as made:
                     for item in found:
-                        await asyncio.to_thread(item.make_stores)
+                        if item.purposes:
+                            await asyncio.to_thread(item.make_stores)
             return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
         except HookError as error:
             complain(f"error[{error.code}]: {error}")
