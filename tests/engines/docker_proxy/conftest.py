@@ -6,7 +6,8 @@ What a test expects is the same on the plain socket, which is the control, and t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from engines.containers import ENVIRONMENT, Engine, NoEngineError, find_engine, run
-from engines.docker_proxy.harness import UPSTREAM, Proxy, Way, nothing_is_left
+from engines.docker_proxy.harness import UPSTREAM, OwnProxy, Proxy, Way, nothing_is_left
 from lab import missing
 from layout import fill
 
@@ -39,6 +40,22 @@ def proxy(docker: Engine) -> Iterator[Proxy]:
         proxy.start()
         yield proxy
         proxy.stop()
+
+
+@pytest.fixture
+def own_proxy() -> Iterator[OwnProxy]:
+    """Return a function that makes a proxy of the test's own; it is ended after the test."""
+    with TemporaryDirectory(prefix="paude-proxy-") as folder:
+        made = []
+
+        def make(upstream: str = UPSTREAM, before: Sequence[str] = ()) -> Proxy:
+            made.append(Proxy(Path(folder), upstream, before))
+            return made[-1]
+
+        yield make
+        for proxy in made:
+            if proxy.process and proxy.process.poll() is None:
+                proxy.stop(signal.SIGKILL)
 
 
 @pytest.fixture(autouse=True)

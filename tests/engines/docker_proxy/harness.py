@@ -15,11 +15,11 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engines.containers import ENVIRONMENT, PROGRAM, Engine
 
@@ -41,17 +41,20 @@ def until(condition: Callable[[], object], what: str, limit: float = LIMIT) -> N
 class Proxy:
     """The proxy in front of a socket, with a home folder of its own."""
 
-    def __init__(self, folder: Path, upstream: str = UPSTREAM) -> None:
-        """Take an empty folder for its files, which is short enough for a socket; nothing is started yet."""
+    def __init__(self, folder: Path, upstream: str = UPSTREAM, before: Sequence[str] = ()) -> None:
+        """Take an empty folder for its files, short enough for a socket, and words for before its own.
+
+        Nothing is started yet.
+        """
         self.socket, self.home, self.log = folder / "docker.sock", folder / "home", folder / "log"
-        self.upstream = upstream
+        self.upstream, self.before = upstream, before
         self.home.mkdir()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def command(self) -> list[str]:
         """The words that start it."""
-        return [str(PROGRAM), "docker-proxy", f"--listen={self.socket}", f"--upstream={self.upstream}"]
+        return [*self.before, str(PROGRAM), "docker-proxy", f"--listen={self.socket}", f"--upstream={self.upstream}"]
 
     @property
     def environ(self) -> dict[str, str]:
@@ -107,6 +110,13 @@ class Proxy:
         assert self.process, "it was not started"
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) // 1024
+
+
+class OwnProxy(Protocol):
+    """Makes a proxy of the test's own, which is ended after the test."""
+
+    def __call__(self, upstream: str = UPSTREAM, before: Sequence[str] = ()) -> Proxy:
+        """Return it, not started yet."""
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import socket
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,7 @@ from engines.docker_proxy.harness import (
     UPSTREAM,
     Connection,
     Dialogue,
+    OwnProxy,
     Proxy,
     ask,
     nothing_is_left,
@@ -67,6 +69,7 @@ UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         pytest.param([STREAM + UPGRADE], id="stream, no answer awaited"),
         pytest.param([STREAM + UPGRADE, "101 UPGRADED"], id="stream"),
         pytest.param([STREAM + UPGRADE, "101 UPGRADED", "input\n", "input\n"], id="stream in use"),
+        pytest.param([STREAM + "\r\n", "200 OK", "input\n", "input\n"], id="stream without Upgrade"),
         pytest.param(["nonsense\r\n\r\n"], id="no HTTP"),
         pytest.param(["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], id="HTTP/2"),
     ],
@@ -106,26 +109,10 @@ def echoing(docker: Engine) -> Iterator[str]:
         docker("rm", "--force", "--volumes", name)
 
 
-@pytest.fixture
-def own_proxy() -> Iterator[Callable[[str], Proxy]]:
-    """Return a function that makes a proxy of the test's own before a socket; it is ended after the test."""
-    with TemporaryDirectory(prefix="paude-proxy-") as folder:
-        made = []
-
-        def make(upstream: str = UPSTREAM) -> Proxy:
-            made.append(Proxy(Path(folder), upstream))
-            return made[-1]
-
-        yield make
-        for proxy in made:
-            if proxy.process and proxy.process.poll() is None:
-                proxy.stop(signal.SIGKILL)
-
-
 @proves("Docker's proxy: killed, its clients end and containers go on; started anew, it serves again")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
 def test_a_proxy_that_ends(
-    own_proxy: Callable[[], Proxy], engine: Engine, workspace: Path, make_venv: MakeVenv, how: signal.Signals
+    own_proxy: OwnProxy, engine: Engine, workspace: Path, make_venv: MakeVenv, how: signal.Signals
 ) -> None:
     make_venv(workspace / ".venv")
     proxy = own_proxy()
@@ -160,6 +147,26 @@ def test_a_second_proxy_is_refused(proxy: Proxy) -> None:
 
     said = f"{proxy.socket}: a docker-proxy already runs there; use it, or name another --listen"
     assert (second.returncode, second.stdout, second.stderr) == (1, "", f"paude-venv-hook: error[engine]: {said}\n")
+    assert ask(proxy.socket, "GET", "/_ping").status == 200
+
+
+@proves("Docker's proxy: out of file descriptors, clients wait or are told; it serves again when others have gone")
+def test_a_proxy_without_descriptors(own_proxy: OwnProxy) -> None:
+    proxy = own_proxy(before=("prlimit", "--nofile=40:40"))
+    proxy.start()
+    with nothing_is_left(proxy), ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(60)]
+        for client in clients:
+            client.settimeout(LIMIT)
+            client.connect(str(proxy.socket))
+            client.sendall(PING.encode())
+        until(lambda: "has to wait" in proxy.said(), "it says that a client has to wait")
+        statuses = []
+        for client in clients:
+            statuses.append(client.recv(1000).partition(b"\r\n")[0])
+            client.close()
+
+    assert set(statuses) <= {b"HTTP/1.1 200 OK", b"HTTP/1.1 502 Bad Gateway"}
     assert ask(proxy.socket, "GET", "/_ping").status == 200
 
 
@@ -208,7 +215,7 @@ def daemon(docker: Engine) -> Iterator[Daemon]:
 
 @proves("Docker's proxy: the daemon restarts, and is away: each client is told at once; after that all is as before")
 def test_a_daemon_that_restarts(
-    own_proxy: Callable[[str], Proxy],
+    own_proxy: OwnProxy,
     daemon: Daemon,
     engine: Engine,
     workspace: Path,

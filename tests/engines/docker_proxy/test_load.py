@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import Engine
+from engines.containers import OWNER, Engine
 from engines.docker_proxy.harness import Connection, Proxy
+from layout import fill
 
 proves = pytest.mark.proves
 pytestmark = [pytest.mark.parametrize("way", ["DOCKER_HOST"], indirect=True), pytest.mark.usefixtures("engine")]
@@ -28,8 +30,9 @@ def at_once(clients: int, work: Callable[[int], object]) -> list[object]:
 
 
 @proves("Docker's proxy: 50 clients at once, each with a container from `create` to `rm`")
-def test_fifty_clients_at_once(engine: Engine, proxy: Proxy, workspace: Path, make_venv: MakeVenv) -> None:
-    make_venv(workspace / ".venv")
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+def test_fifty_clients_at_once(engine: Engine, proxy: Proxy, workspace: Path, storage: str) -> None:
+    fill(workspace, f'paude.json = {{"venv-storage": "{storage}"}}')
     host = {"Binds": [f"{workspace}:/app"], "NetworkMode": "host"}
 
     def use(client: int) -> object:
@@ -45,6 +48,7 @@ def test_fifty_clients_at_once(engine: Engine, proxy: Proxy, workspace: Path, ma
                 assert connection.ask("DELETE", f"{container}?force=1&v=1").status == 204
 
     assert at_once(50, use) == [f"{client}\n".encode() for client in range(50)]
+    assert ((workspace / ".venv").stat().st_uid, os.listdir(workspace / ".venv")) == (OWNER, [])
 
 
 @proves("Docker's proxy: 1,000 containers made and removed on kept connections")
