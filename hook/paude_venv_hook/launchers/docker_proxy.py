@@ -82,16 +82,12 @@ class Proxy:
                 await upstream.close()
 
     async def _connect(self) -> End:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(0)
         try:
-            await asyncio.get_running_loop().sock_connect(sock, self._upstream)
+            return End(await _connected(self._upstream))
         except OSError as error:
-            sock.close()
             raise RefusedError(
                 502, f"Docker cannot be reached at {shown(self._upstream)}: {error.strerror}; start it"
             ) from None
-        return End(sock)
 
     async def _create(self, client: End, asked: Head, request: Request) -> Request:
         """Return the request with its whole body, and the shadows added."""
@@ -136,6 +132,18 @@ def is_create(request: Head) -> bool:
     """
     path = posixpath.normpath(unquote(request.second.partition(b"?")[0].decode("latin-1")))
     return request.first.upper() == b"POST" and f"/{path}".endswith("/containers/create")
+
+
+async def _connected(path: str) -> socket.socket:
+    """Return a socket that is connected to the one at a host path. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
