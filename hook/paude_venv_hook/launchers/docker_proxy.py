@@ -88,17 +88,9 @@ class Proxy:
                 await upstream.close()
 
     async def _connect(self) -> End:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(0)
         try:
-            while True:
-                try:
-                    sock.connect(self._upstream)  # at once, or not at all
-                    return End(sock)
-                except BlockingIOError:  # too many are in its queue (connect(2))
-                    await asyncio.sleep(_QUEUE_SECONDS)
+            return End(await _connected(self._upstream))
         except OSError as error:
-            sock.close()
             why = f"{shown(self._upstream)}: {error.strerror}"
             raise RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
 
@@ -154,6 +146,23 @@ def is_create(request: Head) -> bool:
     """
     path = posixpath.normpath(unquote(request.second.partition(b"?")[0].decode("latin-1")))
     return request.first.upper() == b"POST" and f"/{path}".endswith("/containers/create")
+
+
+async def _connected(path: str) -> socket.socket:
+    """Return a socket that is connected to the one at a host path. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(0)
+        while True:
+            try:
+                sock.connect(path)  # at once, or not at all
+            except BlockingIOError:  # too many wait there already (connect(2))
+                await asyncio.sleep(_QUEUE_SECONDS)
+            else:
+                return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
