@@ -83,7 +83,7 @@ def test_where_nothing_tells_of_a_socket_it_is_to_be_named(programs: Programs, n
     with pytest.raises(EngineError) as caught:
         find_docker_socket(os.environ, OWN)
     assert str(caught.value) == (
-        f"no socket of Docker in {no_default}, {home}/.docker/run/docker.sock; start Docker, or name it in --upstream"
+        f"no socket of Docker in {no_default}, {home}/.docker/run/docker.sock; start Docker, or name it in DOCKER_HOST"
     )
 
 

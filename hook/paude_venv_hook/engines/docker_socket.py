@@ -65,7 +65,9 @@ def find_docker_socket(environ: Mapping[str, str], own: str) -> str:
     for path in places:
         if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, own):
             return path
-    raise EngineError(f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in --upstream")
+    raise EngineError(
+        f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in DOCKER_HOST"
+    )
 
 
 def socket_in(host: str, said_in: str) -> str:

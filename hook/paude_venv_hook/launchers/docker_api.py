@@ -108,10 +108,11 @@ def _parse(data: bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        _refuse_twice(next(name for name in names if names.count(name) > 1))
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            _refuse_twice(key)
+        found[key] = value
     return found
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from urllib.parse import parse_qs, unquote
 
 from paude_venv_hook.engines.docker_socket import ask_docker
-from paude_venv_hook.errors import HookError
+from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.launchers.connection_end import End, GoneError, next_head, read_body
 from paude_venv_hook.launchers.docker_api import add_shadows
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 _LINGER_SECONDS = 2.0
+_QUEUE_SECONDS = 0.01
 _REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
 
 
@@ -50,6 +51,8 @@ class Proxy:
         self._upstream = upstream
         self._environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
         self._ask = partial(ask_docker, upstream)
+        # The last call that created nothing, and what its client should know: only the answer to a success can say it.
+        self._untold: tuple[bytes, list[str]] = (b"", [])
         self._one_at_a_time = asyncio.Lock()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -64,7 +67,10 @@ class Proxy:
                 if is_create(asked):
                     request = await self._create(client, asked, request)
                 upstream = upstream or await self._connect()
-                if not await exchange(client, upstream, request):
+                goes_on = await exchange(client, upstream, request)
+                if request.warnings:
+                    self._untold = (request.head, request.warnings)
+                if not goes_on:
                     break
                 method = b""
         except BadMessageError as error:
@@ -85,9 +91,8 @@ class Proxy:
         try:
             return End(await _connected(self._upstream))
         except OSError as error:
-            raise RefusedError(
-                502, f"Docker cannot be reached at {shown(self._upstream)}: {error.strerror}; start it"
-            ) from None
+            why = f"{shown(self._upstream)}: {error.strerror}"
+            raise RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
 
     async def _create(self, client: End, asked: Head, request: Request) -> Request:
         """Return the request with its whole body, and the shadows added."""
@@ -101,7 +106,11 @@ class Proxy:
         else:
             rest = without(request.head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
             whole = with_body(rest, changed)
-        return Request(whole, Sized(0), request.method, [f"paude-venv-hook: {warning}" for warning in warnings])
+        said = [f"paude-venv-hook: {warning}" for warning in warnings]
+        if whole == self._untold[0]:  # `docker run` tries again once it has pulled the image
+            said = list(dict.fromkeys([*said, *self._untold[1]]))
+            self._untold = (b"", [])
+        return Request(whole, Sized(0), request.method, said)
 
     async def _shadow(self, data: bytes, platform: str) -> tuple[bytes, list[str]]:
         """Return the body with the shadows added, and warnings; makes the mount points and stores that are missing.
@@ -119,9 +128,14 @@ class Proxy:
                         if item.purposes:
                             await asyncio.to_thread(item.make_stores)
             return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
+        except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
+            return data, [f"nothing shadowed: {error}"]
         except HookError as error:
             complain(f"error[{error.code}]: {error}")
             raise RefusedError(400, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - also what in `serve` would mean that somebody has gone
+            complain(bug(error))
+            raise RefusedError(500, bug(error)) from None
 
 
 def is_create(request: Head) -> bool:
@@ -139,11 +153,16 @@ async def _connected(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(0)
-        await asyncio.get_running_loop().sock_connect(sock, path)
+        while True:
+            try:
+                sock.connect(path)  # at once, or not at all
+            except BlockingIOError:  # too many wait there already (connect(2))
+                await asyncio.sleep(_QUEUE_SECONDS)
+            else:
+                return sock
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
