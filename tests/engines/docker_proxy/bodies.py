@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -51,6 +50,9 @@ _host_configs = st.fixed_dictionaries(
         "Mounts": _mostly(st.lists(_mostly(_mounts), max_size=3)),
         "Tmpfs": _mostly(st.dictionaries(_targets, _mostly(st.sampled_from(["", "rw,exec", "nonsense"])), max_size=2)),
         "binds": _mostly(st.none()),
+        "VolumesFrom": _mostly(
+            st.lists(st.sampled_from(["@first", "@first:ro", "none", "@first:nonsense"]), max_size=2)
+        ),
         "Unknown": anything,
     },
 )
@@ -65,12 +67,12 @@ hostile = st.fixed_dictionaries(
 )
 
 
-def written(document: object, places: Mapping[str, Path], image: str) -> bytes:
-    """Return the body with the names of the folders and of the image."""
+def written(document: object, names: Mapping[str, object]) -> bytes:
+    """Return the body with what stands for a name replaced."""
     text = json.dumps(document)
-    for name, path in places.items():
-        text = text.replace(f"@{name}", str(path))
-    return text.replace("@image", image).encode()
+    for name, real in names.items():
+        text = text.replace(f"@{name}", str(real))
+    return text.encode()
 
 
 # ---- good ones
@@ -84,7 +86,7 @@ _good_binds = st.tuples(
 
 @st.composite
 def good_bodies(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a body that the daemon takes, with binds in both spellings, volumes and tmpfs."""
+    """Draw a body that the daemon takes, with binds in both spellings, volumes and tmpfs, and another container's."""
     host: dict[str, Any] = {"NetworkMode": "host", "Binds": [], "Mounts": []}
     for source, target, options in draw(st.lists(_good_binds, max_size=4, unique_by=lambda bind: bind[1].rstrip("/"))):
         if source == "volume":
@@ -97,6 +99,7 @@ def good_bodies(draw: st.DrawFn) -> dict[str, Any]:
                 {"Type": "bind", "Source": source, "Target": target, "ReadOnly": "ro" in options, **more}
             )
     tmpfs = st.sampled_from(["/own", "/one/.venv", "/two/.venv/"])
+    host["VolumesFrom"] = draw(st.sampled_from([[], [], ["@first"], ["@first:ro"]]))
     host["Tmpfs"] = draw(st.dictionaries(tmpfs, st.just("rw"), max_size=2))
     labels = draw(st.sampled_from([{}, {"a": "b"}, {"paude.venv": "auto"}, {"paude.venv": "none"}]))
     volumes: dict[str, Any] = draw(st.dictionaries(st.sampled_from(["/volume", "/one/.venv"]), st.just({}), max_size=1))

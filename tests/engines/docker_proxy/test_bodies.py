@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from engines.containers import Engine
 from engines.docker_proxy.bodies import anything, good_bodies, hostile, written
-from engines.docker_proxy.harness import UPSTREAM, Connection, Proxy, Way
+from engines.docker_proxy.harness import UPSTREAM, Connection, Proxy
 from layout import fill
 
 proves = pytest.mark.proves
@@ -121,6 +121,14 @@ def places(workspace: Path, make_venv: MakeVenv) -> dict[str, Path]:
     return {name: top / name for name in ("app", "other", "wrong")}
 
 
+@pytest.fixture
+def names(places: dict[str, Path], docker: Engine) -> Iterator[dict[str, object]]:
+    """Return what stands for what in a body: the places, the image, and a container that binds the first place."""
+    first = docker("create", "-v", f"{places['app']}:/first", docker.image, "true").stdout.strip()
+    yield {**places, "image": docker.image, "first": first}
+    docker("rm", first)
+
+
 def check(both: Both, body: bytes, places: Mapping[str, Path]) -> None:
     """Check that the client hears from the daemon what it says to the body as it is, or one clear 4xx."""
     ours, plain = both.create(body)
@@ -142,8 +150,8 @@ def check(both: Both, body: bytes, places: Mapping[str, Path]) -> None:
 @example({"Image": "@image", "Cmd": ["true"], "HostConfig": {"Binds": ["@app:/app"], "Tmpfs": {"/app/.venv": ""}}})
 @example({"Image": "@image", "Cmd": ["true"], "hostconfig": {"binds": ["@app:/app"]}})
 @many
-def test_a_hostile_document(both: Both, places: dict[str, Path], engine: Engine, document: object) -> None:
-    check(both, written(document, places, engine.image), places)
+def test_a_hostile_document(both: Both, places: dict[str, Path], names: dict[str, object], document: object) -> None:
+    check(both, written(document, names), places)
 
 
 @proves("Docker's proxy: whatever a body holds, it is the daemon's answer or one clear 4xx")
@@ -181,11 +189,11 @@ def test_a_body_that_is_too_large(both: Both) -> None:
 @given(document=good_bodies())
 @many
 def test_inspect_differs_by_the_shadows(
-    both: Both, places: dict[str, Path], engine: Engine, storage: str, document: dict[str, Any]
+    both: Both, places: dict[str, Path], names: dict[str, object], storage: str, document: dict[str, Any]
 ) -> None:
     fill(places["app"], f'paude.json = {{"venv-storage": "{storage}"}}')
 
-    ours, plain = both.create(written(document, places, engine.image))
+    ours, plain = both.create(written(document, names))
 
     assert (ours.status, plain.status) == (201, 201)
     tmpfs, binds = take_shadows(ours.about, plain.about)
@@ -196,7 +204,7 @@ def test_inspect_differs_by_the_shadows(
 
 # ---- one request, in each way that HTTP has to write it
 
-BODY = '{"Image": "@image", "Cmd": ["true"], "HostConfig": {"Binds": ["@app:/app"]}}'
+BODY = {"Image": "@image", "Cmd": ["true"], "HostConfig": {"Binds": ["@app:/app"]}}
 
 
 @proves("Docker's proxy: `create` with a length, in chunks, with `Expect`, with an API version, in HTTP/1.0")
@@ -215,9 +223,9 @@ BODY = '{"Image": "@image", "Cmd": ["true"], "HostConfig": {"Binds": ["@app:/app
     ],
 )
 def test_each_way_to_write_a_create(
-    way: Way, both: Both, places: dict[str, Path], engine: Engine, line: str, headers: str, chunked: bool
+    both: Both, names: dict[str, object], line: str, headers: str, chunked: bool
 ) -> None:
-    body = BODY.replace("@image", engine.image).replace("@app", str(places["app"])).encode()
+    body = written(BODY, names)
     head = f"{line}\r\nHost: docker\r\nContent-Type: application/json\r\n{headers.format(length=len(body))}\r\n\r\n"
     sent = b"%x;extension\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (9, body[:9], len(body) - 9, body[9:]) if chunked else body
 

@@ -71,6 +71,18 @@ def test_each_bind_that_opted_in_has_shadows_of_its_own(
     assert tree_hash(tmp_path) == before
 
 
+@proves("Docker's proxy: what `--volumes-from` brings is shadowed too, wherever the other container was made")
+def test_the_binds_of_another_container_are_shadowed_too(
+    way: Way, docker: Engine, engine: Engine, workspace: Path, make_venv: MakeVenv
+) -> None:
+    make_venv(workspace / ".venv")
+    for made_by in (docker, engine):
+        with made_by.running(bind(workspace, "/app")) as first:
+            done = engine.run("--volumes-from", first.name, "ls -A /app/.venv; ls /app/pyproject.toml")
+
+            assert done.stdout == ("" if way.shadows else "pyvenv.cfg\n") + "/app/pyproject.toml\n"
+
+
 @proves("Docker's proxy: storage on disk, the venv outlives the container; host's tree and venv as before")
 def test_on_disk_the_venv_outlives_the_container(
     way: Way, engine: Engine, proxy: Proxy, workspace: Path, venv: Path
