@@ -134,6 +134,9 @@ async def proxied(serve: Serve, environ: dict[str, str] | None = None) -> AsyncI
             try:
                 yield Lab(f"{folder}/own/proxy.sock", at, clients)
                 await asyncio.wait_for(_none_left(clients, connections), 5)
+                for _ in range(100):  # the daemon's own are closed a little later
+                    if (len(asyncio.all_tasks()), descriptors()) != before:
+                        await asyncio.sleep(0.01)
                 assert (len(asyncio.all_tasks()), descriptors()) == before
             finally:
                 await cancel(accepting, *clients, *connections)

@@ -24,10 +24,15 @@ Object = dict[str, Any]
 OPTIONS = f"rw,exec,nosuid,nodev,uid={os.getuid()},gid={os.getgid()},mode=1777"
 
 
+def ask(target: str) -> Any:
+    """Answer as a daemon that has no container."""
+    return {"message": "No such container"}
+
+
 def changed(body: Object, platform: str = "") -> tuple[Object, list[str]]:
     """Return the body that comes out, and the messages."""
     data = json.dumps(body, indent=1).encode()
-    result, found, messages = add_shadows(data, platform, {})
+    result, found, messages = add_shadows(data, platform, {}, ask)
     if not any(item.plan.shadows for item in found):
         assert result == data
     return json.loads(result), messages
@@ -131,6 +136,12 @@ def test_a_destination_that_has_a_mount_is_skipped(app: Path) -> None:
     assert changed(body) == (body, [f".venv not shadowed: {already[0]}"])
 
 
+def test_a_volume_that_is_named_for_the_bind_too_gives_way_to_it(app: Path) -> None:
+    body = {"Volumes": {"/app": {}}, "HostConfig": {"Binds": [f"{app}:/app"]}}
+
+    assert changed(body)[0]["HostConfig"]["Tmpfs"] == {"/app/.venv": OPTIONS}
+
+
 def test_what_went_through_is_not_changed_again_and_nothing_is_said(workspace: Path, app: Path) -> None:
     once, _ = host_config(Binds=[f"{app}:/app"])
     assert host_config(**once) == (once, [])
@@ -180,6 +191,40 @@ def test_the_label_auto_stands_for_the_opt_in_and_none_beats_it(
     )
 
 
+def test_what_another_container_binds_is_shadowed_too_but_not_what_it_has_on_disk(
+    workspace: Path, app: Path, tmp_path: Path
+) -> None:
+    fill(workspace, 'paude.json = {"venv": ["one", "two"]}')
+    for name in ("one", "two"):
+        (app / name).mkdir()
+    store = "/stores/app-0123456789abcdef/venv"
+    asked = []
+
+    def mounts(target: str) -> Any:
+        asked.append(target)
+        binds = {"/app": str(app), "/given": str(app), "/app/one": store, "/volume": ""}
+        kinds = {"/volume": "volume"}
+        return {"Mounts": [{"Type": kinds.get(at, "bind"), "Source": binds[at], "Destination": at} for at in binds]}
+
+    host = {"VolumesFrom": ["first/é:ro"], "Binds": [f"{tmp_path}:/given"]}
+    result, _, messages = add_shadows(json.dumps({"HostConfig": host}).encode(), "", {}, mounts)
+
+    assert asked == ["/containers/first%2F%C3%A9/json"]
+    assert (json.loads(result)["HostConfig"]["Tmpfs"], messages) == ({"/app/two": OPTIONS}, [])
+
+
+def test_where_docker_does_not_tell_of_another_container_it_is_said() -> None:
+    def fail(_: str) -> None:
+        raise TimeoutError("timed out")
+
+    data = b'{"HostConfig": {"VolumesFrom": ["one"]}}'
+    assert add_shadows(data, "", {}, fail) == (
+        data,
+        [],
+        ["nothing shadowed of what one binds: Docker does not tell it: timed out"],
+    )
+
+
 def test_wrong_settings_are_an_error(workspace: Path) -> None:
     fill(workspace, 'paude.json = {"venv": 3}')
 
@@ -212,7 +257,7 @@ def test_without_a_host_config_older_daemons_read_its_fields_at_the_top(app: Pat
 )
 def test_a_key_that_is_there_twice_is_an_error(body: str, key: str) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(body.encode(), "", {})
+        add_shadows(body.encode(), "", {}, ask)
     assert str(caught.value) == f"the body of the call has the key {key} twice; mend the program that sent it"
 
 
@@ -237,7 +282,7 @@ def test_keys_of_a_map_may_differ_in_case_alone() -> None:
 )
 def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(data, "", {})
+        add_shadows(data, "", {}, ask)
     assert str(caught.value) == (
         "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
     )
@@ -261,19 +306,19 @@ def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
 def test_what_the_daemon_refuses_or_holds_nothing_comes_back_byte_for_byte(app: Path, data: bytes) -> None:
     data = data.replace(b"{app}", os.fsencode(app))
 
-    assert add_shadows(data, "", {}) == (data, [], [])
+    assert add_shadows(data, "", {}, ask) == (data, [], [])
 
 
 def test_a_number_that_json_cannot_write_is_an_error_where_something_is_added(app: Path) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(b'{"a": 1e400, "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app), "", {})
+        add_shadows(b'{"a": 1e400, "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app), "", {}, ask)
     assert str(caught.value) == "the body of the call holds a number that JSON cannot write; remove it"
 
 
 def test_what_is_no_utf_8_is_read_as_go_reads_it(app: Path) -> None:
     data = b'{"Env": ["A=\xff"], "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app)
 
-    assert json.loads(add_shadows(data, "", {})[0]) == {
+    assert json.loads(add_shadows(data, "", {}, ask)[0]) == {
         "Env": ["A=\ufffd"],
         "HostConfig": {"Binds": [f"{app}:/app"], "Tmpfs": {"/app/.venv": OPTIONS}},
     }
@@ -296,7 +341,7 @@ odd_values = st.recursive(
 def test_a_body_of_any_shape_comes_back_byte_for_byte_or_is_a_clear_error(value: Any) -> None:
     data = json.dumps(value).encode()
     with contextlib.suppress(EngineError):
-        result, found, messages = add_shadows(data, "", {})
+        result, found, messages = add_shadows(data, "", {}, ask)
         assert (result, found) == (data, [])
         assert all("control character" in message for message in messages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,14 +11,17 @@ import stat
 import subprocess
 import sys
 import threading
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from conftest import Hook
+from docker_lab import answer, answering, proxied, request, run
 from paude_venv_hook.commands import docker_proxy
 from paude_venv_hook.engines import docker_socket
 from paude_venv_hook.engines.docker_socket import refuse_podman
@@ -188,6 +192,28 @@ def test_a_path_that_is_too_long_is_said(folder: Path) -> None:
         listening(f"{folder}/{'x' * 110}").__enter__()
 
 
+def test_where_no_more_files_can_be_opened_a_client_waits(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docker_listener, "_PAUSE_SECONDS", 0.01)
+    accept = BaseSelectorEventLoop.sock_accept
+    failures = [OSError(errno.EMFILE, "Too many open files")]
+
+    async def fail_once(loop: BaseSelectorEventLoop, listener: socket.socket) -> Any:
+        if failures:
+            raise failures.pop()
+        return await accept(loop, listener)
+
+    monkeypatch.setattr(BaseSelectorEventLoop, "sock_accept", fail_once)
+
+    async def scenario() -> None:
+        async with proxied(answering(answer())) as lab, lab.client() as client:
+            assert await client.ask(request("GET /")) == answer()
+
+    run(scenario())
+    assert capfd.readouterr().err == "paude-venv-hook: warning: a client has to wait: Too many open files\n"
+
+
 # ---- systemd's
 
 
@@ -350,7 +376,7 @@ def test_on_windows_it_says_where_it_would_work(hook: Hook, monkeypatch: pytest.
 def test_a_daemon_that_does_not_answer_is_waited_for_a_while_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_socket, "_VERSION_SECONDS", 0.05)
+    monkeypatch.setattr(docker_socket, "_ANSWER_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder / "silent.sock"))
         silent.listen()

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,47 @@ def test_what_a_person_should_know_goes_to_the_client_and_to_stderr(
     assert capfd.readouterr().err.splitlines() == [*lines, lines[0], lines[0]]
 
 
+def test_what_a_client_was_not_told_it_is_told_when_it_tries_again(workspace: Path) -> None:
+    """`docker run` pulls the image that is not there, and creates the container once more."""
+    fill(workspace, "paude.json = {}", "uv.lock")
+    made = (
+        "paude-venv-hook: made an empty .venv, so that the container's venv stays out of it (uv.lock); "
+        '"venv": "none" in paude.json turns that off'
+    )
+
+    async def scenario() -> None:
+        async with proxied(answering(answer("404 Not Found"), CREATED)) as lab, lab.client() as client:
+            warnings = []
+            for _ in range(3):
+                answered = await client.ask(request(CREATE, body_for(workspace)))
+                warnings.append(json.loads(answered.partition(b"\r\n\r\n")[2]).get("Warnings"))
+            assert warnings == [None, [made], []]
+
+    run(scenario())
+
+
+def test_a_mount_point_that_cannot_be_made_stops_no_container(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fill(workspace, 'paude.json = {"venv": ["' + "x" * 300 + '"]}')
+    sentence = (
+        f"nothing shadowed: {workspace}/{'x' * 300}: the mount point cannot be made: File name too long; "
+        "make it, or use --venv none"
+    )
+    seen: list[bytes] = []
+    asked = request(CREATE, body_for(workspace))
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED, seen=seen)) as lab, lab.client() as client:
+            answered = await client.ask(asked)
+            (warning,) = json.loads(answered.partition(b"\r\n\r\n")[2])["Warnings"]
+            assert warning == f"paude-venv-hook: {sentence}"
+
+    run(scenario())
+    assert seen == [asked]
+    assert capfd.readouterr().err == f"paude-venv-hook: warning: {sentence}\n"
+
+
 # ---- what is refused
 
 
@@ -258,15 +300,16 @@ def test_wrong_settings_answer_with_the_sentence_that_says_it(
     assert capfd.readouterr().err == f"paude-venv-hook: error[settings]: {sentence}\n"
 
 
+@pytest.mark.parametrize("kind", [LookupError, PermissionError])
 def test_a_bug_of_ours_is_said_and_creates_nothing(
-    app: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    app: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], kind: type[Exception]
 ) -> None:
     def fail(*_: Any) -> None:
-        raise LookupError("oh")
+        raise kind("oh")
 
     monkeypatch.setattr(docker_proxy, "add_shadows", fail)
     line = fail.__code__.co_firstlineno + 1
-    sentence = f"bug: LookupError at test_docker_proxy.py:{line}: oh; please report it"
+    sentence = f"bug: {kind.__name__} at test_docker_proxy.py:{line}: oh; please report it"
 
     assert refused(request(CREATE, body_for(app)), refusal("500 Internal Server Error", sentence)) == []
     assert capfd.readouterr().err == f"paude-venv-hook: {sentence}\n"
@@ -325,7 +368,7 @@ def test_where_no_daemon_is_the_client_is_told_which_socket_and_head_gets_no_bod
     async def scenario() -> None:
         async with proxied(answering(CREATED)) as lab:
             os.unlink(lab.daemon)
-            why = f"Docker cannot be reached at {lab.daemon}: No such file or directory; start it"
+            why = f"Docker cannot be reached at {lab.daemon}: No such file or directory; start it, or try again"
             async with lab.client() as client:
                 await client.say(request("GET /_ping"))
                 assert await client.rest() == refusal("502 Bad Gateway", why)
@@ -551,6 +594,29 @@ def test_a_large_answer_and_a_large_body_pass_whole() -> None:
         async with proxied(serve) as lab, lab.client() as client:
             for _ in range(2):
                 assert await client.ask(request("POST /images/load", large)) == answer(body=large)
+
+    run(scenario())
+
+
+def test_clients_wait_for_a_daemon_whose_queue_is_full() -> None:
+    async def scenario() -> None:
+        async with proxied(answering(answer())) as lab:
+            os.unlink(lab.daemon)
+            with socket.socket(socket.AF_UNIX) as busy:
+                busy.bind(lab.daemon)
+                busy.listen(0)
+                busy.settimeout(0)
+                async with lab.client() as first, lab.client() as second:
+                    for client in (first, second):
+                        await client.say(request("GET /"))
+                    await asyncio.sleep(0.05)
+                    for _ in (first, second):
+                        connection, _ = await asyncio.get_running_loop().sock_accept(busy)
+                        await asyncio.sleep(0.05)
+                        connection.sendall(answer())
+                        connection.close()
+                    for client in (first, second):
+                        assert await read_message(client.reader) == answer()
 
     run(scenario())
 

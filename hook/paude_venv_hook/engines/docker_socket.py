@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _DEFAULT = "/var/run/docker.sock"
 _UNIX = "unix://"
 _CONTEXT_SECONDS = 10.0
-_VERSION_SECONDS = 5.0
-_MOST_VERSION_BYTES = 64 * 1024
+_ANSWER_SECONDS = 5.0
+_MOST_ANSWER_BYTES = 4 * 1024 * 1024
 # What fits into sun_path with the zero byte after it (unix(7); on macOS sys/un.h).
 _MOST_BYTES = 107 if sys.platform == "linux" else 103
 
@@ -117,8 +117,8 @@ def is_socket(path: str) -> bool:
 def refuse_podman(path: str) -> None:
     """Raise EngineError where Podman serves the socket: its tmpfs is another one. Nobody there yet is no reason."""
     try:
-        version = _ask_version(path)
-    except (OSError, ValueError, RecursionError):
+        version = ask_docker(path, "/version")
+    except OSError:
         return
     if any(get_text(item, "Name").startswith("Podman") for item in get_list(version, "Components")):
         raise EngineError(
@@ -126,19 +126,25 @@ def refuse_podman(path: str) -> None:
         )
 
 
-def _ask_version(path: str) -> Any:
-    """Return what the daemon says of itself (Docker Engine API, /version). Raises OSError, ValueError."""
+def ask_docker(path: str, target: str) -> Any:
+    """Return what the daemon at a socket answers to a GET of Docker's API, as JSON; None for what is none.
+
+    `target` is the path of the call, percent-encoded. Raises OSError.
+    """
     import json  # noqa: PLC0415 - not for who only asks for a path
     import socket  # noqa: PLC0415
 
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_VERSION_SECONDS)
+        connection.settimeout(_ANSWER_SECONDS)
         connection.connect(path)
-        connection.sendall(b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n")
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())  # 1.0: the answer ends it
         answer = b""
-        while len(answer) < _MOST_VERSION_BYTES and (block := connection.recv(_MOST_VERSION_BYTES)):
+        while len(answer) < _MOST_ANSWER_BYTES and (block := connection.recv(_MOST_ANSWER_BYTES)):
             answer += block
-    return json.loads(answer.partition(b"\r\n\r\n")[2])
+    try:
+        return json.loads(answer.partition(b"\r\n\r\n")[2])
+    except (ValueError, RecursionError):
+        return None
 
 
 def _host_of_context(environ: Mapping[str, str]) -> str:

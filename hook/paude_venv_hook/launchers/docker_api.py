@@ -2,12 +2,14 @@
 
 What the daemon reads here is what it will read: Go takes a key of a structure in any case, and of several the last, or
 what they make together. A body in which two keys meet so is refused, since a container could come out of it that was
-not looked at. Docker up to 23 also takes the fields of HostConfig at the top, where there is no HostConfig.
+not looked at. Docker 20.10 also takes the fields of HostConfig from the top, where there is no HostConfig (run).
 """
 
 from __future__ import annotations
 
 import json
+from itertools import chain
+from urllib.parse import quote
 
 from paude_venv_hook.engines.arguments import docker_options
 from paude_venv_hook.engines.commandline import Said
@@ -16,62 +18,71 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.launchers.bound import prepare_binds, read_switch
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_text
+from paude_venv_hook.values import get_list, get_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from typing import Any, NoReturn
 
     from paude_venv_hook.pipeline import Prepared
 
 _SERVICE = "com.docker.compose.service"
-# How every tmpfs of ours begins: the uid is none that a person would give.
+# How each tmpfs of ours begins: by that, one that a wrapper has added is known.
 _OURS = docker_options((0, 0), None).partition("uid=")[0] + "uid="
+_ADDED = "a shadow of ours"
 
 
-def add_shadows(data: bytes, platform: str, environ: Mapping[str, str]) -> tuple[bytes, list[Prepared], list[str]]:
+def add_shadows(
+    data: bytes, platform: str, environ: Mapping[str, str], ask: Callable[[str], Any]
+) -> tuple[bytes, list[Prepared], list[str]]:
     """Return the body with the shadows added, the workspaces that it binds, and what a person should know.
 
-    `platform` is the one in the call's query. Where there is nothing to add, or the daemon will refuse the body for
-    what it is, it comes back byte for byte. What the wrappers have added is left as it is. Writes nothing. Raises
-    HookError for a workspace whose settings are wrong, and for a body that could be read in two ways.
+    `platform` is the one in the call's query. `ask` returns what the daemon answers to a GET, as JSON, or raises
+    OSError: the body may name the binds of another container by that alone (`--volumes-from`). Where there is nothing
+    to add, or the daemon will refuse the body for what it is, it comes back byte for byte. What the wrappers have added
+    stays as it is. Writes nothing. Raises HookError for a workspace whose settings are wrong, and for a body that could
+    be read in two ways.
     """
     config = _parse(data) if data.strip() else None
     inner = _get(config, "HostConfig")
     host = config if inner is None else inner
-    tmpfs, added_mounts = _get(host, "Tmpfs"), _get(host, "Mounts")
-    if not isinstance(host, dict) or not _is_null_or(tmpfs, dict) or not _is_null_or(added_mounts, list):
+    if not isinstance(host, dict) or not _is_null_or(_get(host, "Tmpfs"), dict):
+        return data, [], []
+    if not _is_null_or(_get(host, "Mounts"), list):
         return data, [], []
     labels = _object(_get(config, "Labels"))
     switch, warnings = read_switch(labels, "label")
-    mounts = []
-    for item in _mounts(config, host):
+    mounts: dict[str, Mount] = {}
+    for item in chain(_mounts(host), _inherited(host, ask), _volumes(config)):
         if isinstance(item, Mount):
-            mounts.append(item)
+            mounts.setdefault(item.target, item)  # where two meet, Docker takes the first of these
         else:
             warnings.append(item)
-    taken = {mount.target for mount in mounts}
     said = Said(_text(_get(config, "Image")), platform, get_text(labels, _SERVICE))
-    others = [mount for mount in mounts if mount.type != _ADDED]
+    others = [mount for mount in mounts.values() if mount.type != _ADDED]
     found = list(prepare_binds(others, switch, environ, engine="docker", why="the call", said=said).values())
-    new_tmpfs, new_mounts = {}, {}
+    warnings += [message for prepared in found for message in prepared.messages()]
+    is_changed = _add(host, found, mounts)
+    return _dump(config) if is_changed else data, found, warnings
+
+
+def _add(host: dict[str, Any], found: Iterable[Prepared], there: Container[str]) -> bool:
+    """Add the shadows to a HostConfig, but for those whose destination is there; return whether it has any."""
+    tmpfs, stores = {}, {}
     for prepared in found:
-        warnings += prepared.messages()
         options = dict(_tmpfs_in(prepared.document["runArgs"]))
         for shadow in prepared.plan.shadows:
-            if shadow.destination in taken:
-                continue
-            if shadow.store:
-                bind = {"Type": "bind", "Source": shadow.store, "Target": shadow.destination}
-                new_mounts[shadow.destination] = bind
-            else:
-                new_tmpfs[shadow.destination] = options[shadow.destination]
-    if new_tmpfs:
-        host[_key(host, "Tmpfs") or "Tmpfs"] = {**(tmpfs or {}), **new_tmpfs}
-    if new_mounts:
-        host[_key(host, "Mounts") or "Mounts"] = [*(added_mounts or []), *new_mounts.values()]
-    return _dump(config) if new_tmpfs or new_mounts else data, found, warnings
+            at = shadow.destination
+            if at not in there and shadow.store:
+                stores[at] = {"Type": "bind", "Source": shadow.store, "Target": at}
+            elif at not in there:
+                tmpfs[at] = options[at]
+    if tmpfs:
+        host[_key(host, "Tmpfs") or "Tmpfs"] = {**(_get(host, "Tmpfs") or {}), **tmpfs}
+    if stores:
+        host[_key(host, "Mounts") or "Mounts"] = [*(_get(host, "Mounts") or []), *stores.values()]
+    return bool(tmpfs or stores)
 
 
 def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:
@@ -97,10 +108,11 @@ def _parse(data: bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        _refuse_twice(next(name for name in names if names.count(name) > 1))
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            _refuse_twice(key)
+        found[key] = value
     return found
 
 
@@ -119,13 +131,11 @@ def _dump(config: Any) -> bytes:
         raise EngineError("the body of the call holds a number that JSON cannot write; remove it") from None
 
 
-def _mounts(config: Any, host: Any) -> Iterator[Mount | str]:
-    """Yield the mounts that the container will have, each shadow of ours as one of the type _ADDED, or a warning."""
+def _mounts(host: Any) -> Iterator[Mount | str]:
+    """Yield the mounts of a HostConfig, each shadow of ours as one of the type _ADDED, or a warning."""
     for path, options in _object(_get(host, "Tmpfs")).items():
         is_ours = isinstance(options, str) and options.startswith(_OURS)
         yield Mount(_ADDED if is_ours else "tmpfs", "", container_path(path))
-    for path in _object(_get(config, "Volumes")):
-        yield Mount("volume", "", container_path(path))
     for item in _list(_get(host, "Binds")):
         try:
             yield _added_or(parse_volume(_text(item)))
@@ -137,11 +147,28 @@ def _mounts(config: Any, host: Any) -> Iterator[Mount | str]:
         yield _added_or(Mount(kind, source, container_path(target), is_shared([propagation])))
 
 
+def _inherited(host: Any, ask: Callable[[str], Any]) -> Iterator[Mount | str]:
+    """Yield the binds that come from other containers, of which Docker takes each mount but a tmpfs, or a warning."""
+    for item in _list(_get(host, "VolumesFrom")):
+        name = _text(item).partition(":")[0]
+        try:
+            found = get_list(ask(f"/containers/{quote(name, safe='')}/json"), "Mounts")
+        except OSError as error:
+            yield f"nothing shadowed of what {shown(name)} binds: Docker does not tell it: {error.strerror or error}"
+            continue
+        for mount in found:
+            kind, source, target = (get_text(mount, key) for key in ("Type", "Source", "Destination"))
+            yield _added_or(Mount(kind, source, container_path(target), is_shared([get_text(mount, "Propagation")])))
+
+
+def _volumes(config: Any) -> Iterator[Mount]:
+    """Yield the anonymous volumes, which clients name for their binds too (docker-py does)."""
+    for path in _object(_get(config, "Volumes")):
+        yield Mount("volume", "", container_path(path))
+
+
 def _added_or(mount: Mount) -> Mount:
     return mount._replace(type=_ADDED) if mount.type == "bind" and name_in(mount.source) else mount
-
-
-_ADDED = "a shadow of ours"
 
 
 def _tmpfs_in(run_args: list[str]) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,10 @@ class RefusedError(Exception):
 
 
 class Request(namedtuple("Request", ("head", "body", "method", "warnings"))):
-    """A request to pass on: its head, the body that still follows, its method, and what the client should be told."""
+    """A request to pass on: its head, the body that still follows, its method, and what the client should be told.
+
+    Once it is told, nothing is left of that.
+    """
 
     __slots__ = ()
     head: bytes
@@ -100,6 +103,7 @@ async def _answer(upstream: End, client: End, request: Request, is_raw: asyncio.
             if request.warnings and answer.first == b"201" and _is_short(body):
                 changed = add_warnings(await read_body(upstream, body, _MOST_ANSWER_BYTES), request.warnings)
                 head = with_body(without(head, b"content-length"), changed)
+                request.warnings.clear()
             if body is None:
                 is_raw.set_result(True)
                 await client.write(head)

@@ -22,8 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
-_BACKLOG = 512
+_BACKLOG = 4096  # as Docker's own, up to the system's limit
 _MOST_FILES = 65536
+_PAUSE_SECONDS = 1.0
 _FIRST_PASSED = 3  # sd_listen_fds(3)
 # The exit code for each signal that ends the proxy: systemd stops it with SIGTERM.
 _CODES = {signal.SIGTERM: 0, signal.SIGINT: 130, **({signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {})}
@@ -166,7 +167,7 @@ async def accept(listener: socket.socket, proxy: Proxy, clients: set[asyncio.Tas
             sock, _ = await loop.sock_accept(listener)
         except OSError as error:  # too many open files, say: those that wait are served when others have ended
             complain(f"warning: a client has to wait: {error.strerror}")
-            await asyncio.sleep(1)
+            await asyncio.sleep(_PAUSE_SECONDS)
             continue
         task = asyncio.create_task(proxy.serve(sock))
         clients.add(task)

@@ -10,9 +10,11 @@ import json
 import posixpath
 import socket
 from contextlib import suppress
+from functools import partial
 from urllib.parse import parse_qs, unquote
 
-from paude_venv_hook.errors import HookError
+from paude_venv_hook.engines.docker_socket import ask_docker
+from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.launchers.connection_end import End, GoneError, next_head, read_body
 from paude_venv_hook.launchers.docker_api import add_shadows
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 _LINGER_SECONDS = 2.0
+_QUEUE_SECONDS = 0.01
 _REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
 
 
@@ -47,6 +50,9 @@ class Proxy:
         """Take them. DOCKER_HOST is ours, perhaps, and says nothing about the daemon."""
         self._upstream = upstream
         self._environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
+        self._ask = partial(ask_docker, upstream)
+        # The last call that created nothing, and what its client should know: only the answer to a success can say it.
+        self._untold: tuple[bytes, list[str]] = (b"", [])
         self._one_at_a_time = asyncio.Lock()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -61,7 +67,10 @@ class Proxy:
                 if is_create(asked):
                     request = await self._create(client, asked, request)
                 upstream = upstream or await self._connect()
-                if not await exchange(client, upstream, request):
+                goes_on = await exchange(client, upstream, request)
+                if request.warnings:
+                    self._untold = (request.head, request.warnings)
+                if not goes_on:
                     break
                 method = b""
         except BadMessageError as error:
@@ -79,16 +88,11 @@ class Proxy:
                 await upstream.close()
 
     async def _connect(self) -> End:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(0)
         try:
-            await asyncio.get_running_loop().sock_connect(sock, self._upstream)
+            return End(await _connected(self._upstream))
         except OSError as error:
-            sock.close()
-            raise RefusedError(
-                502, f"Docker cannot be reached at {shown(self._upstream)}: {error.strerror}; start it"
-            ) from None
-        return End(sock)
+            why = f"{shown(self._upstream)}: {error.strerror}"
+            raise RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
 
     async def _create(self, client: End, asked: Head, request: Request) -> Request:
         """Return the request with its whole body, and the shadows added."""
@@ -102,7 +106,11 @@ class Proxy:
         else:
             rest = without(request.head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
             whole = with_body(rest, changed)
-        return Request(whole, Sized(0), request.method, [f"paude-venv-hook: {warning}" for warning in warnings])
+        said = [f"paude-venv-hook: {warning}" for warning in warnings]
+        if whole == self._untold[0]:  # `docker run` tries again once it has pulled the image
+            said = list(dict.fromkeys([*said, *self._untold[1]]))
+            self._untold = (b"", [])
+        return Request(whole, Sized(0), request.method, said)
 
     async def _shadow(self, data: bytes, platform: str) -> tuple[bytes, list[str]]:
         """Return the body with the shadows added, and warnings; makes the mount points and stores that are missing.
@@ -112,15 +120,22 @@ class Proxy:
         """
         try:
             async with self._one_at_a_time:
-                changed, found, warnings = await asyncio.to_thread(add_shadows, data, platform, self._environ)
+                changed, found, warnings = await asyncio.to_thread(
+                    add_shadows, data, platform, self._environ, self._ask
+                )
                 with mount_points(shadow.host_path for item in found for shadow in item.plan.shadows) as made:
                     for item in found:
                         if item.purposes:
                             await asyncio.to_thread(item.make_stores)
             return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
+        except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
+            return data, [f"nothing shadowed: {error}"]
         except HookError as error:
             complain(f"error[{error.code}]: {error}")
             raise RefusedError(400, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - also what in `serve` would mean that somebody has gone
+            complain(bug(error))
+            raise RefusedError(500, bug(error)) from None
 
 
 def is_create(request: Head) -> bool:
@@ -131,6 +146,23 @@ def is_create(request: Head) -> bool:
     """
     path = posixpath.normpath(unquote(request.second.partition(b"?")[0].decode("latin-1")))
     return request.first.upper() == b"POST" and f"/{path}".endswith("/containers/create")
+
+
+async def _connected(path: str) -> socket.socket:
+    """Return a socket that is connected to the one at a host path. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(0)
+        while True:
+            try:
+                sock.connect(path)  # at once, or not at all
+            except BlockingIOError:  # too many wait there already (connect(2))
+                await asyncio.sleep(_QUEUE_SECONDS)
+            else:
+                return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
