@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from paude_venv_hook.launchers.connection_end import cancel
-from paude_venv_hook.launchers.docker_listener import accept, listening
-from paude_venv_hook.launchers.docker_proxy import Proxy
+from paude_venv_hook.proxy.end import cancel
+from paude_venv_hook.proxy.listener import accept, listening
+from paude_venv_hook.proxy.server import Proxy
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SECONDS = 8.0

@@ -23,7 +23,7 @@ FULL = """import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 os.geteuid = lambda: 1000
 sys.argv[0] = sys.argv.pop(1)
-from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.installation import podman_hook
 podman_hook.config_folder = lambda _: os.environ["HOME"]
 from paude_venv_hook.cli import main
 sys.exit(main(sys.argv[1:]))"""

@@ -44,12 +44,12 @@ HEAVY = {
     "paude_venv_hook.launchers.run_line",
     "paude_venv_hook.launchers.oci",
     "paude_venv_hook.launchers.bound",
-    "paude_venv_hook.launchers.docker_listener",
-    "paude_venv_hook.launchers.docker_proxy",
+    "paude_venv_hook.proxy.listener",
+    "paude_venv_hook.proxy.server",
     "paude_venv_hook.engines.docker_socket",
     "paude_venv_hook.launchers.devcontainer_cli",
-    "paude_venv_hook.launchers.podman_hook",
-    "paude_venv_hook.launchers.coverage",
+    "paude_venv_hook.installation.podman_hook",
+    "paude_venv_hook.installation.coverage",
     "paude_venv_hook.commands.completion",
     "paude_venv_hook.commands.status",
     "paude_venv_hook.commands.init",
@@ -68,8 +68,8 @@ STATUS = {
     "textwrap",
     "paude_venv_hook.commands.status",
     "paude_venv_hook.engines.docker_socket",
-    "paude_venv_hook.launchers.coverage",
-    "paude_venv_hook.launchers.podman_hook",
+    "paude_venv_hook.installation.coverage",
+    "paude_venv_hook.installation.podman_hook",
 }
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says where the folders are")
 
@@ -174,7 +174,7 @@ def test_schema_looks_at_no_workspace(workspace: Path) -> None:
 
 
 def test_the_help_of_the_proxy_needs_no_asyncio(workspace: Path) -> None:
-    assert not loaded("docker-proxy", "--help") & {"asyncio", "socket", "paude_venv_hook.launchers.docker_proxy"}
+    assert not loaded("docker-proxy", "--help") & {"asyncio", "socket", "paude_venv_hook.proxy.server"}
 
 
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:

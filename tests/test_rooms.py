@@ -18,6 +18,7 @@ ROOMS = (
     ("parser",),
     ("commands",),
     ("options",),
+    ("installation", "proxy"),
     ("launchers",),
     ("terminal",),
     ("pipeline",),

@@ -29,12 +29,12 @@ PACKAGE = """
     engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
     engines/docker_context.py engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py
     engines/sandboxline.py engines/selinux.py engines/table.py
-    launchers/__init__.py launchers/added.py launchers/bound.py launchers/changes.py launchers/compose.py
-    launchers/compose_line.py launchers/compose_project.py launchers/connection_end.py launchers/coverage.py
-    launchers/devcontainer_cli.py launchers/docker_api.py launchers/docker_exchange.py launchers/docker_install.py
-    launchers/docker_listener.py launchers/docker_proxy.py launchers/docker_units.py launchers/http_framing.py
-    launchers/kubernetes.py launchers/oci.py launchers/own_program.py launchers/podman_hook.py launchers/run_line.py
-    launchers/sandbox_line.py launchers/wrapper.py
+    launchers/__init__.py launchers/added.py launchers/bound.py launchers/compose.py launchers/compose_line.py
+    launchers/compose_project.py launchers/devcontainer_cli.py launchers/kubernetes.py launchers/oci.py
+    launchers/run_line.py launchers/sandbox_line.py launchers/wrapper.py
+    installation/__init__.py installation/changes.py installation/coverage.py installation/docker_install.py
+    installation/docker_units.py installation/own_program.py installation/podman_hook.py
+    proxy/__init__.py proxy/api.py proxy/end.py proxy/exchange.py proxy/framing.py proxy/listener.py proxy/server.py
     stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
     workspace/__init__.py workspace/binds.py workspace/detection.py workspace/devcontainer.py workspace/found.py
     workspace/git_root.py workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py

@@ -14,7 +14,7 @@ import pytest
 from conftest import Hook, serving
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.launchers import changes, podman_hook
+from paude_venv_hook.installation import changes, podman_hook
 
 pytestmark = pytest.mark.usefixtures("own_socket")
 

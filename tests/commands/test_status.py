@@ -17,7 +17,7 @@ from conftest import Hook, MakeVenv
 from installed import StandIns
 from layout import fill
 from paude_venv_hook.commands.status import make_report, render
-from paude_venv_hook.launchers.coverage import Launches
+from paude_venv_hook.installation.coverage import Launches
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.workspace.venv import describe
 

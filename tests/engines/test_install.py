@@ -18,7 +18,7 @@ from conftest import MakeVenv
 from engines.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, NoEngineError, bind, find_engine, run
 from lab import missing
 from layout import fill
-from paude_venv_hook.launchers.coverage import answers
+from paude_venv_hook.installation.coverage import answers
 
 proves = pytest.mark.proves
 pytestmark = pytest.mark.usefixtures("etc")

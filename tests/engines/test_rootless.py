@@ -26,7 +26,7 @@ from engines.containers import (
     use_venv,
 )
 from layout import fill
-from paude_venv_hook.launchers import podman_hook
+from paude_venv_hook.installation import podman_hook
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def execute(options: Options) -> int:
     """Serve until a signal ends it: 0 after SIGTERM, 130 after ^C."""
     if is_windows():
         raise EngineError("docker-proxy: needs Unix sockets, which Docker has none of on Windows; run it in WSL")
-    from paude_venv_hook.launchers.docker_listener import listening, passed_socket, run  # noqa: PLC0415 - heavy
+    from paude_venv_hook.proxy.listener import listening, passed_socket, run  # noqa: PLC0415 - heavy
 
     passed = passed_socket(os.environ)
     if passed:

@@ -8,11 +8,11 @@ from paude_venv_hook.engines.docker_context import find_docker
 from paude_venv_hook.engines.docker_socket import refuse_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError, HookError
-from paude_venv_hook.launchers import docker_install, podman_hook
-from paude_venv_hook.launchers.changes import render
-from paude_venv_hook.launchers.coverage import answers
-from paude_venv_hook.launchers.docker_install import CONTEXT
-from paude_venv_hook.launchers.own_program import own_program
+from paude_venv_hook.installation import docker_install, podman_hook
+from paude_venv_hook.installation.changes import render
+from paude_venv_hook.installation.coverage import answers
+from paude_venv_hook.installation.docker_install import CONTEXT
+from paude_venv_hook.installation.own_program import own_program
 from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.terminal import complain, warn, write
 from paude_venv_hook.text import shown

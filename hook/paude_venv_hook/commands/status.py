@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 from paude_venv_hook.files import read_file
-from paude_venv_hook.launchers.coverage import find_launches
+from paude_venv_hook.installation.coverage import find_launches
 from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.pipeline import left_visible
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.launchers.coverage import Launches
+    from paude_venv_hook.installation.coverage import Launches
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 

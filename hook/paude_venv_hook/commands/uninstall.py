@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from paude_venv_hook.engines.docker_context import find_docker
 from paude_venv_hook.errors import HookError
-from paude_venv_hook.launchers import docker_install, podman_hook
-from paude_venv_hook.launchers.changes import render
+from paude_venv_hook.installation import docker_install, podman_hook
+from paude_venv_hook.installation.changes import render
 from paude_venv_hook.options import DRY_RUN
 from paude_venv_hook.terminal import complain, warn, write
 

@@ -8,7 +8,7 @@ from paude_venv_hook.engines.docker_socket import refuse_long
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import home_folder
-from paude_venv_hook.launchers.changes import Change
+from paude_venv_hook.installation.changes import Change
 from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown

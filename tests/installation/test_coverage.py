@@ -11,8 +11,8 @@ import pytest
 
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.launchers import podman_hook
-from paude_venv_hook.launchers.coverage import answers, find_launches
+from paude_venv_hook.installation import podman_hook
+from paude_venv_hook.installation.coverage import answers, find_launches
 
 pytestmark = pytest.mark.usefixtures("own_socket")
 

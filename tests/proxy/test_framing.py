@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paude_venv_hook.launchers.http_framing import (
+from paude_venv_hook.proxy.framing import (
     MOST_HEAD_BYTES,
     BadMessageError,
     Chunked,

@@ -16,9 +16,9 @@ from paude_venv_hook.engines.docker_socket import own_socket
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.launchers.docker_install import beaten, by_hand, is_ours, recorded
-from paude_venv_hook.launchers.docker_units import SERVICE, is_unit_of_ours, units_folder
-from paude_venv_hook.launchers.podman_hook import find_hook, read_hook
+from paude_venv_hook.installation.docker_install import beaten, by_hand, is_ours, recorded
+from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, units_folder
+from paude_venv_hook.installation.podman_hook import find_hook, read_hook
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.values import get_list, get_object
 from paude_venv_hook.workspace.location import opted_in

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from paude_venv_hook.engines.docker_socket import is_same_socket, is_socket, refuse_long
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import locked
-from paude_venv_hook.launchers.connection_end import cancel, first_of
-from paude_venv_hook.launchers.docker_proxy import Proxy
+from paude_venv_hook.proxy.end import cancel, first_of
+from paude_venv_hook.proxy.server import Proxy
 from paude_venv_hook.terminal import complain
 from paude_venv_hook.text import shown
 

@@ -12,13 +12,13 @@ import socket
 import sys
 from contextlib import suppress
 
-from paude_venv_hook.launchers.http_framing import head_length
+from paude_venv_hook.proxy.framing import head_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from paude_venv_hook.launchers.http_framing import Chunked, Sized
+    from paude_venv_hook.proxy.framing import Chunked, Sized
 
 BLOCK_BYTES = 256 * 1024
 _GONE_SECONDS = 1.0

@@ -18,10 +18,10 @@ from conftest import Done, Hook, MakeVenv
 from layout import fill
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.launchers import podman_hook
-from paude_venv_hook.launchers.changes import Change, render
-from paude_venv_hook.launchers.own_program import own_program
-from paude_venv_hook.launchers.podman_hook import (
+from paude_venv_hook.installation import podman_hook
+from paude_venv_hook.installation.changes import Change, render
+from paude_venv_hook.installation.own_program import own_program
+from paude_venv_hook.installation.podman_hook import (
     config_folder,
     hooks_folders,
     install,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from docker_lab import Lab, answer, answering, proxied, read_message, request, run
 from layout import fill
-from paude_venv_hook.launchers import connection_end, docker_proxy
+from paude_venv_hook.proxy import end, server
 
 OPTIONS = f"rw,exec,nosuid,nodev,uid={os.getuid()},gid={os.getgid()},mode=1777"
 CREATE = "POST /v1.41/containers/create?name=one"
@@ -29,8 +29,8 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_end, "_GONE_SECONDS", 0.01)
-    monkeypatch.setattr(docker_proxy, "_LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(end, "_GONE_SECONDS", 0.01)
+    monkeypatch.setattr(server, "_LINGER_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_a_mount_point_that_cannot_be_made_stops_no_container(
     fill(workspace, 'paude.json = {"venv": ["' + "x" * 300 + '"]}')
     sentence = (
         f"nothing shadowed: {workspace}/{'x' * 300}: the mount point cannot be made: File name too long; "
-        "make it, or use --venv none"
+        'make it, or write "venv": "none" in paude.json'
     )
     seen: list[bytes] = []
     asked = request(CREATE, body_for(workspace))
@@ -307,9 +307,9 @@ def test_a_bug_of_ours_is_said_and_creates_nothing(
     def fail(*_: Any) -> None:
         raise kind("oh")
 
-    monkeypatch.setattr(docker_proxy, "add_shadows", fail)
+    monkeypatch.setattr(server, "add_shadows", fail)
     line = fail.__code__.co_firstlineno + 1
-    sentence = f"bug: {kind.__name__} at test_docker_proxy.py:{line}: oh; please report it"
+    sentence = f"bug: {kind.__name__} at test_server.py:{line}: oh; please report it"
 
     assert refused(request(CREATE, body_for(app)), refusal("500 Internal Server Error", sentence)) == []
     assert capfd.readouterr().err == f"paude-venv-hook: {sentence}\n"
@@ -317,7 +317,7 @@ def test_a_bug_of_ours_is_said_and_creates_nothing(
 
 @pytest.mark.parametrize("sends_it", [True, False])
 def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, sends_it: bool) -> None:
-    monkeypatch.setattr(docker_proxy, "MOST_BODY_BYTES", 1000)
+    monkeypatch.setattr(server, "MOST_BODY_BYTES", 1000)
     expected = refusal(
         "413 Request Entity Too Large", "the container is described in more than 1000 bytes; say less of it"
     )

@@ -16,10 +16,10 @@ from urllib.parse import parse_qs, unquote
 from paude_venv_hook.engines.docker_socket import ask_docker
 from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points
-from paude_venv_hook.launchers.connection_end import End, GoneError, next_head, read_body
-from paude_venv_hook.launchers.docker_api import add_shadows
-from paude_venv_hook.launchers.docker_exchange import RefusedError, Request, exchange
-from paude_venv_hook.launchers.http_framing import (
+from paude_venv_hook.proxy.api import add_shadows
+from paude_venv_hook.proxy.end import End, GoneError, next_head, read_body
+from paude_venv_hook.proxy.exchange import RefusedError, Request, exchange
+from paude_venv_hook.proxy.framing import (
     BadMessageError,
     Sized,
     decode_chunks,
@@ -35,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paude_venv_hook.launchers.http_framing import Chunked, Head
+    from paude_venv_hook.proxy.framing import Chunked, Head
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 _LINGER_SECONDS = 2.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import namedtuple
 
-from paude_venv_hook.launchers.connection_end import cancel, first_of, next_head, pass_all, pass_message, read_body
-from paude_venv_hook.launchers.docker_api import add_warnings
-from paude_venv_hook.launchers.http_framing import (
+from paude_venv_hook.proxy.api import add_warnings
+from paude_venv_hook.proxy.end import cancel, first_of, next_head, pass_all, pass_message, read_body
+from paude_venv_hook.proxy.framing import (
     BadMessageError,
     Sized,
     parse_response,
@@ -24,8 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-    from paude_venv_hook.launchers.connection_end import End
-    from paude_venv_hook.launchers.http_framing import Chunked
+    from paude_venv_hook.proxy.end import End
+    from paude_venv_hook.proxy.framing import Chunked
 
 _MOST_ANSWER_BYTES = 1024 * 1024
 

@@ -26,8 +26,8 @@ from paude_venv_hook.commands import docker_proxy
 from paude_venv_hook.engines import docker_socket
 from paude_venv_hook.engines.docker_socket import refuse_podman
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.launchers import docker_listener
-from paude_venv_hook.launchers.docker_listener import listening, passed_socket
+from paude_venv_hook.proxy import listener as module
+from paude_venv_hook.proxy.listener import listening, passed_socket
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -195,7 +195,7 @@ def test_a_path_that_is_too_long_is_said(folder: Path) -> None:
 def test_where_no_more_files_can_be_opened_a_client_waits(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(docker_listener, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.01)
     accept = BaseSelectorEventLoop.sock_accept
     failures = [OSError(errno.EMFILE, "Too many open files")]
 
@@ -221,7 +221,7 @@ def test_systemd_may_pass_the_socket(folder: Path, monkeypatch: pytest.MonkeyPat
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "passed.sock"))
         listener.listen()
-        monkeypatch.setattr(docker_listener, "_FIRST_PASSED", os.dup(listener.fileno()))
+        monkeypatch.setattr(module, "_FIRST_PASSED", os.dup(listener.fileno()))
         environ = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": "docker.socket", "A": "b"}
         passed = passed_socket(environ)
 
@@ -244,7 +244,7 @@ def test_what_systemd_passes_has_to_be_one_socket_that_listens_at_a_path(monkeyp
             if kind == socket.AF_INET:
                 other.bind(("127.0.0.1", 0))
                 other.listen()
-            monkeypatch.setattr(docker_listener, "_FIRST_PASSED", os.dup(other.fileno()))
+            monkeypatch.setattr(module, "_FIRST_PASSED", os.dup(other.fileno()))
             with pytest.raises(EngineError) as caught:
                 passed_socket({"LISTEN_FDS": "1", "LISTEN_PID": mine})
             assert str(caught.value) == no_path

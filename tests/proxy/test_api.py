@@ -16,7 +16,7 @@ from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.errors import EngineError, SettingsError
-from paude_venv_hook.launchers.docker_api import add_shadows, add_warnings
+from paude_venv_hook.proxy.api import add_shadows, add_warnings
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
 

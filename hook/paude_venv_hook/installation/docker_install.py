@@ -23,8 +23,8 @@ from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import user_folder
-from paude_venv_hook.launchers.changes import Change, Command
-from paude_venv_hook.launchers.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
+from paude_venv_hook.installation.changes import Change, Command
+from paude_venv_hook.installation.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
 from paude_venv_hook.text import shown
 from paude_venv_hook.values import get_text
 
