@@ -16,7 +16,10 @@ from paude_venv_hook.errors import EngineError
 Programs = Callable[[str, str], Path]
 OWN = "/run/user/1000/paude/docker.sock"
 # A docker that answers as the real one does: DOCKER_HOST beats the context.
-CONTEXT = '[ "$*" = "context inspect --format {{.Endpoints.docker.Host}}" ] && echo "${DOCKER_HOST:-%s}"'
+CONTEXT = """case $* in
+--version) echo Docker version 28 ;;
+"context inspect") printf '[{"Name": "mine", "Endpoints": {"docker": {"Host": "%%s"}}}]' "${DOCKER_HOST:-%s}" ;;
+esac"""
 
 
 def listen(path: Path) -> str:
@@ -100,7 +103,7 @@ def test_a_daemon_elsewhere_is_refused(programs: Programs, host: str) -> None:
     assert str(caught.value) == f"DOCKER_HOST: {host} {elsewhere}"
     with pytest.raises(EngineError) as caught:
         find_docker_socket(os.environ, OWN)
-    assert str(caught.value) == f"the docker context in use: {host} {elsewhere}"
+    assert str(caught.value) == f"the docker context mine: {host} {elsewhere}"
 
 
 def test_a_socket_without_a_path_is_dockers_default_and_a_relative_one_is_refused(no_default: Path) -> None:

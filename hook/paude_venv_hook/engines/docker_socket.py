@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.engines.docker_context import find_context, find_docker
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.folders import home_folder, user_folder
 from paude_venv_hook.text import shown
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _DEFAULT = "/var/run/docker.sock"
 _UNIX = "unix://"
-_CONTEXT_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 # What fits into sun_path with the zero byte after it (unix(7); on macOS sys/un.h).
@@ -54,9 +53,10 @@ def find_docker_socket(environ: Mapping[str, str], own: str) -> str:
         path = socket_in(host, "DOCKER_HOST")
         if not is_same_socket(path, own):
             return path
-    host = _host_of_context({name: value for name, value in environ.items() if name != "DOCKER_HOST"})
-    if host:
-        path = socket_in(host, "the docker context in use")
+    docker = find_docker(environ)
+    context = docker and find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
+    if context and context.host:
+        path = socket_in(context.host, context.said_in)
         if not is_same_socket(path, own):
             return path
     places = [_DEFAULT, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
@@ -145,16 +145,3 @@ def ask_docker(path: str, target: str) -> Any:
         return json.loads(answer.partition(b"\r\n\r\n")[2])
     except (ValueError, RecursionError):
         return None
-
-
-def _host_of_context(environ: Mapping[str, str]) -> str:
-    """Return the address of the docker context in use, "" where nobody knows it."""
-    program = find_program("docker", environ)
-    if not program:
-        return ""
-    words = [program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
-    try:
-        done = ask(words, environ, seconds=_CONTEXT_SECONDS)
-    except OSError:
-        return ""
-    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
