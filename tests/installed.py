@@ -26,19 +26,13 @@ case $line in
 "docker context inspect"*)
     echo x >>"$state/inspections"
     shift 2
-    format=
-    [ "$1" != --format ] || { format=$2; shift 2; }
     named=${1:-${DOCKER_HOST:+default}}
     named=${named:-${DOCKER_CONTEXT:-$current}}
     [ -e "$contexts/$named" ] || { echo '[]'; fail 1 "context \\"$named\\" does not exist"; }
     { read -r address; read -r description; } <"$contexts/$named"
     [ "$named" != default ] || address=${DOCKER_HOST:-$address}
-    case $format in
-    '{{.Endpoints.docker.Host}}') echo "$address" ;;
-    '') printf '[{"Name": "%s", "Metadata": {"Description": "%s"}, "Endpoints": {"docker": {"Host": "%s"}}}]\\n' \\
+    printf '[{"Name": "%s", "Metadata": {"Description": "%s"}, "Endpoints": {"docker": {"Host": "%s"}}}]\\n' \\
         "$named" "$description" "$address" ;;
-    *) exit 64 ;;
-    esac ;;
 "docker context create"*)
     change
     [ "$# $4 $6" = "7 --description --docker" ] && [ ! -e "$contexts/$3" ] || exit 64

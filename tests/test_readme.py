@@ -18,6 +18,7 @@ import pytest
 
 import terminal_picture
 from conftest import Hook
+from installed import StandIns
 from layout import fill
 from paude_venv_hook.cli import load
 from paude_venv_hook.errors import HookError
@@ -123,6 +124,28 @@ def test_init(written: list[str], home: Path, hook: Hook) -> None:
         assert hook(*words).code == 0
 
     assert (home / "src/app/requirements.txt").exists()
+
+
+def test_install(written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, proxy: None) -> None:
+    """With programs that stand in; engines/test_install.py has real ones."""
+    once, on_and_off = written
+    stand_ins.add("docker", "podman", "systemctl")
+
+    for line in once.splitlines():
+        if line.startswith("paude-venv-hook"):
+            assert hook(*shlex.split(line, comments=True)[1:]).code == 0
+        else:
+            subprocess.run(["/bin/sh", "-euc", line], check=True, cwd=workspace)
+    assert covered(hook) == {"docker": "context", "podman": "hook"}
+
+    for line in on_and_off.splitlines():
+        assert hook(*shlex.split(line, comments=True)[1:]).code == 0
+    assert covered(hook) == {"docker": None, "podman": None}
+
+
+def covered(hook: Hook) -> dict[str, str | None]:
+    """Return by what each engine's launches are covered."""
+    return {row["engine"]: row["coveredBy"] for row in json.loads(hook("status", "--json").out)["launches"]}
 
 
 @pytest.fixture
