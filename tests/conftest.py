@@ -18,6 +18,7 @@ from hypothesis import settings
 from distributions import Built, build, install
 from installed import StandIns
 from paude_venv_hook.cli import main
+from paude_venv_hook.installation import podman_hook
 from readmes import MARKED, commands
 
 settings.register_profile("untimed", deadline=None)
@@ -49,6 +50,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     for name in ("APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder / name))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder / "gitconfig"))
+    return folder
+
+
+@pytest.fixture
+def machine_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that stands in for /etc/containers, where root installs and everybody looks."""
+    folder = home / "etc-containers"
+    monkeypatch.setattr(podman_hook, "MACHINE_FOLDER", str(folder))
     return folder
 
 
@@ -91,7 +100,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
 
 
 @pytest.fixture
-def stand_ins(programs: Callable[[str, str], Path], tmp_path: Path, home: Path) -> StandIns:
+def stand_ins(programs: Callable[[str, str], Path], tmp_path: Path, home: Path, machine_folder: Path) -> StandIns:
     """Return stand-ins for docker, podman and systemctl, of which none is on PATH yet, and nothing else is."""
     return StandIns(tmp_path / "programs", tmp_path / "stand-ins", home)
 

@@ -98,6 +98,7 @@ def test_the_settings_example(written: list[str], workspace: Path, hook: Hook) -
         assert {told["venvSource"], told["storageSource"]} == {str(workspace / "paude.json")}
 
 
+@pytest.mark.usefixtures("machine_folder")
 def test_the_status_example(
     written: list[str], workspace: Path, home: Path, programs: Callable[[str, str], Path], hook: Hook
 ) -> None:

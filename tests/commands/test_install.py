@@ -14,7 +14,7 @@ import pytest
 from conftest import Hook, serving
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.installation import changes, podman_hook
+from paude_venv_hook.installation import changes
 
 pytestmark = pytest.mark.usefixtures("own_socket")
 
@@ -29,7 +29,6 @@ DRY = "nothing is changed yet: --dry-run"
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(podman_hook, "MACHINE_FOLDER", str(tmp_path / "machine"))
     path = tmp_path / "bin" / "paude-venv-hook"
     path.parent.mkdir()
     path.write_text("#!/bin/sh\n")

@@ -11,7 +11,6 @@ import pytest
 
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.installation import podman_hook
 from paude_venv_hook.installation.coverage import answers, find_launches
 
 pytestmark = pytest.mark.usefixtures("own_socket")
@@ -23,11 +22,10 @@ RECORD = '.local/share/paude/docker-before.json = {"context": "default", "upstre
 
 
 @pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(machine_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return what stands for the machine's folder of containers.conf. Not root asks."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(podman_hook, "MACHINE_FOLDER", str(tmp_path / "machine"))
-    return tmp_path / "machine"
+    return machine_folder
 
 
 @pytest.fixture
