@@ -137,7 +137,7 @@ MOUNTS = (
     "type=bind,source=/s,target=/${devcontainerId}", "type=bind,source=/s,target=/${localEnv:ID}",
     "type=bind,source=/s,target=/${containerEnv:SET}", "${localEnv:UNSET}", "${localEnv:EMPTY:x}", "${localEnv}",
 )  # fmt: skip
-NO_BIND = ("source=/s,target=/t", "type=volume,source=v,target=/t", "type=tmpfs,target=/t", "garbage", " ")
+NO_BIND = ("source=s,target=/t", "type=volume,source=v,target=/t", "type=tmpfs,target=/t", "garbage", " ")
 INCOMPLETE = (
     "type=bind,target=/t", "type=bind,source=/s", "type=bind,source=,target=/t", "type=bind,source=/s,target=",
     "type=bind,source=/s,target=t", "type=bind,source=/s,target=${localEnv:UNSET}", "type=bind,source=/s,target=/\x07",
@@ -275,6 +275,11 @@ CASES = [
         ({"workspaceFolder": "/w", "workspaceMount": text} for text in NO_BIND),
         ours="no mount, in /w",
         why="what is no bind mount carries nothing of the host's, and without a type a mount is a volume",
+    ),
+    *each(
+        [{"workspaceFolder": "/w", "workspaceMount": "source=/s,target=/t"}],
+        ours="bind /s on /t, in /w",
+        why="no volume has such a name: nerdctl binds the path, and the other engines refuse to start",
     ),
     *each(
         ({"workspaceFolder": "/w", "workspaceMount": text} for text in INCOMPLETE),
