@@ -263,10 +263,13 @@ def test_the_command_serves_on_the_socket_that_was_passed_and_leaves_it(folder: 
         own = [sys.executable, "-m", "paude_venv_hook", "docker-proxy", "--upstream", str(daemon)]
         words = [sys.executable, "-c", code, str(number), *own]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, pass_fds=[number]) as process:
-            assert ask(path).startswith(b"HTTP/1.1 200 OK")
-            process.terminate()
-            assert process.wait(10) == 0
-            assert said(process) == started(daemon, path)
+            try:
+                assert ask(path).startswith(b"HTTP/1.1 200 OK")
+                process.terminate()
+                assert process.wait(10) == 0
+                assert said(process) == started(daemon, path)
+            finally:
+                process.kill()
     assert path.exists()
 
 
