@@ -59,7 +59,7 @@ def main() -> None:
 def compare(proxy: str, workspace: Path) -> None:
     """Print the rows, given the proxy's socket."""
     words = ("--network=host", f"--volume={workspace}:/app", IMAGE, "true")
-    row("docker create IMAGE true", 40, lambda path: create(path, *words), proxy)
+    row("docker create IMAGE true", 100, lambda path: create(path, *words), proxy)
     row("docker run --rm IMAGE true", 40, lambda path: timed(path, "docker", "run", "--rm", *words)[0], proxy)
     row("docker save IMAGE", 11, lambda path: timed(path, "docker", "save", IMAGE)[0], proxy)
     row(f"{CLIENTS} clients: create, start, wait, rm", 11, lambda path: at_once(path, workspace), proxy)

@@ -41,6 +41,7 @@ LENGTH = "Content-Length: {length}\r\n\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
 PING = "GET /_ping" + HOST + "\r\n"
 STREAM = "POST /containers/{container}/attach?stream=1&stdin=1&stdout=1" + HOST
+SILENT = STREAM.replace("{container}", "{silent}")
 UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 
 
@@ -70,14 +71,25 @@ UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         pytest.param([STREAM + UPGRADE, "101 UPGRADED"], id="stream"),
         pytest.param([STREAM + UPGRADE, "101 UPGRADED", "input\n", "input\n"], id="stream in use"),
         pytest.param([STREAM + "\r\n", "200 OK", "input\n", "input\n"], id="stream without Upgrade"),
+        pytest.param([SILENT + UPGRADE, "101 UPGRADED"], id="stream of a container that says nothing"),
+        pytest.param(["GET /events" + HOST + "\r\n" + PING, "200 OK"], id="a request behind events"),
         pytest.param(["nonsense\r\n\r\n"], id="no HTTP"),
         pytest.param(["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], id="HTTP/2"),
     ],
 )
-def test_a_client_that_leaves(proxy: Proxy, engine: Engine, echoing: str, steps: list[str], half_closed: bool) -> None:
+def test_a_client_that_leaves(
+    proxy: Proxy, engine: Engine, echoing: str, silent: str, steps: list[str], half_closed: bool
+) -> None:
     name = f"paude-venv-hook-test-{uuid.uuid4().hex}"
     body = json.dumps({"Image": engine.image, "Cmd": ["true"]})
-    values = {"name": name, "container": echoing, "body": body, "half": body[:9], "length": str(len(body))}
+    values = {
+        "name": name,
+        "container": echoing,
+        "silent": silent,
+        "body": body,
+        "half": body[:9],
+        "length": str(len(body)),
+    }
 
     with nothing_is_left(proxy), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(LIMIT)
@@ -199,6 +211,16 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(LIMIT)
+
+
+@pytest.fixture(scope="module")
+def silent(docker: Engine) -> Iterator[str]:
+    """Return the name of a container that says nothing, also where its stdin ends."""
+    own = ("--interactive", "--network=host", docker.image, "sleep", "infinity")
+    name = docker("create", *own).stdout.strip()
+    docker("start", name)
+    yield name
+    docker("rm", "--force", "--volumes", name)
 
 
 @pytest.fixture
