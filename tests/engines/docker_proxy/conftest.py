@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from layout import fill
 @pytest.fixture(scope="session")
 def docker(image: str) -> Engine:
     """Return Docker as it is, at a local socket."""
+    if sys.platform != "linux":
+        pytest.skip("these tests look into /proc, and use programs of Linux")
     try:
         engine = find_engine("docker", image)
     except NoEngineError as problem:
@@ -70,11 +73,11 @@ def way(request: pytest.FixtureRequest, docker: Engine, tmp_path_factory: pytest
     """Return the way of a client: the plain socket, the proxy by the variable, or by a context that is in use."""
     plain = {**ENVIRONMENT, "DOCKER_HOST": f"unix://{UPSTREAM}"}
     if request.param == "plain":
-        return Way("plain", plain, UPSTREAM, shadows=False)
+        return Way(plain, shadows=False)
     proxy: Proxy = request.getfixturevalue("proxy")
     host = f"unix://{proxy.socket}"
     if request.param == "DOCKER_HOST":
-        return Way("DOCKER_HOST", {**plain, "DOCKER_HOST": host}, str(proxy.socket), shadows=True)
+        return Way({**plain, "DOCKER_HOST": host}, shadows=True)
     folder = tmp_path_factory.mktemp("docker-config")
     plugins = Path(ENVIRONMENT.get("DOCKER_CONFIG") or f"{ENVIRONMENT['HOME']}/.docker", "cli-plugins")
     if plugins.is_dir():
@@ -83,7 +86,7 @@ def way(request: pytest.FixtureRequest, docker: Engine, tmp_path_factory: pytest
     environ.pop("DOCKER_HOST", None)
     run("docker", "context", "create", "paude-venv", "--docker", f"host={host}", env=environ)
     run("docker", "context", "use", "paude-venv", env=environ)
-    return Way("context", environ, str(proxy.socket), shadows=True)
+    return Way(environ, shadows=True)
 
 
 @pytest.fixture(scope="session")

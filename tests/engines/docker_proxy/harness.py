@@ -134,9 +134,7 @@ def nothing_is_left(proxy: Proxy) -> Iterator[None]:
 class Way:
     """How a client reaches the daemon: by its plain socket, or through the proxy."""
 
-    name: str
     environ: Mapping[str, str]  # of the client
-    socket: str
     shadows: bool  # whether the proxy is on the way
 
     @property

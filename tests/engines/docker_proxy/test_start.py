@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from conftest import MakeVenv
-from engines.conftest import give_to_owner
-from engines.containers import AS_OWNER, OWNER, PROGRAM, Engine, NoEngineError, bind, find_engine
+from engines.containers import AS_OWNER, OWNER, OWNER_GROUP, PROGRAM, Engine, NoEngineError, bind, find_engine
 from engines.docker_proxy.harness import LIMIT, UPSTREAM, OwnProxy, reached, until
 from lab import missing
 from layout import fill
@@ -52,11 +51,12 @@ def test_the_first_client_is_served(activated: Path, engine: Engine, workspace: 
 @proves("Docker's proxy: of an ordinary user, in memory and on disk, also where `.venv` is made for the mount")
 @pytest.mark.parametrize("storage", ["memory", "disk"])
 def test_the_proxy_of_an_ordinary_user(own_proxy: OwnProxy, engine: Engine, workspace: Path, storage: str) -> None:
-    # The test's own root has the daemon's socket, and what Python imports, where the user would not reach it.
+    # Here it is root who has the daemon's socket, and what Python imports, where an ordinary user reaches neither.
     group = f"--groups={os.stat(UPSTREAM).st_gid}"
     may = tuple(word.replace("=+", "=+dac_override,+") if "caps" in word else word for word in AS_OWNER)
     proxy = own_proxy(before=tuple(group if word == "--clear-groups" else word for word in may))
-    give_to_owner(proxy.home.parent)
+    for folder in (proxy.home.parent, proxy.home):
+        os.chown(folder, OWNER, OWNER_GROUP)
     fill(workspace, f'paude.json = {{"venv-storage": "{storage}"}}')
     proxy.start()
     through = reached(engine, proxy.socket)
