@@ -37,7 +37,9 @@ def listen(path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def no_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Let the usual place of Docker's socket be one in which there is none."""
+    """Let the usual place of Docker's socket be one in which there is none, and nothing name another one."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
     default = tmp_path / "docker.sock"
     monkeypatch.setattr(docker_socket, "_DEFAULT", str(default))
     return default
