@@ -21,6 +21,7 @@ from typing import Protocol
 
 from paude_venv_hook import overlay
 
+PATIENCE_SECONDS = 600  # no command of the tests takes that long: an engine that hangs is to fail one of them
 ENVIRONMENT = dict(os.environ)  # before a test has a home folder of its own: engines find their storage by it
 HOOK = (sys.executable, "-m", "paude_venv_hook")
 SCRIPTS = Path(sysconfig.get_path("scripts"))  # where the programs of the package are
@@ -66,7 +67,10 @@ def run(
     *command: str | Path, check: bool = True, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command and return what it printed; with `check`, a failure shows it."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=env, stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
     if check and done.returncode:
         line = shlex.join(map(str, command))
         raise AssertionError(f"exit code {done.returncode}: {line}\n{done.stdout}{done.stderr}")

@@ -19,6 +19,7 @@ import pytest
 from engines.containers import (
     ENVIRONMENT,
     HOOK,
+    PATIENCE_SECONDS,
     PROGRAM,
     SCRIPTS,
     Container,
@@ -60,11 +61,19 @@ class Project:
         words = self.words(how)
         done = subprocess.run(
             [*words, *arguments], capture_output=True, text=True, check=False, cwd=folder or self.folder,
-            env=self.environ, stdin=subprocess.DEVNULL,
+            env=self.environ, stdin=subprocess.DEVNULL, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"exit code {done.returncode}: {words} {arguments}\n{done.stdout}{done.stderr}")
         return done
+
+    def down(self) -> None:
+        """Stop and remove the containers at once.
+
+        `down -t 0` sends two signals, one right after the other, for which Docker 20.10 may wait for ever.
+        """
+        self("direct", "kill")
+        self("direct", "down")
 
     def words(self, how: str) -> list[str]:
         """Return the words that start compose in one of the ways."""
@@ -173,7 +182,7 @@ def test_every_service_that_binds_the_workspace_is_shadowed(
         assert SAYS in done.stderr
     use_venv(web)
     assert "web" in project(how, "ps").stdout
-    project("direct", "down", "-t", "0")
+    project.down()
     assert project.containers("web") == []
     assert tree_hash(workspace) == before
 
@@ -183,7 +192,7 @@ def listed_after(project: Project, how: str) -> tuple[list[str], list[str]]:
     project(how, "up", "-d", "web", "api")
     seen = listed(project.container("web"), "/code/backend")[-1:], listed(project.container("api"), "/srv/.venv")
     assert "bin" in listed(project.container("web"), "/code/.venv")
-    project("direct", "down", "-t", "0")
+    project.down()
     return (["backend"] if seen[0] else [], seen[1])
 
 
@@ -216,7 +225,7 @@ def test_nothing_else_changes(docker_project: Project, workspace: Path, make_ven
     assert project.described("web")["Id"] == after["web"]["Id"]  # as it is
     [row] = [row for row in json.loads(project("direct", "ls", "--format=json").stdout) if row["Name"] == project.name]
     assert row["ConfigFiles"].split(",")[0] == str(workspace / "compose.yaml")
-    project("direct", "down", "-t", "0")
+    project.down()
     assert project.containers("db") == []
 
 
@@ -289,7 +298,7 @@ def test_with_storage_on_disk_the_venv_stays(project: Project, workspace: Path, 
         assert listed(project.container("web"), "/code/.venv") == expected
         assert listed(project.container("api"), "/code/.venv") == []
         project.container("web").sh("touch /code/.venv/kept")
-        project("direct", "down", "-t", "0")
+        project.down()
     assert os.listdir(workspace / ".venv") == ["pyvenv.cfg"]
 
 
