@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from engines.docker_proxy.harness import LIMIT, UPSTREAM, OwnProxy, reached, unt
 from lab import missing
 from layout import fill
 
+CGROUP_OF_SERVICE = Path("/sys/fs/cgroup/init")
 proves = pytest.mark.proves
 pytestmark = [pytest.mark.parametrize("way", ["DOCKER_HOST"], indirect=True), pytest.mark.usefixtures("engine")]
 
@@ -84,6 +86,12 @@ def podmans_socket(image: str, tmp_path: Path) -> Iterator[Path]:
         until(path.exists, "Podman serves")
         yield path
         process.terminate()
+    if CGROUP_OF_SERVICE.exists():  # into which it moved every process, and then no ordinary user's Podman starts
+        for number in (CGROUP_OF_SERVICE / "cgroup.procs").read_text().split():
+            with suppress(OSError):  # it has ended
+                (CGROUP_OF_SERVICE.parent / "cgroup.procs").write_text(number)
+        with suppress(OSError):
+            CGROUP_OF_SERVICE.rmdir()
 
 
 @proves("Docker's proxy: before Podman's socket it does not start, and says what to do instead")
