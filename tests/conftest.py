@@ -106,6 +106,18 @@ def stand_ins(programs: Callable[[str, str], Path], tmp_path: Path, home: Path, 
 
 
 @pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    path = tmp_path / "bin" / "paude-venv-hook"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    return path
+
+
+@pytest.fixture
 def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERS_CONF"):

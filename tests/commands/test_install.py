@@ -26,15 +26,8 @@ DRY = "nothing is changed yet: --dry-run"
 
 
 @pytest.fixture(autouse=True)
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    path = tmp_path / "bin" / "paude-venv-hook"
-    path.parent.mkdir()
-    path.write_text("#!/bin/sh\n")
-    path.chmod(0o755)
-    monkeypatch.setattr(sys, "argv", [str(path)])
-    return path
+def started_as(program: Path) -> None:
+    """Let each test be one of the installed program, before anything else is said of it."""
 
 
 def indented(text: str) -> str:

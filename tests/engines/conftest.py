@@ -29,6 +29,7 @@ from engines.containers import (
     RunHook,
     bind,
     find_engine,
+    need_engine,
     run,
 )
 from engines.sandboxes import Sandbox
@@ -46,10 +47,7 @@ def image() -> str:
 @pytest.fixture(scope="session", params=["docker", "podman"])
 def engine(request: pytest.FixtureRequest, image: str) -> Engine:
     """Return an engine that works."""
-    try:
-        return find_engine(request.param, image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine(request.param, image)
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +73,7 @@ def engine_or_rootless(request: pytest.FixtureRequest) -> Engine:
     if request.param == "rootless":
         rootless: Engine = request.getfixturevalue("users_podman")
         return rootless
-    try:
-        return find_engine(request.param, request.getfixturevalue("image"))
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine(request.param, request.getfixturevalue("image"))
 
 
 @pytest.fixture

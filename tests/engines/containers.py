@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lab import missing
 from paude_venv_hook import overlay
 
 PATIENCE_SECONDS = 600  # no command of the tests takes that long: an engine that hangs is to fail one of them
@@ -161,6 +162,14 @@ def find_engine(name: str, image: str, command: tuple[str, ...] = ()) -> Engine:
     if tried.returncode:
         raise NoEngineError(f"{engine} does not run {image}: {tried.stderr.strip()}")
     return engine
+
+
+def need_engine(name: str, image: str) -> Engine:
+    """Return the engine; where it does not work, the test is skipped, or fails if engines are required."""
+    try:
+        return find_engine(name, image)
+    except NoEngineError as problem:
+        missing(str(problem))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

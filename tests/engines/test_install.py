@@ -15,8 +15,7 @@ from time import sleep
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, NoEngineError, bind, find_engine, run
-from lab import missing
+from engines.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, bind, need_engine, run
 from layout import fill
 from paude_venv_hook.installation.coverage import answers
 
@@ -28,19 +27,13 @@ CGROUPS = Path("/sys/fs/cgroup")
 @pytest.fixture(scope="session")
 def engine(image: str) -> Engine:
     """Return Docker."""
-    try:
-        return find_engine("docker", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine("docker", image)
 
 
 @pytest.fixture(scope="session")
 def podman(image: str) -> Engine:
     """Return Podman."""
-    try:
-        return find_engine("podman", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine("podman", image)
 
 
 @pytest.fixture

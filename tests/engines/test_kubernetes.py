@@ -17,19 +17,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import (
-    HOOK,
-    OWNER,
-    SCRIPTS,
-    Container,
-    Engine,
-    NoEngineError,
-    as_owner,
-    find_engine,
-    run,
-    tree_hash,
-    use_venv,
-)
+from engines.containers import HOOK, OWNER, SCRIPTS, Container, Engine, as_owner, need_engine, run, tree_hash, use_venv
 from lab import missing
 from paude_venv_hook.commands.print import EXAMPLES
 
@@ -248,10 +236,7 @@ def test_the_example_of_the_help_works_as_it_stands(workspace: Path, make_venv: 
 @pytest.fixture(scope="session")
 def engine(image: str) -> Engine:
     """Return a Podman that plays pods."""
-    try:
-        engine = find_engine("podman", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    engine = need_engine("podman", image)
     if engine.version < (5,):
         pytest.skip(f"{engine} plays no pod where there are no cgroups: it says that one is not set")
     return engine

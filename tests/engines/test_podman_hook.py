@@ -23,14 +23,12 @@ from engines.containers import (
     STRANGER,
     Engine,
     Launch,
-    NoEngineError,
     bind,
-    find_engine,
+    need_engine,
     run,
     tree_hash,
     use_venv,
 )
-from lab import missing
 from layout import fill
 
 proves = pytest.mark.proves
@@ -70,10 +68,7 @@ class Hook:
 @pytest.fixture(scope="session")
 def podman(image: str) -> Engine:
     """Return Podman as it is."""
-    try:
-        return find_engine("podman", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine("podman", image)
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,9 @@ from engines.containers import (
     SCRIPTS,
     Container,
     Engine,
-    NoEngineError,
     bind,
     devcontainer,
-    find_engine,
+    need_engine,
     run,
     tree_hash,
 )
@@ -105,10 +104,7 @@ def engine(image: str) -> Engine:
         missing("the templates are for Python 3.11 and newer")
     if not shutil.which("devcontainer"):
         missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
-    try:
-        return find_engine("docker", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    return need_engine("docker", image)
 
 
 @pytest.fixture(scope="session")

@@ -40,24 +40,17 @@ FakePodman = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
+def started_as(program: Path) -> None:
+    """Let each test be one of the installed program, before anything else is said of it."""
+
+
+@pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return what stands for the folder of containers.conf: root's own would be the machine's."""
     folder = tmp_path / "containers"
     monkeypatch.setattr(podman_hook, "config_folder", lambda _: str(folder))
     monkeypatch.delenv("CONTAINERS_CONF", raising=False)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the program that runs, as far as its first word tells. Not root runs it: what root installs differs."""
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    path = tmp_path / "bin" / "paude-venv-hook"
-    path.parent.mkdir()
-    path.write_text("#!/bin/sh\n")
-    path.chmod(0o755)
-    monkeypatch.setattr(sys, "argv", [str(path)])
-    return path
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engines.containers import ENVIRONMENT, Engine, NoEngineError, find_engine, run
+from engines.containers import ENVIRONMENT, Engine, need_engine, run
 from engines.docker_proxy.harness import UPSTREAM, OwnProxy, Proxy, Way, nothing_is_left
 from lab import missing
 from layout import fill
@@ -26,10 +26,7 @@ def docker(image: str) -> Engine:
     """Return Docker as it is, at a local socket."""
     if sys.platform != "linux":
         pytest.skip("these tests look into /proc, and use programs of Linux")
-    try:
-        engine = find_engine("docker", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    engine = need_engine("docker", image)
     if not UPSTREAM.startswith("/"):
         missing(f"DOCKER_HOST is {UPSTREAM}, which is no local socket")
     return engine

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import AS_OWNER, OWNER, OWNER_GROUP, PROGRAM, Engine, NoEngineError, bind, find_engine
+from engines.containers import AS_OWNER, OWNER, OWNER_GROUP, PROGRAM, Engine, bind, need_engine
 from engines.docker_proxy.harness import LIMIT, UPSTREAM, OwnProxy, reached, until
 from lab import missing
 from layout import fill
@@ -77,10 +77,7 @@ def test_the_proxy_of_an_ordinary_user(own_proxy: OwnProxy, engine: Engine, work
 @pytest.fixture
 def podmans_socket(image: str, tmp_path: Path) -> Iterator[Path]:
     """Return a socket on which Podman serves Docker's API."""
-    try:
-        podman = find_engine("podman", image)
-    except NoEngineError as problem:
-        missing(str(problem))
+    podman = need_engine("podman", image)
     path = tmp_path / "podman.sock"
     with subprocess.Popen([*podman.command, "system", "service", "--time=0", f"unix://{path}"]) as process:
         until(path.exists, "Podman serves")
