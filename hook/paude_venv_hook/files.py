@@ -83,10 +83,13 @@ def read_bytes(path: str, most: int = MOST_BYTES) -> bytes:
 
     Raises OSError, also for what is no regular file: a FIFO would block for ever, a device never end.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
+    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, NOT_REGULAR)
-        return file.read(most)
+        data = b""
+        while block := file.read(most - len(data)):
+            data += block
+        return data
 
 
 def _open_at_once(path: str, flags: int) -> int:

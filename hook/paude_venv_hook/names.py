@@ -12,7 +12,7 @@ def can_be_mounted(path: str) -> bool:
 
 def has_control_characters(name: str) -> bool:
     """Tell whether `name` holds a control character (C0, DEL, C1), which no mount point may."""
-    return any(c < " " or "\x7f" <= c <= "\x9f" for c in name)
+    return not name.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in name)
 
 
 def is_utf8(name: str) -> bool:

@@ -146,7 +146,8 @@ def _plan(
     workspace_folder: str, config: str | None, settings: Settings, location: Location
 ) -> tuple[Plan, Sequence[str]]:
     real = os.path.realpath(workspace_folder)
-    carriers = [item for item in _real(location.mounts) if is_inside(real, item.source) or is_inside(item.source, real)]
+    everything = _real(location.mounts, {workspace_folder: real})
+    carriers = [item for item in everything if is_inside(real, item.source) or is_inside(item.source, real)]
     mounts = [mount for mount in carriers if not mount.is_shared]
     same_path = not location.mounts or any(mount.source == mount.target for mount in location.mounts)
     if settings.venv == "auto":
@@ -191,8 +192,9 @@ def _of_commands(plan: Plan, config: str, workspace_folder: str, *, in_memory: b
     return [messages.emptied(plan.shadows, once)] if once else []
 
 
-def _real(mounts: Iterable[Mount]) -> list[Mount]:
-    return [mount._replace(source=os.path.realpath(mount.source)) for mount in mounts]
+def _real(mounts: Iterable[Mount], known: Mapping[str, str]) -> list[Mount]:
+    """Return the mounts with real sources, some of which are known."""
+    return [mount._replace(source=known.get(mount.source) or os.path.realpath(mount.source)) for mount in mounts]
 
 
 def left_visible(prepared: Prepared) -> list[Unshadowed]:
@@ -205,4 +207,5 @@ def left_visible(prepared: Prepared) -> list[Unshadowed]:
     venvs = [Unshadowed(*item[:3]) for item in detected.found if item.why[: len(RESERVED_WHY)] != RESERVED_WHY]
     shadowed = [Found(*shadow[:2], shadow.why) for shadow in prepared.plan.shadows]
     everything = (*venvs, *detected.unshadowed)
-    return list(make_plan(shadowed, real, _real(location.mounts), location.mounted, everything).visible)
+    mounts = _real(location.mounts, {prepared.workspace_folder: real})
+    return list(make_plan(shadowed, real, mounts, location.mounted, everything).visible)

@@ -14,7 +14,7 @@ from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import can_make, is_file
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found
-from paude_venv_hook.workspace.venv import has_its_python, is_old_virtualenv, made_at
+from paude_venv_hook.workspace.venv import is_old_virtualenv, origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ def _found_venv(path: str, host_path: str, why: str) -> Found:
 
 
 def _recorded(found: Found) -> Found:
-    return found._replace(made_at=made_at(found.host_path), has_python=has_its_python(found.host_path))
+    made_at, has_python = origin(found.host_path)
+    return found._replace(made_at=made_at, has_python=has_python)
 
 
 def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unshadowed]) -> None:

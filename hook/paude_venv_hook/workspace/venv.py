@@ -39,29 +39,31 @@ def describe(folder: str) -> dict[str, str]:
     return ({"python": python} if python else {}) | {"maker": maker}
 
 
-def made_at(folder: str) -> str:
-    """Return the path that the venv in the folder (a host path) had where it was made, "" where it does not say.
+def origin(folder: str) -> tuple[str, bool]:
+    """Return where the venv in the folder (a host path) was made, and whether this machine has the Python that made it.
 
-    `bin/activate` holds it (venv, virtualenv, uv), and from Python 3.11 on the `command` in `pyvenv.cfg`. For one that
-    a container made this is its container path.
+    Both as far as it says: the path is "" and the Python is there otherwise. For a venv that a container made, the path
+    is that which it had there.
     """
+    said = read_pyvenv_cfg(folder)
+    return _made_at(folder, said.get("command", "")), _has_its_python(said)
+
+
+def _made_at(folder: str, command: str) -> str:
+    """Return what `bin/activate` says (venv, virtualenv, uv), or the command, which venv notes from Python 3.11 on."""
     for scripts in ("bin", "Scripts"):
         script = read_start(os.path.join(folder, scripts, "activate")).decode("utf-8", "replace")
         for line in script.splitlines():
             name, _, value = line.strip().removeprefix("export ").partition("=")
             if name == "VIRTUAL_ENV" and value and "$" not in value:  # `$(…)`: a relocatable one, or Windows
                 return value.strip("\"'")
-    words = read_pyvenv_cfg(folder).get("command", "").partition(" -m venv ")[2]
+    words = command.partition(" -m venv ")[2]
     return re.sub(r"(?:-\S+ )*", "", words, count=1)
 
 
-def has_its_python(folder: str) -> bool:
-    """Tell whether the Python that made the venv in the folder (a host path) is on this machine, as far as it says.
-
-    Images have theirs in folders that machines have too, like /usr/local/bin: it is looked for in `home`.
-    """
-    said = read_pyvenv_cfg(folder)
-    home = said.get("home", "")
+def _has_its_python(said: dict[str, str]) -> bool:
+    """Tell whether it is in `home`: images have theirs in folders that machines have too, like /usr/local/bin."""
+    home, executable = said.get("home"), said.get("executable")  # the second names the version, from Python 3.11 on
     names = ("python3", "python", "python.exe")
     is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in names)
-    return is_at_home and os.path.exists(said.get("executable", folder))  # it names the version, from Python 3.11 on
+    return is_at_home and (executable is None or os.path.exists(executable))
