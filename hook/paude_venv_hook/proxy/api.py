@@ -8,6 +8,7 @@ not looked at. Docker 20.10 also takes the fields of HostConfig from the top, wh
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import chain
 from urllib.parse import quote
 
@@ -44,14 +45,14 @@ def add_shadows(
     stays as it is. Writes nothing. Raises HookError for a workspace whose settings are wrong, and for a body that could
     be read in two ways.
     """
-    config = _parse(data) if data.strip() else None
-    inner = _get(config, "HostConfig")
-    host = config if inner is None else inner
-    if not isinstance(host, dict) or not _is_null_or(_get(host, "Tmpfs"), dict):
+    config = _Fields(_parse(data) if data.strip() else None)
+    inner = config.get("HostConfig")
+    host = config if inner is None else _Fields(inner)
+    if not isinstance(host.value, dict) or not _is_null_or(host.get("Tmpfs"), dict):
         return data, [], []
-    if not _is_null_or(_get(host, "Mounts"), list):
+    if not _is_null_or(host.get("Mounts"), list):
         return data, [], []
-    labels = _object(_get(config, "Labels"))
+    labels = _object(config.get("Labels"))
     switch, warnings = read_switch(labels, "label")
     mounts: dict[str, Mount] = {}
     for item in chain(_mounts(host), _inherited(host, ask), _volumes(config)):
@@ -59,15 +60,15 @@ def add_shadows(
             mounts.setdefault(item.target, item)  # where two meet, Docker takes the first of these
         else:
             warnings.append(item)
-    said = Said(_text(_get(config, "Image")), platform, get_text(labels, _SERVICE))
+    said = Said(_text(config.get("Image")), platform, get_text(labels, _SERVICE))
     others = [mount for mount in mounts.values() if mount.type != _ADDED]
     found = list(prepare_binds(others, switch, environ, engine="docker", why="the call", said=said).values())
     warnings += [message for prepared in found for message in prepared.messages()]
     is_changed = _add(host, found, mounts)
-    return _dump(config) if is_changed else data, found, warnings
+    return _dump(config.value) if is_changed else data, found, warnings
 
 
-def _add(host: dict[str, Any], found: Iterable[Prepared], there: Container[str]) -> bool:
+def _add(host: _Fields, found: Iterable[Prepared], there: Container[str]) -> bool:
     """Add the shadows to a HostConfig, but for those whose destination is there; return whether it has any."""
     tmpfs, stores = {}, {}
     for prepared in found:
@@ -79,9 +80,9 @@ def _add(host: dict[str, Any], found: Iterable[Prepared], there: Container[str])
             elif at not in there:
                 tmpfs[at] = options[at]
     if tmpfs:
-        host[_key(host, "Tmpfs") or "Tmpfs"] = {**(_get(host, "Tmpfs") or {}), **tmpfs}
+        host.set("Tmpfs", {**(host.get("Tmpfs") or {}), **tmpfs})
     if stores:
-        host[_key(host, "Mounts") or "Mounts"] = [*(_get(host, "Mounts") or []), *stores.values()]
+        host.set("Mounts", [*(host.get("Mounts") or []), *stores.values()])
     return bool(tmpfs or stores)
 
 
@@ -100,7 +101,7 @@ def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:
 def _parse(data: bytes) -> Any:
     try:
         # Go replaces what is no UTF-8 too.
-        return json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once, parse_constant=_refuse)
+        return _DECODER.decode(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise EngineError(
             "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
@@ -108,16 +109,19 @@ def _parse(data: bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {}
-    for key, value in pairs:
-        if key in found:
-            _refuse_twice(key)
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        _refuse_twice(counts.most_common(1)[0][0])
     return found
 
 
 def _refuse(_: str) -> NoReturn:
     raise ValueError
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def _refuse_twice(key: str) -> NoReturn:
@@ -126,30 +130,30 @@ def _refuse_twice(key: str) -> NoReturn:
 
 def _dump(config: Any) -> bytes:
     try:
-        return json.dumps(config, allow_nan=False).encode()
+        return _ENCODER.encode(config).encode()
     except ValueError:
         raise EngineError("the body of the call holds a number that JSON cannot write; remove it") from None
 
 
-def _mounts(host: Any) -> Iterator[Mount | str]:
+def _mounts(host: _Fields) -> Iterator[Mount | str]:
     """Yield the mounts of a HostConfig, each shadow of ours as one of the type _ADDED, or a warning."""
-    for path, options in _object(_get(host, "Tmpfs")).items():
+    for path, options in _object(host.get("Tmpfs")).items():
         is_ours = isinstance(options, str) and options.startswith(_OURS)
         yield Mount(_ADDED if is_ours else "tmpfs", "", container_path(path))
-    for item in _list(_get(host, "Binds")):
+    for item in _list(host.get("Binds")):
         try:
             yield _added_or(parse_volume(_text(item)))
         except UnclearMountError as error:
             yield f"nothing shadowed: {error}"
-    for item in _list(_get(host, "Mounts")):
-        kind, source, target = (_text(_get(item, key)) for key in ("Type", "Source", "Target"))
-        propagation = _text(_get(_get(item, "BindOptions"), "Propagation"))
+    for item in map(_Fields, _list(host.get("Mounts"))):
+        kind, source, target = (_text(item.get(name)) for name in ("Type", "Source", "Target"))
+        propagation = _text(_Fields(item.get("BindOptions")).get("Propagation"))
         yield _added_or(Mount(kind, source, container_path(target), is_shared([propagation])))
 
 
-def _inherited(host: Any, ask: Callable[[str], Any]) -> Iterator[Mount | str]:
+def _inherited(host: _Fields, ask: Callable[[str], Any]) -> Iterator[Mount | str]:
     """Yield the binds that come from other containers, of which Docker takes each mount but a tmpfs, or a warning."""
-    for item in _list(_get(host, "VolumesFrom")):
+    for item in _list(host.get("VolumesFrom")):
         name = _text(item).partition(":")[0]
         try:
             found = get_list(ask(f"/containers/{quote(name, safe='')}/json"), "Mounts")
@@ -161,9 +165,9 @@ def _inherited(host: Any, ask: Callable[[str], Any]) -> Iterator[Mount | str]:
             yield _added_or(Mount(kind, source, container_path(target), is_shared([get_text(mount, "Propagation")])))
 
 
-def _volumes(config: Any) -> Iterator[Mount]:
+def _volumes(config: _Fields) -> Iterator[Mount]:
     """Yield the anonymous volumes, which clients name for their binds too (docker-py does)."""
-    for path in _object(_get(config, "Volumes")):
+    for path in _object(config.get("Volumes")):
         yield Mount("volume", "", container_path(path))
 
 
@@ -179,21 +183,34 @@ def _tmpfs_in(run_args: list[str]) -> Iterator[tuple[str, str]]:
             yield destination, options
 
 
-def _key(value: Any, name: str) -> str | None:
-    """Return the key of an object in which Go finds the field of that name, in the spelling that it has there.
+class _Fields:
+    """A JSON value as Go reads it into a structure: its fields are found in the spelling that they have there.
 
-    None where there is none. Go's folding knows two letters besides ASCII's, the long s and the sign of Kelvin
-    (encoding/json/fold.go). Raises EngineError where two keys are that field.
+    Go's folding knows two letters besides ASCII's, the long s and the sign of Kelvin (encoding/json/fold.go). Raises
+    EngineError where two keys are the field that is looked for.
     """
-    keys = [key for key in _object(value) if key.replace("\u017f", "s").replace("\u212a", "k").lower() == name.lower()]
-    if len(keys) > 1:
-        _refuse_twice(name)
-    return keys[0] if keys else None
 
+    def __init__(self, value: Any) -> None:
+        """Take the value, which has no fields where it is no object."""
+        self.value = value
+        self._keys: dict[str, list[str]] = {}
+        for key in _object(value):
+            folded = key.lower() if key.isascii() else key.replace("\u017f", "s").replace("\u212a", "k").lower()
+            self._keys.setdefault(folded, []).append(key)
 
-def _get(value: Any, name: str) -> Any:
-    key = _key(value, name)
-    return None if key is None else value[key]
+    def get(self, name: str) -> Any:
+        """Return the value of a field, None where there is none."""
+        return self.value[self._key(name)] if name.lower() in self._keys else None
+
+    def set(self, name: str, value: Any) -> None:
+        """Change a field, or add it."""
+        self.value[self._key(name)] = value
+
+    def _key(self, name: str) -> str:
+        key, *more = self._keys.get(name.lower(), [name])
+        if more:
+            _refuse_twice(name)
+        return key
 
 
 def _is_null_or(value: Any, kind: type) -> bool:
