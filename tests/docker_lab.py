@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from paude_venv_hook.proxy.end import cancel
-from paude_venv_hook.proxy.listener import accept, listening
+from paude_venv_hook.proxy.listener import accepting, listening
 from paude_venv_hook.proxy.server import Proxy
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -126,10 +126,10 @@ async def proxied(serve: Serve, environ: dict[str, str] | None = None) -> AsyncI
 
         at = f"{folder}/daemon.sock"
         daemon = await asyncio.start_unix_server(served, at)
-        clients: set[asyncio.Task[None]] = set()
-        with listening(f"{folder}/own/proxy.sock") as listener:
-            listener.settimeout(0)
-            accepting = asyncio.create_task(accept(listener, Proxy(at, environ or {}), clients))
+        with (
+            listening(f"{folder}/own/proxy.sock") as listener,
+            accepting(listener, Proxy(at, environ or {})) as clients,
+        ):
             before = (len(asyncio.all_tasks()), descriptors())
             try:
                 yield Lab(f"{folder}/own/proxy.sock", at, clients)
@@ -139,7 +139,7 @@ async def proxied(serve: Serve, environ: dict[str, str] | None = None) -> AsyncI
                         await asyncio.sleep(0.01)
                 assert (len(asyncio.all_tasks()), descriptors()) == before
             finally:
-                await cancel(accepting, *clients, *connections)
+                await cancel(*clients, *connections)
                 daemon.close()
                 await daemon.wait_closed()
 

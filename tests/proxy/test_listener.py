@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -196,15 +195,15 @@ def test_where_no_more_files_can_be_opened_a_client_waits(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.01)
-    accept = BaseSelectorEventLoop.sock_accept
-    failures = [OSError(errno.EMFILE, "Too many open files")]
+    accept = socket.socket.accept
+    failures = [OSError(errno.EMFILE, "Too many open files"), BlockingIOError(errno.EAGAIN, "Nobody is there any more")]
 
-    async def fail_once(loop: BaseSelectorEventLoop, listener: socket.socket) -> Any:
-        if failures:
+    def fail(sock: socket.socket) -> Any:
+        if failures and sock.getsockname().endswith("proxy.sock"):
             raise failures.pop()
-        return await accept(loop, listener)
+        return accept(sock)
 
-    monkeypatch.setattr(BaseSelectorEventLoop, "sock_accept", fail_once)
+    monkeypatch.setattr(socket.socket, "accept", fail)
 
     async def scenario() -> None:
         async with proxied(answering(answer())) as lab, lab.client() as client:

@@ -29,7 +29,7 @@ class GoneError(Exception):
 
 
 class End:
-    """One end of a connection, of which at most one block is read ahead."""
+    """One end of a connection, of which at most one block is read before it is asked for."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Take a connected socket."""
@@ -37,35 +37,67 @@ class End:
         self.is_over = False
         self.has_sent = False
         self._sock = sock
-        self._ahead: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_watched = False
 
-    def ahead(self) -> asyncio.Task[None]:
-        """Read a block ahead, and return the task that does, to be waited for but not cancelled."""
-        if self._ahead is None:
-            self._ahead = asyncio.create_task(self._fill())
-        return self._ahead
+    def wake(self, waiter: asyncio.Future[None]) -> None:
+        """Let this future be done as soon as more is read than is there, or the end."""
+        self._waiter = waiter
+        if self.is_over:
+            self._wake()
+        elif not self._is_watched:
+            self._fill()
 
-    async def _fill(self) -> None:
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+    def _fill(self) -> None:
+        """Read a block, now or as soon as there is one; but nothing that is not awaited, where one is there already."""
+        if self.data and (not self._waiter or self._waiter.done()):
+            self._unwatch()
+            return
         try:
-            block = await asyncio.get_running_loop().sock_recv(self._sock, BLOCK_BYTES)
-            self.data += block
-            self.is_over = not block
+            block = self._sock.recv(BLOCK_BYTES)
+        except BlockingIOError:
+            if not self._is_watched:
+                self._loop.add_reader(self._sock.fileno(), self._fill)
+                self._is_watched = True
+            return
         except OSError:
+            block = b""
+        self.data += block
+        if not block:
             self.is_over = True
-        finally:
-            self._ahead = None
+            self._unwatch()
+        self._wake()
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._loop.remove_reader(self._sock.fileno())
+            self._is_watched = False
 
     async def read(self) -> bytes:
         """Return the bytes that come next, none at the end."""
         if not self.data and not self.is_over:
-            await (self._ahead or self._fill())
+            await more_of(self)
         data, self.data = self.data, b""
         return data
+
+    def send_now(self, data: bytes) -> int:
+        """Send what can be sent at once, and return how many bytes that is."""
+        self.has_sent = True
+        try:
+            return self._sock.send(data)
+        except OSError:  # `write` will say it
+            return 0
 
     async def write(self, data: bytes) -> None:
         """Send all of it. Raises ConnectionError where nobody is there any more."""
         self.has_sent = True
-        await asyncio.get_running_loop().sock_sendall(self._sock, data)
+        await self._loop.sock_sendall(self._sock, data)
 
     def finish(self) -> None:
         """Tell the other side that nothing more comes."""
@@ -90,11 +122,18 @@ class End:
                 raise GoneError
             await asyncio.wait({future}, timeout=_GONE_SECONDS)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Give everything back."""
-        # Before the descriptor is: the loop forgets what it awaits there by its number.
-        await cancel(self._ahead)
+        self._unwatch()  # before the descriptor is: the loop knows it by its number
         self._sock.close()
+
+
+def more_of(*ends: End) -> asyncio.Future[None]:
+    """Return what is done as soon as one of them has read more than is there now, or its end."""
+    waiter = asyncio.get_running_loop().create_future()
+    for end in ends:
+        end.wake(waiter)
+    return waiter
 
 
 async def pass_all(source: End, target: End) -> None:
@@ -111,7 +150,8 @@ async def pass_message(source: End, target: End, head: bytes, body: Sized | Chun
     """
     if source.data and not body.is_whole:
         head += await next_part(source, body)
-    await target.write(head)
+    if head:
+        await target.write(head)
     while not body.is_whole and (part := await next_part(source, body)):
         await target.write(part)
         await asyncio.sleep(0)  # as above
@@ -128,11 +168,9 @@ async def next_part(source: End, body: Sized | Chunked) -> bytes:
 async def next_head(source: End, other: End | None = None) -> bytes:
     """Return the next head that comes from a side, nothing where it, or the other one meanwhile, ends."""
     while not (length := head_length(source.data)):
-        if source.is_over:
+        if source.is_over or (other and (other.data or other.is_over)):
             return b""
-        await first_of(source.ahead(), *([other.ahead()] if other else []))
-        if other and (other.data or other.is_over):
-            return b""
+        await more_of(source, *([other] if other else []))
     head, source.data = source.data[:length], source.data[length:]
     return head
 

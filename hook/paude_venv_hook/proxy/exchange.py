@@ -10,7 +10,7 @@ import asyncio
 from collections import namedtuple
 
 from paude_venv_hook.proxy.api import add_warnings
-from paude_venv_hook.proxy.end import cancel, first_of, next_head, pass_all, pass_message, read_body
+from paude_venv_hook.proxy.end import cancel, first_of, more_of, next_head, pass_all, pass_message, read_body
 from paude_venv_hook.proxy.framing import (
     BadMessageError,
     Sized,
@@ -39,10 +39,10 @@ class RefusedError(Exception):
         self.status = status
 
 
-class Request(namedtuple("Request", ("head", "body", "method", "warnings"))):
+class Request(namedtuple("Request", ("head", "body", "method", "warnings", "sent"))):
     """A request to pass on: its head, the body that still follows, its method, and what the client should be told.
 
-    Once it is told, nothing is left of that.
+    Once it is told, nothing is left of that. Of the head, so many bytes are sent already.
     """
 
     __slots__ = ()
@@ -50,12 +50,16 @@ class Request(namedtuple("Request", ("head", "body", "method", "warnings"))):
     body: Sized | Chunked
     method: bytes
     warnings: list[str]
+    sent: int
 
 
 async def exchange(client: End, upstream: End, request: Request) -> bool:
     """Pass a request and its answer on, both at once; return whether the connection can take another request."""
+    head = request.head[request.sent :]
+    if head and request.body.is_whole:  # most are, and the daemon has it at once
+        head = head[upstream.send_now(head) :]
     is_raw: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    up = asyncio.create_task(_ask(client, upstream, request, is_raw))
+    up = asyncio.create_task(_ask(client, upstream, head, request.body, is_raw))
     down = asyncio.create_task(_answer(upstream, client, request, is_raw))
     try:
         await first_of(up, down)
@@ -63,7 +67,7 @@ async def exchange(client: End, upstream: End, request: Request) -> bool:
             up.result()
         if not await down or (client.is_over and not client.data):
             return False
-        await first_of(up, upstream.ahead())
+        await first_of(up, more_of(upstream))
         if up.done():
             up.result()
         return up.done()
@@ -71,15 +75,15 @@ async def exchange(client: End, upstream: End, request: Request) -> bool:
         await cancel(up, down)
 
 
-async def _ask(client: End, upstream: End, request: Request, is_raw: asyncio.Future[bool]) -> None:
+async def _ask(client: End, upstream: End, head: bytes, body: Sized | Chunked, is_raw: asyncio.Future[bool]) -> None:
     """Pass a request on, and all that follows once it is raw; until then, mind that the client may hang up.
 
     Raises GoneError once it has.
     """
     try:
-        await pass_message(client, upstream, request.head, request.body)
-        while not is_raw.done() and not client.data and not client.is_over:
-            await first_of(is_raw, client.ahead())
+        await pass_message(client, upstream, head, body)
+        if not is_raw.done() and not client.data and not client.is_over:
+            await first_of(is_raw, more_of(client))
         if client.data:
             await client.wait_unless_gone(is_raw)
         if is_raw.done() and not is_raw.result():

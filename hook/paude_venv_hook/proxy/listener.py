@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from paude_venv_hook.engines.docker_socket import is_same_socket, is_socket, refuse_long
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import locked
-from paude_venv_hook.proxy.end import cancel, first_of
+from paude_venv_hook.proxy.end import cancel
 from paude_venv_hook.proxy.server import Proxy
 from paude_venv_hook.terminal import complain
 from paude_venv_hook.text import shown
@@ -151,24 +151,40 @@ async def _serve(listener: socket.socket, proxy: Proxy) -> int:
     for number, code in _CODES.items():
         if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` wants it ignored
             loop.add_signal_handler(number, end, code)
-    listener.settimeout(0)
-    clients: set[asyncio.Task[None]] = set()
-    accepting = asyncio.create_task(accept(listener, proxy, clients))
-    await first_of(ended, accepting)
-    await cancel(accepting, *clients)
+    with accepting(listener, proxy) as clients:
+        await ended
+    await cancel(*clients)
     return ended.result()
 
 
-async def accept(listener: socket.socket, proxy: Proxy, clients: set[asyncio.Task[None]]) -> None:
-    """Serve each client that comes, as a task that is among `clients` for as long as it is served."""
+@contextmanager
+def accepting(listener: socket.socket, proxy: Proxy) -> Iterator[set[asyncio.Task[None]]]:
+    """Serve each client that comes meanwhile, as a task that is among those yielded for as long as it is served."""
     loop = asyncio.get_running_loop()
-    while True:
+    clients: set[asyncio.Task[None]] = set()
+    pause: asyncio.TimerHandle | None = None
+
+    def accept() -> None:
+        nonlocal pause
         try:
-            sock, _ = await loop.sock_accept(listener)
+            sock, _ = listener.accept()
+        except BlockingIOError:  # the client has gone again
+            return
         except OSError as error:  # too many open files, say: those that wait are served when others have ended
             complain(f"warning: a client has to wait: {error.strerror}")
-            await asyncio.sleep(_PAUSE_SECONDS)
-            continue
-        task = asyncio.create_task(proxy.serve(sock))
+            loop.remove_reader(listener)
+            pause = loop.call_later(_PAUSE_SECONDS, loop.add_reader, listener, accept)
+            return
+        sock.settimeout(0)
+        task = loop.create_task(proxy.serve(sock))
         clients.add(task)
         task.add_done_callback(clients.discard)
+
+    listener.settimeout(0)
+    loop.add_reader(listener, accept)
+    try:
+        yield clients
+    finally:
+        loop.remove_reader(listener)
+        if pause:
+            pause.cancel()

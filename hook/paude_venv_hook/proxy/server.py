@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import posixpath
 import socket
-from contextlib import suppress
+import threading
+from contextlib import nullcontext, suppress
 from functools import partial
 from urllib.parse import parse_qs, unquote
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 _LINGER_SECONDS = 2.0
-_QUEUE_SECONDS = 0.01
+_PAUSE_SECONDS = 0.002
 _REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
 
 
@@ -54,6 +56,9 @@ class Proxy:
         # The last call that created nothing, and what its client should know: only the answer to a success can say it.
         self._untold: tuple[bytes, list[str]] = (b"", [])
         self._one_at_a_time = asyncio.Lock()
+        # To make a mount point, root becomes the owner of the workspace, and that the whole process does (seteuid(2) in
+        # glibc): nobody may read a file or connect meanwhile.
+        self._as_ourselves = threading.Lock()
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve one client until either side ends, and close its socket."""
@@ -63,10 +68,10 @@ class Proxy:
                 client.has_sent = False
                 asked = parse_request(head)
                 method = asked.first
-                request = Request(head, request_body(asked), method, [])
-                if is_create(asked):
-                    request = await self._create(client, asked, request)
+                request = Request(head, request_body(asked), method, [], 0)
                 upstream = upstream or await self._connect()
+                if is_create(asked):
+                    request = await self._create(client, upstream, asked, request)
                 goes_on = await exchange(client, upstream, request)
                 if request.warnings:
                     self._untold = (request.head, request.warnings)
@@ -83,23 +88,36 @@ class Proxy:
             complain(bug(error))
             await _refuse(client, method, RefusedError(500, bug(error)))
         finally:
-            await client.close()
+            client.close()
             if upstream:
-                await upstream.close()
+                upstream.close()
 
     async def _connect(self) -> End:
         try:
-            return End(await _connected(self._upstream))
+            return End(await _connected(self._upstream, self._as_ourselves))
         except OSError as error:
             why = f"{shown(self._upstream)}: {error.strerror}"
             raise RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
 
-    async def _create(self, client: End, asked: Head, request: Request) -> Request:
-        """Return the request with its whole body, and the shadows added."""
+    async def _create(self, client: End, upstream: End, asked: Head, request: Request) -> Request:
+        """Return the request with its whole body, and the shadows added, as far as it is sent already."""
         raw = await _read_create(client, asked, request.body)
+        async with self._one_at_a_time:
+            request = await asyncio.to_thread(self._send_create, upstream, asked, request, raw)
+        if request.head == self._untold[0]:  # `docker run` tries again once it has pulled the image
+            request.warnings[:] = dict.fromkeys([*request.warnings, *self._untold[1]])
+            self._untold = (b"", [])
+        return request
+
+    def _send_create(self, upstream: End, asked: Head, request: Request, raw: bytes) -> Request:
+        """Send the request with the shadows added, as far as that is possible at once.
+
+        A file system may take its time, and the others do not wait for it: this runs in a thread.
+        """
         data = raw if isinstance(request.body, Sized) else decode_chunks(raw)
-        query = parse_qs(asked.second.decode("latin-1").partition("?")[2])
-        changed, warnings = await self._shadow(data, query.get("platform", [""])[-1])
+        _, mark, query = asked.second.decode("latin-1").partition("?")
+        platform = parse_qs(query).get("platform", [""])[-1] if mark else ""
+        changed, warnings = self._shadow(data, platform)
         warn(warnings)
         if changed == data:
             whole = without(request.head, b"expect") + raw
@@ -107,26 +125,17 @@ class Proxy:
             rest = without(request.head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
             whole = with_body(rest, changed)
         said = [f"paude-venv-hook: {warning}" for warning in warnings]
-        if whole == self._untold[0]:  # `docker run` tries again once it has pulled the image
-            said = list(dict.fromkeys([*said, *self._untold[1]]))
-            self._untold = (b"", [])
-        return Request(whole, Sized(0), request.method, said)
+        return Request(whole, Sized(0), request.method, said, upstream.send_now(whole))
 
-    async def _shadow(self, data: bytes, platform: str) -> tuple[bytes, list[str]]:
-        """Return the body with the shadows added, and warnings; makes the mount points and stores that are missing.
-
-        One container at a time: to make a mount point, root becomes the owner of the workspace, and that the whole
-        process does (seteuid(2) in glibc). Nothing may be read meanwhile in a thread, nor a socket be connected to.
-        """
+    def _shadow(self, data: bytes, platform: str) -> tuple[bytes, list[str]]:
+        """Return the body with the shadows added, and warnings; makes the mount points and stores that are missing."""
         try:
-            async with self._one_at_a_time:
-                changed, found, warnings = await asyncio.to_thread(
-                    add_shadows, data, platform, self._environ, self._ask
-                )
-                with mount_points(shadow.host_path for item in found for shadow in item.plan.shadows) as made:
-                    for item in found:
-                        if item.purposes:
-                            await asyncio.to_thread(item.make_stores)
+            changed, found, warnings = add_shadows(data, platform, self._environ, self._ask)
+            paths = (shadow.host_path for item in found for shadow in item.plan.shadows)
+            missing = [path for path in paths if not os.path.isdir(path)]
+            with self._as_ourselves if missing else nullcontext(), mount_points(missing) as made:
+                for item in found:
+                    item.make_stores()
             return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
         except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
             return data, [f"nothing shadowed: {error}"]
@@ -144,25 +153,36 @@ def is_create(request: Head) -> bool:
     It knows two paths, with and without a version, decodes them, and sends a client to the clean form of another one
     (gorilla/mux). What is taken for it here and there is not, does no harm.
     """
+    if request.first.upper() != b"POST":
+        return False
     path = posixpath.normpath(unquote(request.second.partition(b"?")[0].decode("latin-1")))
-    return request.first.upper() == b"POST" and f"/{path}".endswith("/containers/create")
+    return f"/{path}".endswith("/containers/create")
 
 
-async def _connected(path: str) -> socket.socket:
-    """Return a socket that is connected to the one at a host path. Raises OSError."""
+async def _connected(path: str, lock: threading.Lock) -> socket.socket:
+    """Return a socket that is connected to the one at a host path, which it was only under the lock. Raises OSError."""
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(0)
-        while True:
-            try:
-                sock.connect(path)  # at once, or not at all
-            except BlockingIOError:  # too many wait there already (connect(2))
-                await asyncio.sleep(_QUEUE_SECONDS)
-            else:
-                return sock
+        while not _connect_now(sock, path, lock):  # noqa: ASYNC110 - nobody says when there is room in the queue
+            await asyncio.sleep(_PAUSE_SECONDS)
     except BaseException:
         sock.close()
         raise
+    return sock
+
+
+def _connect_now(sock: socket.socket, path: str, lock: threading.Lock) -> bool:
+    """Return whether it is connected, at once or not at all. Raises OSError."""
+    if not lock.acquire(blocking=False):
+        return False
+    try:
+        sock.connect(path)
+    except BlockingIOError:  # too many wait there already (connect(2))
+        return False
+    finally:
+        lock.release()
+    return True
 
 
 async def _read_create(client: End, asked: Head, body: Sized | Chunked) -> bytes:
