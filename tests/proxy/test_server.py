@@ -8,6 +8,8 @@ import json
 import os
 import re
 import socket
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from docker_lab import Lab, answer, answering, proxied, read_message, request, run
 from layout import fill
+from paude_venv_hook.files import mount_points
 from paude_venv_hook.proxy import end, server
+from paude_venv_hook.proxy.api import add_shadows
 
 OPTIONS = f"rw,exec,nosuid,nodev,uid={os.getuid()},gid={os.getgid()},mode=1777"
 CREATE = "POST /v1.41/containers/create?name=one"
@@ -272,6 +276,70 @@ def test_a_mount_point_that_cannot_be_made_stops_no_container(
     run(scenario())
     assert seen == [asked]
     assert capfd.readouterr().err == f"paude-venv-hook: warning: {sentence}\n"
+
+
+def test_a_container_whose_description_is_long_is_described_whole(app: Path) -> None:
+    seen: list[bytes] = []
+    host = {"Binds": [f"{app}:/app"]}
+    body = {"Labels": {"a": "x" * 5_000_000}, "HostConfig": host}
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED, seen=seen)) as lab, lab.client() as client:
+            assert await client.ask(request(CREATE, json.dumps(body).encode())) == CREATED
+
+    run(scenario())
+    whole = json.dumps({**body, "HostConfig": {**host, "Tmpfs": {"/app/.venv": OPTIONS}}}).encode()
+    assert seen == [request(CREATE, whole)]
+
+
+def test_while_a_file_system_takes_its_time_the_others_are_served(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        assert answers.wait(5)
+        return add_shadows(*given)
+
+    monkeypatch.setattr(server, "add_shadows", slowly)
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED)) as lab, lab.client() as first, lab.client() as second:
+            creating = asyncio.create_task(first.ask(request(CREATE, body_for(app))))
+            await asyncio.sleep(0.02)
+            assert await second.ask(request("GET /")) == CREATED
+            assert not creating.done()
+            answers.set()
+            assert await creating == CREATED
+
+    run(scenario())
+
+
+def test_while_this_process_is_somebody_else_nobody_is_connected(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make a mount point, root becomes the workspace's owner, whom Docker's socket may refuse."""
+    fill(workspace, "paude.json = {}", "uv.lock")
+    is_ourselves = threading.Event()
+
+    @contextlib.contextmanager
+    def slowly(paths: Iterable[str]) -> Iterator[list[str]]:
+        assert is_ourselves.wait(5)
+        with mount_points(paths) as made:
+            yield made
+
+    monkeypatch.setattr(server, "mount_points", slowly)
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED)) as lab, lab.client() as first, lab.client() as second:
+            creating = asyncio.create_task(first.ask(request(CREATE, body_for(workspace))))
+            await asyncio.sleep(0.05)
+            asking = asyncio.create_task(second.ask(request("GET /")))
+            await asyncio.sleep(0.05)
+            assert not asking.done()
+            is_ourselves.set()
+            assert await asking == CREATED
+            assert b"201 Created" in await creating
+
+    run(scenario())
 
 
 # ---- what is refused
