@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALIASES = {"src": "source", "dst": "target", "destination": "target"}
 _SHARED = frozenset(("shared", "rshared"))
-_CSV_FIELD = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))')
+_CSV_FIELD = r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))'
 _WINDOWS_SOURCE = r"([A-Za-z]:[\\/][^:]*):/"
 # All else is a path, for Docker and Podman only of a `-v` where it starts like one: elsewhere they refuse it.
 _VOLUME_NAME = r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*)?"
@@ -62,7 +62,7 @@ def parse_mount(text: str, default: str = "volume") -> Mount:
     _refuse_control_characters("--mount", text)
     fields = {"type": default, "source": "", "target": ""}
     propagation = []
-    for match in _CSV_FIELD.finditer(text):
+    for match in re.finditer(_CSV_FIELD, text):
         field = match[2] if match[1] is None else match[1].replace('""', '"')
         key, _, value = field.partition("=")
         key = key.strip().lower()

@@ -23,11 +23,11 @@ MAX_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 MAX_JSON5_LENGTH = 64 * 1024
 
-# What is not closed ends with the text: a match that failed there would be tried again from every later quote.
+# Text, since few files need them compiled. What is not closed ends with the text: a match that failed there would be
+# tried again from every later quote.
 _STRING = r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)'
-_COMMENT = re.compile(rf"({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_TRAILING_COMMA = re.compile(rf"((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}", re.DOTALL)
-# Text, since few files need them compiled.
+_COMMENT = rf"(?s)({_STRING})|//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z)"
+_TRAILING_COMMA = rf"(?s)((?:{_STRING}|[\]}}\w])[ \t\r\n]*),(?=[ \t\r\n]*[\]}}])|{_STRING}"
 _MISSING_COMMA = rf"(?s)((?:{_STRING}|[\]}}\w])[ \t\r\n]*)(?=[\"\[{{])|{_STRING}"
 _BRACKET = rf"(?s){_STRING}|[\[\]{{}}]"
 _JSON5_ERROR = r"(?s)<string>:(\d+) (.*) at column (\d+)"
@@ -103,8 +103,8 @@ def _quick_parse(text: str, pairs_hook: Callable[[Iterable[tuple[str, Any]]], An
 
 def blank_comments(text: str) -> str:
     """Return the text with blanks for its comments and trailing commas; every other character keeps its place."""
-    text = _COMMENT.sub(lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
-    return _TRAILING_COMMA.sub(lambda match: match[1] + " " if match[1] else match[0], text)
+    text = re.sub(_COMMENT, lambda match: match[1] or re.sub(r"[^\n\r]", " ", match[0]), text)
+    return re.sub(_TRAILING_COMMA, lambda match: match[1] + " " if match[1] else match[0], text)
 
 
 def complete(text: str) -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # JavaScript's /\$\{(.*?)\}/g, in which a dot is no line end. What is not closed is matched as well: after a match that
-# failed the search would go on from the next `${`, to the same end.
-_VARIABLE = re.compile("\\$\\{([^}\n\r\u2028\u2029]*)(\\}?)")
+# failed the search would go on from the next `${`, to the same end. Text, since few workspaces need it compiled.
+_VARIABLE = "\\$\\{([^}\n\r\u2028\u2029]*)(\\}?)"
 
 
 def substitution(
@@ -34,7 +34,7 @@ def substitution(
         is_id = match[2] and match[1].split(":")[0] == "devcontainerId"
         return devcontainer_id(workspace_folder, path) if is_id else match[0]
 
-    return lambda text: _VARIABLE.sub(replace, at_reading(text))
+    return lambda text: _replaced(replace, at_reading(text))
 
 
 def substitution_at_reading(
@@ -61,8 +61,8 @@ def substitution_at_reading(
         "localWorkspaceFolderBasename": os.path.basename(workspace_folder),
     }
     set_container_folder(container_folder)
-    set_container_folder(_VARIABLE.sub(replace, container_folder))  # it may name the others, and itself as written
-    return lambda text: _VARIABLE.sub(replace, text)
+    set_container_folder(_replaced(replace, container_folder))  # it may name the others, and itself as written
+    return lambda text: _replaced(replace, text)
 
 
 def devcontainer_id(workspace_folder: str, config_file: str) -> str:
@@ -77,3 +77,7 @@ def devcontainer_id(workspace_folder: str, config_file: str) -> str:
         number, digit = divmod(number, 32)
         digits = "0123456789abcdefghijklmnopqrstuv"[digit] + digits
     return digits.rjust(52, "0")
+
+
+def _replaced(replace: Callable[[re.Match[str]], str], text: str) -> str:
+    return re.sub(_VARIABLE, replace, text) if "${" in text else text
