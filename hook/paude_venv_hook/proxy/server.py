@@ -55,9 +55,9 @@ class Proxy:
         self._ask = partial(ask_docker, upstream)
         # The last call that created nothing, and what its client should know: only the answer to a success can say it.
         self._untold: tuple[bytes, list[str]] = (b"", [])
-        self._one_at_a_time = asyncio.Lock()
         # To make a mount point, root becomes the owner of the workspace, and that the whole process does (seteuid(2) in
-        # glibc): nobody may read a file or connect meanwhile.
+        # glibc): nobody may read a file meanwhile, as for another container, nor connect.
+        self._one_at_a_time = asyncio.Lock()
         self._as_ourselves = threading.Lock()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -115,9 +115,8 @@ class Proxy:
         A file system may take its time, and the others do not wait for it: this runs in a thread.
         """
         data = raw if isinstance(request.body, Sized) else decode_chunks(raw)
-        _, mark, query = asked.second.decode("latin-1").partition("?")
-        platform = parse_qs(query).get("platform", [""])[-1] if mark else ""
-        changed, warnings = self._shadow(data, platform)
+        query = parse_qs(asked.second.decode("latin-1").partition("?")[2])
+        changed, warnings = self._shadow(data, query.get("platform", [""])[-1])
         warn(warnings)
         if changed == data:
             whole = without(request.head, b"expect") + raw
