@@ -112,7 +112,7 @@ class Proxy:
     def _send_create(self, upstream: End, asked: Head, request: Request, raw: bytes) -> Request:
         """Send the request with the shadows added, as far as that is possible at once.
 
-        A file system may take its time, and the others do not wait for it: this runs in a thread.
+        A file system may take its time, and the others do not wait for it: this runs in a thread. Raises RefusedError.
         """
         data = raw if isinstance(request.body, Sized) else decode_chunks(raw)
         query = parse_qs(asked.second.decode("latin-1").partition("?")[2])
@@ -159,7 +159,7 @@ def is_create(request: Head) -> bool:
 
 
 async def _connected(path: str, lock: threading.Lock) -> socket.socket:
-    """Return a socket that is connected to the one at a host path, which it was only under the lock. Raises OSError."""
+    """Return a socket that is connected to the one at a host path, while nobody holds the lock. Raises OSError."""
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(0)
