@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import OWNER, NoEngineError, run, tree_hash
+from engines.containers import OWNER, PROGRAM, NoEngineError, run, tree_hash
 from engines.sandboxes import Sandbox, find_sandbox
 from lab import missing
 from layout import fill
@@ -124,7 +124,7 @@ def test_a_mount_of_its_own_is_left_alone(engine: Sandbox, app: Path, tmp_path: 
 
 @proves("`print --format bwrap`, after the bind that carries the workspace")
 def test_what_is_printed_shadows(engine: Sandbox, app: Path) -> None:
-    line = f"{engine.program} --bind / / --dev /dev $(paude-venv-hook print --format bwrap) ls -A .venv"
+    line = f"{engine.program} --bind / / --dev /dev $({PROGRAM} print --format bwrap) ls -A .venv"
 
     done = run("env", f"--chdir={app}", *engine.before, "sh", "-euc", line)
 
