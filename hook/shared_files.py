@@ -14,8 +14,8 @@ import shtab
 
 import man_page
 from paude_venv_hook import __version__, cli
+from paude_venv_hook.command_line.parser import program_parser
 from paude_venv_hook.commands.completion import SCRIPTS
-from paude_venv_hook.parser import program_parser
 from paude_venv_hook.terminal import PROGRAM
 
 MANUAL = f"share/man/man1/{PROGRAM}.1"

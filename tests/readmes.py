@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("", "hook/", "templates/", "templates/*/", "tests/", "tests/*/*/")
 READMES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}README.md"))
 
-# Those of the templates are run as wholes, with the tools that they are for, by tests/engines/test_templates.py.
+# Those of the templates are run as wholes, with the tools that they are for, by tests/real/test_templates.py.
 MARKED = [path for path in READMES if path.parent.parent.name != "templates"]
 
 _BLOCK = re.compile(

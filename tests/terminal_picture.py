@@ -1,6 +1,6 @@
 """Draw hook/terminal.txt, a session in a terminal, as the picture of the README: `python tests/terminal_picture.py`.
 
-A test compares the two, and tests/engines/test_readme.py compares the text with a real run.
+A test compares the two, and tests/real/test_readme.py compares the text with a real run.
 """
 
 from __future__ import annotations

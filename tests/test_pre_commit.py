@@ -14,7 +14,7 @@ def test_pre_commit_checks_what_ci_checks_with_the_same_programs() -> None:
     hooks = [entry.removeprefix(".venv/bin/") for entry in re.findall(r"^ +entry: (.*)$", config, re.MULTILINE)]
     checks = re.findall(r"^(?:ruff|mypy|shellcheck)\b.*$", ci, re.MULTILINE)
 
-    assert hooks == [*checks, "python -m pytest -q --ignore tests/engines"]
+    assert hooks == [*checks, "python -m pytest -q --ignore tests/real"]
     assert '\nexport PATH="$PWD/.venv/bin:' in ci
     assert re.findall(r"^  - repo: (.*)$", config, re.MULTILINE) == ["local"]  # no other version of a program
 

@@ -38,7 +38,7 @@ HEAVY = {
     "traceback",
     "typing",
     "urllib.parse",
-    "paude_venv_hook.parser",
+    "paude_venv_hook.command_line.parser",
     "paude_venv_hook.launchers.compose",
     "paude_venv_hook.launchers.compose_line",
     "paude_venv_hook.launchers.run_line",
@@ -46,7 +46,7 @@ HEAVY = {
     "paude_venv_hook.launchers.bound",
     "paude_venv_hook.proxy.listener",
     "paude_venv_hook.proxy.server",
-    "paude_venv_hook.engines.docker_socket",
+    "paude_venv_hook.docker_api.sockets",
     "paude_venv_hook.launchers.devcontainer_cli",
     "paude_venv_hook.installation.podman_hook",
     "paude_venv_hook.installation.coverage",
@@ -62,12 +62,12 @@ HEAVY = {
     "paude_venv_hook.stores.removal",
     "paude_venv_hook.launchers.wrapper",
 }
-PARSER = {"argparse", "paude_venv_hook.parser"}
+PARSER = {"argparse", "paude_venv_hook.command_line.parser"}
 # Of what `install` made, files tell, and Docker's client: Podman is not started.
 STATUS = {
     "textwrap",
     "paude_venv_hook.commands.status",
-    "paude_venv_hook.engines.docker_socket",
+    "paude_venv_hook.docker_api.sockets",
     "paude_venv_hook.installation.coverage",
     "paude_venv_hook.installation.podman_hook",
 }

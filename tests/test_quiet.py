@@ -13,7 +13,7 @@ import pytest
 from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook.cli import command_names, load
-from paude_venv_hook.options import QUIET
+from paude_venv_hook.command_line.options import QUIET
 
 Programs = Callable[[str, str], Path]
 

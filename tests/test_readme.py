@@ -1,6 +1,6 @@
 """The READMEs: short, true, every command run or said why not, every link leading somewhere.
 
-What a README says to run with an engine is run in engines/test_readme.py.
+What a README says to run with an engine is run in real/test_readme.py.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from conftest import Hook
 from installed import StandIns
 from layout import fill
 from paude_venv_hook.cli import load
+from paude_venv_hook.command_line.parser import parse
 from paude_venv_hook.errors import HookError
-from paude_venv_hook.parser import parse
 from readmes import MARKED, READMES, ROOT, Command, anchors, commands, links, mentioned, read
 
 ALL = [command for readme in MARKED for command in commands(readme)]
-TESTS = (Path(__file__), Path(__file__).parent / "engines" / "test_readme.py")
+TESTS = (Path(__file__), Path(__file__).parent / "real" / "test_readme.py")
 # What a sentence that only names a command leaves out.
 NEEDED = {"exec": ["docker"], "init": ["--template", "pip"], "schema": ["paude"], "store": ["list"]}
 
@@ -128,7 +128,7 @@ def test_init(written: list[str], home: Path, hook: Hook) -> None:
 
 
 def test_install(written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, proxy: None) -> None:
-    """With programs that stand in; engines/test_install.py has real ones."""
+    """With programs that stand in; real/test_install.py has real ones."""
     once, on_and_off = written
     stand_ins.add("docker", "podman", "systemctl")
 

@@ -15,9 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "hook" / "paude_venv_hook"
 ROOMS = (
     ("__main__",),
     ("cli",),
-    ("parser",),
     ("commands",),
-    ("options",),
+    ("command_line",),
     ("installation", "proxy"),
     ("launchers",),
     ("terminal",),
@@ -28,8 +27,9 @@ ROOMS = (
     ("plan",),
     ("stores",),
     ("workspace",),
+    ("docker_api",),
     ("engines",),
-    ("digest", "errors", "files", "folders", "names", "text", "values", "__init__"),
+    ("digest", "errors", "files", "folders", "json_values", "records", "text", "__init__"),
 )
 RANKS = {name: rank for rank, room in enumerate(ROOMS) for name in room}
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import Hook, MakeVenv
 from layout import fill
 from paude_venv_hook.engines import selinux
-from paude_venv_hook.engines.commandline import Said
+from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.errors import EngineError, StoreError, WorkspaceError
 from paude_venv_hook.launchers.run_line import prepare_command_line
 from paude_venv_hook.pipeline import Prepared, prepare

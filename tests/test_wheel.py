@@ -20,26 +20,105 @@ ROOT = Path(__file__).parents[1]
 
 # The whole wheel. What is added to the package, or to a template, is added here.
 PACKAGE = """
-    __init__.py __main__.py cli.py digest.py errors.py files.py folders.py messages.py names.py options.py
-    overlay.py parser.py pipeline.py plan.py py.typed storage.py terminal.py text.py values.py
-    commands/__init__.py commands/completion.py commands/devcontainer_config.py commands/docker_proxy.py
-    commands/exec.py commands/init.py commands/install.py commands/install_podman_hook.py commands/oci_precreate.py
-    commands/path.py commands/print.py commands/run.py commands/schema.py commands/status.py commands/store.py
-    commands/uninstall.py commands/verify.py
-    engines/__init__.py engines/arguments.py engines/choice.py engines/commandline.py engines/composeline.py
-    engines/docker_context.py engines/docker_socket.py engines/mountinfo.py engines/mounts.py engines/programs.py
-    engines/sandboxline.py engines/selinux.py engines/table.py
-    launchers/__init__.py launchers/added.py launchers/bound.py launchers/compose.py launchers/compose_line.py
-    launchers/compose_project.py launchers/devcontainer_cli.py launchers/kubernetes.py launchers/oci.py
-    launchers/run_line.py launchers/sandbox_line.py launchers/wrapper.py
-    installation/__init__.py installation/changes.py installation/coverage.py installation/docker_install.py
-    installation/docker_units.py installation/own_program.py installation/podman_hook.py
-    proxy/__init__.py proxy/api.py proxy/end.py proxy/exchange.py proxy/framing.py proxy/listener.py proxy/server.py
-    stores/__init__.py stores/folder.py stores/listing.py stores/purpose.py stores/removal.py
-    workspace/__init__.py workspace/binds.py workspace/detection.py workspace/devcontainer.py workspace/found.py
-    workspace/git_root.py workspace/jsonfile.py workspace/links.py workspace/listed.py workspace/location.py
-    workspace/reserve.py workspace/settings.py workspace/variables.py workspace/venv.py
-    schemas/overlay.json schemas/paude.json
+    __init__.py
+    __main__.py
+    cli.py
+    command_line/__init__.py
+    command_line/options.py
+    command_line/parser.py
+    commands/__init__.py
+    commands/completion.py
+    commands/devcontainer_config.py
+    commands/docker_proxy.py
+    commands/exec.py
+    commands/init.py
+    commands/install.py
+    commands/install_podman_hook.py
+    commands/oci_precreate.py
+    commands/path.py
+    commands/print.py
+    commands/run.py
+    commands/schema.py
+    commands/status.py
+    commands/store.py
+    commands/uninstall.py
+    commands/verify.py
+    digest.py
+    docker_api/__init__.py
+    docker_api/contexts.py
+    docker_api/sockets.py
+    engines/__init__.py
+    engines/arguments.py
+    engines/bwrap_grammar.py
+    engines/choice.py
+    engines/compose_grammar.py
+    engines/mountable.py
+    engines/mountinfo.py
+    engines/mounts.py
+    engines/programs.py
+    engines/run_grammar.py
+    engines/selinux.py
+    engines/table.py
+    errors.py
+    files.py
+    folders.py
+    installation/__init__.py
+    installation/changes.py
+    installation/coverage.py
+    installation/docker_install.py
+    installation/docker_units.py
+    installation/own_program.py
+    installation/podman_hook.py
+    json_values.py
+    launchers/__init__.py
+    launchers/added.py
+    launchers/bound.py
+    launchers/compose.py
+    launchers/compose_line.py
+    launchers/compose_project.py
+    launchers/devcontainer_cli.py
+    launchers/kubernetes.py
+    launchers/oci.py
+    launchers/run_line.py
+    launchers/sandbox_line.py
+    launchers/wrapper.py
+    messages.py
+    overlay.py
+    pipeline.py
+    plan.py
+    proxy/__init__.py
+    proxy/api.py
+    proxy/end.py
+    proxy/exchange.py
+    proxy/framing.py
+    proxy/listener.py
+    proxy/server.py
+    py.typed
+    records.py
+    schemas/overlay.json
+    schemas/paude.json
+    storage.py
+    stores/__init__.py
+    stores/folder.py
+    stores/listing.py
+    stores/purpose.py
+    stores/removal.py
+    terminal.py
+    text.py
+    workspace/__init__.py
+    workspace/binds.py
+    workspace/detection.py
+    workspace/devcontainer.py
+    workspace/found.py
+    workspace/git_root.py
+    workspace/jsonfile.py
+    workspace/links.py
+    workspace/listed.py
+    workspace/location.py
+    workspace/reserve.py
+    workspace/settings.py
+    workspace/variables.py
+    workspace/venv.py
 """
 IN_EACH_TEMPLATE = """
     .devcontainer/devcontainer.json .devcontainer/own-venv.sh .gitignore README.md devcontainer-template.json
@@ -115,7 +194,7 @@ def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) ->
     assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "README.md", "publish"]} == {
         str(name) for name in inside if name.parts[0] == "templates"
     }
-    assert {".ci/run", "tests/conftest.py", "tests/engines/start-engines"} <= {str(name) for name in inside}
+    assert {".ci/run", "tests/conftest.py", "tests/real/start-engines"} <= {str(name) for name in inside}
     assert not [name for name in inside if {"__pycache__", ".venv", ".git"} & set(name.parts)]
 
 

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paude_venv_hook.options import Argument, Command
+    from paude_venv_hook.command_line.options import Argument, Command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(given: Sequence[str]) -> int:
     first = given[0] if given else "run"
     if first in ("-h", "--help"):
-        from paude_venv_hook.parser import program_parser  # noqa: PLC0415
+        from paude_venv_hook.command_line.parser import program_parser  # noqa: PLC0415
 
         write(program_parser((name, load(name)) for name in command_names()).format_help())
         return 0
@@ -40,7 +40,7 @@ def _dispatch(given: Sequence[str]) -> int:
     command = load(name)
     if not words and not any(_is_required(argument) for argument in command.ARGUMENTS):
         return command.execute(command.Options())  # the call of every launch does without argparse
-    from paude_venv_hook.parser import parse  # noqa: PLC0415
+    from paude_venv_hook.command_line.parser import parse  # noqa: PLC0415
 
     try:
         options = parse(name, command, words)

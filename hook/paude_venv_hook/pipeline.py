@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from paude_venv_hook import messages
 from paude_venv_hook.engines.choice import choose_engine
@@ -11,6 +10,7 @@ from paude_venv_hook.engines.table import COMMON
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.overlay import as_engine_can, make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
 from paude_venv_hook.workspace.devcontainer import (
@@ -28,23 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.engines.commandline import Said
     from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.engines.run_grammar import Said
     from paude_venv_hook.stores.purpose import Purpose
     from paude_venv_hook.workspace.settings import Settings
 
 
-class Prepared(
-    namedtuple("Prepared", ("workspace_folder", "settings", "engine", "engine_why", "location", "plan", "warnings",
-                            "document", "purposes"))
-):  # fmt: skip
+class Prepared(NamedTuple):
     """Everything that is known about one workspace folder; `document` is its overlay.
 
     With storage on disk, `purposes` maps each engine that has run arguments to what the stores of the shadows are for,
     in their order.
     """
 
-    __slots__ = ()
     workspace_folder: str
     settings: Settings
     engine: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections import namedtuple
 
+from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.names import can_be_mounted
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import Found
 
@@ -19,44 +19,41 @@ if TYPE_CHECKING:
     from paude_venv_hook.workspace.detection import Unshadowed
 
 
-class Shadow(namedtuple("Shadow", ("path", "host_path", "destination", "why", "source", "store"), defaults=("", ""))):
+class Shadow(NamedTuple):
     """One directory to shadow: as the user names it, its real host path, its container path, and what it is.
 
     `source` is the real host path of the mount that carries it. `store` is the host path of the folder that covers it,
     "" where an empty tmpfs does.
     """
 
-    __slots__ = ()
     path: str
     host_path: str
     destination: str
     why: str
-    source: str
-    store: str
+    source: str = ""
+    store: str = ""
 
 
-class Skipped(namedtuple("Skipped", ("path", "why", "is_expected"), defaults=(False,))):
+class Skipped(NamedTuple):
     """A directory that is not shadowed: as the user names it, and the reason.
 
     What is expected is for who asks (`status`): nothing of the host is visible that should not be.
     """
 
-    __slots__ = ()
     path: str
     why: str
-    is_expected: bool
+    is_expected: bool = False
 
 
-class Plan(namedtuple("Plan", ("shadows", "skipped", "visible"), defaults=((), (), ()))):
+class Plan(NamedTuple):
     """What to do: the shadows, the skipped directories, and what else of the host's stays visible.
 
     Each is in the order in which it was found.
     """
 
-    __slots__ = ()
-    shadows: tuple[Shadow, ...]
-    skipped: tuple[Skipped, ...]
-    visible: tuple[Unshadowed, ...]
+    shadows: tuple[Shadow, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    visible: tuple[Unshadowed, ...] = ()
 
 
 def make_plan(

@@ -6,7 +6,7 @@ import os
 
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
-from paude_venv_hook.engines.commandline import Said, options, platform_in
+from paude_venv_hook.engines.run_grammar import Said, options, platform_in
 from paude_venv_hook.engines.table import ENGINES, store_args
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.stores.folder import store_path, stores_folder

@@ -1,6 +1,6 @@
 """Compare Docker through the proxy of its API with the plain socket, and print ratios.
 
-    tests/engines/start-engines --on-disk python tests/benchmarks/proxy.py
+    tests/real/start-engines --on-disk python tests/benchmarks/proxy.py
 
 Run it with the Python of the environment in which the hook is installed, on Linux. Each row is measured in turns with
 the plain socket, so that what else the machine does hits both; the median of the turns' ratios is shown, beside the

@@ -1,6 +1,6 @@
 """Compare how soon the tests of a project pass after a stopped container is started: memory, disk, a shared venv.
 
-    tests/engines/start-engines python tests/benchmarks/storage.py
+    tests/real/start-engines python tests/benchmarks/storage.py
 
 Run it with the Python of the environment in which the hook is installed. The three containers have the same image and
 the same small project with three dependencies: one has its venv in memory, so that the setup has to run again; one on

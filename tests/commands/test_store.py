@@ -64,10 +64,18 @@ def test_the_list_is_a_table(mocker: MockerFixture) -> None:
     app = Purpose("/home/me/app", ".venv", "/app/.venv", "docker", image="python:3.12")
     lib = Purpose("/gone/lib\x1b", "env", "/x/env", "podman", rootless=True, service="web", platform="linux/arm64")
     web = Container("docker", "web", running=False, sources=())
-    rest = {"is_mounted": False, "unasked": ""}
     stores = [
-        Store("/v/app-1", Record(app, "2026-02-03", "2026-03-04"), (web,), has_workspace=True, **rest),
-        Store("/v/lib-2", Record(lib, "2026-02-03", "2026-02-04"), (), has_workspace=False, **rest),
+        Store(
+            "/v/app-1",
+            Record(app, "2026-02-03", "2026-03-04"),
+            (web,),
+            is_mounted=False,
+            unasked="",
+            has_workspace=True,
+        ),
+        Store(
+            "/v/lib-2", Record(lib, "2026-02-03", "2026-02-04"), (), is_mounted=False, unasked="", has_workspace=False
+        ),
     ]
 
     assert render(stores).splitlines() == [

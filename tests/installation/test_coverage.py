@@ -50,7 +50,7 @@ def link(tmp_path: Path) -> Callable[[str, str], Path]:
 
 def told(folder: Path) -> list[tuple[str, str, str]]:
     """Return what is said of the launches in a workspace folder."""
-    return [tuple(item) for item in find_launches(str(folder), os.environ)]
+    return [(item.engine, item.by, item.why) for item in find_launches(str(folder), os.environ)]
 
 
 def hook_file(folder: Path, program: Path) -> Path:

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from conftest import MakeVenv
-from engines.containers import ENVIRONMENT
 from lab import missing
 from layout import fill
 from paude_venv_hook.cli import main
-from paude_venv_hook.engines.composeline import default_files, parse_compose, volumes_of_run
+from paude_venv_hook.engines.compose_grammar import default_files, parse_compose, volumes_of_run
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.launchers.added import Added
 from paude_venv_hook.launchers.compose_line import prepare_compose_line
 from paude_venv_hook.terminal import WARNINGS
+from real.containers import ENVIRONMENT
 
 Programs = Callable[[str, str], Path]
 

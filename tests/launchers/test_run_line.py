@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook.engines.choice import engine_by_name
-from paude_venv_hook.engines.commandline import (
+from paude_venv_hook.engines.run_grammar import (
     FLAGS,
     GLOBAL_FLAGS,
     GLOBAL_VALUES,

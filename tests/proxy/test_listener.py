@@ -22,8 +22,8 @@ import pytest
 from conftest import Hook
 from docker_lab import answer, answering, proxied, request, run
 from paude_venv_hook.commands import docker_proxy
-from paude_venv_hook.engines import docker_socket
-from paude_venv_hook.engines.docker_socket import refuse_podman
+from paude_venv_hook.docker_api import sockets
+from paude_venv_hook.docker_api.sockets import refuse_podman
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.proxy import listener as module
 from paude_venv_hook.proxy.listener import listening, passed_socket
@@ -378,7 +378,7 @@ def test_on_windows_it_says_where_it_would_work(hook: Hook, monkeypatch: pytest.
 def test_a_daemon_that_does_not_answer_is_waited_for_a_while_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_socket, "_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(sockets, "_ANSWER_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder / "silent.sock"))
         silent.listen()

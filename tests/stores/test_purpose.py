@@ -31,12 +31,12 @@ def test_the_name_of_a_store_never_changes() -> None:
 
 @pytest.mark.parametrize("field", Purpose._fields)
 def test_each_field_makes_another_store(field: str) -> None:
-    assert store_name(APP._replace(**{field: OTHERS[field]})) != store_name(APP)
+    assert store_name(Purpose(**{**APP._asdict(), field: OTHERS[field]})) != store_name(APP)
 
 
 @pytest.mark.parametrize("field", ["service", "image", "platform"])
 def test_what_is_not_said_makes_another_store_too(field: str) -> None:
-    assert store_name(APP._replace(**{field: ""})) != store_name(APP)
+    assert store_name(Purpose(**{**APP._asdict(), field: ""})) != store_name(APP)
 
 
 def test_a_text_in_one_field_is_not_the_same_in_the_next() -> None:

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import pytest
 
 from lab import missing
-from paude_venv_hook.engines.commandline import options
 from paude_venv_hook.engines.mounts import mounts_in
+from paude_venv_hook.engines.run_grammar import options
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.variables import substitution

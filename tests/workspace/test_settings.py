@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.errors import HookError, JsonFileError, SettingsError
-from paude_venv_hook.names import has_control_characters, is_utf8
 from paude_venv_hook.workspace.settings import Tmpfs, check_name, check_size, parse_venv_text, read_settings, user_file
 
 KINDS = 'use "auto", "none" or a list of directories'

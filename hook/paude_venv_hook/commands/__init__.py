@@ -4,7 +4,7 @@ The name of a module is that of its command. It declares
 
 - SUMMARY and EXAMPLES, for `--help` and the man page, and POSITION, its place in the list of commands there (None: it
   is for programs, and not listed);
-- ARGUMENTS: flags and their argparse keywords (`paude_venv_hook.options` has those that several commands share);
+- ARGUMENTS: flags and their argparse keywords (`command_line/options.py` has those that several commands share);
 - Options: the values of the arguments, with their defaults;
 - execute(options): does it, and returns the exit code.
 """

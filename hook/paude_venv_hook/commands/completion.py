@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from paude_venv_hook.command_line.options import argument
 from paude_venv_hook.errors import InstallationError
-from paude_venv_hook.options import argument
 from paude_venv_hook.terminal import PROGRAM, write
 
 # Where each is, below the prefix of the installation: where the shell looks, if that prefix is the system's.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from paude_venv_hook.command_line.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
 from paude_venv_hook.files import mount_points, write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
-from paude_venv_hook.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
 from paude_venv_hook.terminal import tell, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.docker_socket import find_docker_socket, own_socket, refuse_podman, socket_in
+from paude_venv_hook.command_line.options import argument
+from paude_venv_hook.docker_api.sockets import find_docker_socket, own_socket, refuse_podman, socket_in
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.options import argument
 
 SUMMARY = "serve Docker's API with the shadows added, for every client of it"
 POSITION = 11

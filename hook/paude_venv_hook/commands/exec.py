@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from paude_venv_hook.command_line.options import QUIET, argument
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.launchers.run_line import launch
-from paude_venv_hook.options import QUIET, argument
 from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 from fnmatch import fnmatch
 
+from paude_venv_hook.command_line.options import argument
 from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.files import is_inside, read_bytes
-from paude_venv_hook.options import argument
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import did_you_mean, say, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
@@ -57,14 +57,13 @@ def execute(options: Options) -> int:
     return 0
 
 
-class Copied(namedtuple("Copied", ("written", "kept", "left_out", "additions"))):
+class Copied(NamedTuple):
     """What `init` did, as paths relative to the folder, sorted.
 
     `written` is new; `kept` was there already and is as it was; `left_out` is the example, which a folder that holds a
     project already does not get. `additions` maps what was kept to the text that it lacks, for a person to merge.
     """
 
-    __slots__ = ()
     written: list[str]
     kept: list[str]
     left_out: list[str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.docker_context import find_docker
-from paude_venv_hook.engines.docker_socket import refuse_podman
+from paude_venv_hook.command_line.options import DRY_RUN, argument
+from paude_venv_hook.docker_api.contexts import find_docker
+from paude_venv_hook.docker_api.sockets import refuse_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.installation import docker_install, podman_hook
@@ -13,7 +14,6 @@ from paude_venv_hook.installation.changes import render
 from paude_venv_hook.installation.coverage import answers
 from paude_venv_hook.installation.docker_install import CONTEXT
 from paude_venv_hook.installation.own_program import own_program
-from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.terminal import complain, warn, write
 from paude_venv_hook.text import shown
 

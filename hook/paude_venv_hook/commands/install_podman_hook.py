@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from paude_venv_hook.command_line.options import DRY_RUN, argument
 from paude_venv_hook.installation import podman_hook
 from paude_venv_hook.installation.changes import render
 from paude_venv_hook.installation.own_program import own_program
-from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.terminal import complain, write
 
 SUMMARY = "make an unchanged `podman run` shadow the venvs of workspaces"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paude_venv_hook.options import OUTPUT, WORKSPACE_FOLDER, overlay_path
+from paude_venv_hook.command_line.options import OUTPUT, WORKSPACE_FOLDER, overlay_path
 from paude_venv_hook.terminal import write
 from paude_venv_hook.workspace.location import check_workspace_folder
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.errors import OverlayError, UsageError
-from paude_venv_hook.files import mount_points, read_file, write_if_changed
-from paude_venv_hook.options import (
+from paude_venv_hook.command_line.options import (
     CONFIG,
     ENGINE,
     IMAGE,
@@ -21,6 +19,8 @@ from paude_venv_hook.options import (
     argument,
     container_workspace_folder,
 )
+from paude_venv_hook.errors import OverlayError, UsageError
+from paude_venv_hook.files import mount_points, read_file, write_if_changed
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import shown

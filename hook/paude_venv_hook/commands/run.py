@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from paude_venv_hook.command_line.options import (
+    IMAGE,
+    OR_OUTPUT,
+    OUTPUT,
+    PLATFORM,
+    QUIET,
+    WORKSPACE,
+    WorkspaceOptions,
+    overlay_path,
+)
 from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.options import IMAGE, OR_OUTPUT, OUTPUT, PLATFORM, QUIET, WORKSPACE, WorkspaceOptions, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown

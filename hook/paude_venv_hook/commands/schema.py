@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import paude_venv_hook
-from paude_venv_hook.options import argument
+from paude_venv_hook.command_line.options import argument
 from paude_venv_hook.terminal import write
 
 SUMMARY = "print the JSON Schema of the overlay, or of our keys of paude.json"

@@ -7,9 +7,9 @@ import os
 import sys
 import textwrap
 
+from paude_venv_hook.command_line.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.files import read_file
 from paude_venv_hook.installation.coverage import find_launches
-from paude_venv_hook.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.overlay import dump
 from paude_venv_hook.pipeline import left_visible
 from paude_venv_hook.terminal import write

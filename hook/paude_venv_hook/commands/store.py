@@ -8,9 +8,9 @@ import threading
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+from paude_venv_hook.command_line.options import DRY_RUN, argument
 from paude_venv_hook.errors import StoreError, UsageError
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.options import DRY_RUN, argument
 from paude_venv_hook.stores.folder import stores_folder
 from paude_venv_hook.stores.listing import list_stores, size_of, unused_since
 from paude_venv_hook.stores.removal import empty_store, remove_store

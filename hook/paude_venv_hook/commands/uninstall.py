@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from paude_venv_hook.engines.docker_context import find_docker
+from paude_venv_hook.command_line.options import DRY_RUN
+from paude_venv_hook.docker_api.contexts import find_docker
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.installation import docker_install, podman_hook
 from paude_venv_hook.installation.changes import render
-from paude_venv_hook.options import DRY_RUN
 from paude_venv_hook.terminal import complain, warn, write
 
 TYPE_CHECKING = False

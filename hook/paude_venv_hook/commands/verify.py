@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections import namedtuple
 from contextlib import suppress
 
+from paude_venv_hook.command_line.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
@@ -14,12 +14,12 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import UsageError, VerifyError
 from paude_venv_hook.files import read_bytes
-from paude_venv_hook.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
+from paude_venv_hook.json_values import get_list, get_object, get_text
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
 from paude_venv_hook.terminal import warn, write
 from paude_venv_hook.text import complaint, shown
-from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, parts_of
 
 TYPE_CHECKING = False
@@ -102,10 +102,9 @@ def containers_of(engine: str, service: str, workspace_folder: str) -> list[dict
     return found
 
 
-class Check(namedtuple("Check", ("path", "destination", "problem"))):
+class Check(NamedTuple):
     """One shadow: as the user names it, its container path, and "" or what is wrong and what to do."""
 
-    __slots__ = ()
     path: str
     destination: str
     problem: str

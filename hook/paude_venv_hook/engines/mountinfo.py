@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import namedtuple
+
+from paude_venv_hook.records import NamedTuple
 
 
-class Mounted(namedtuple("Mounted", ("type", "options", "root"))):
+class Mounted(NamedTuple):
     """A mount in a container: its file system's type, its options, and which folder of that file system it shows."""
 
-    __slots__ = ()
     type: str
     options: frozenset[str]
     root: str

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import namedtuple
 
-from paude_venv_hook.names import has_control_characters
+from paude_venv_hook.engines.mountable import has_control_characters
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from paude_venv_hook.engines.commandline import Option
+    from paude_venv_hook.engines.run_grammar import Option
 
 
 _ALIASES = {"src": "source", "dst": "target", "destination": "target"}
@@ -28,17 +28,16 @@ class UnclearMountError(ValueError):
     """The value of an option that mounts is one that engines read in another way than it looks."""
 
 
-class Mount(namedtuple("Mount", ("type", "source", "target", "is_shared"), defaults=(False,))):
+class Mount(NamedTuple):
     """A mount: its type (`bind`, `volume`, `tmpfs`, …), its source on the host or "", its container path.
 
     What is mounted below one that `is_shared` appears on the host too.
     """
 
-    __slots__ = ()
     type: str
     source: str
     target: str
-    is_shared: bool
+    is_shared: bool = False
 
 
 def container_path(path: str) -> str:

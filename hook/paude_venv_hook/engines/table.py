@@ -1,12 +1,10 @@
 """The engines, a row each: how its command line is read, what it is told, and what it cannot do.
 
 A new engine is a row here, the functions that spell its arguments (`arguments`) and, unless its command line is read
-like that of another one, a grammar (`commandline`, or a file like `sandboxline`).
+like that of another one, a grammar (`run_grammar`, or a file like `bwrap_grammar`).
 """
 
 from __future__ import annotations
-
-from collections import namedtuple
 
 from paude_venv_hook.engines.arguments import (
     bwrap_bind,
@@ -18,6 +16,7 @@ from paude_venv_hook.engines.arguments import (
     quoted_bind,
 )
 from paude_venv_hook.errors import EngineError, UsageError
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -28,14 +27,7 @@ _IN_MEMORY = 'write "venv-storage": "memory" in paude.json'
 _CHARACTERS = {":": "colon", ",": "comma", "=": "equals sign"}
 
 
-class Engine(
-    namedtuple(
-        "Engine",
-        ("name", "label", "form", "tmpfs", "bind", "no_tmpfs_on", "no_bind_on", "percent", "selinux", "is_rootless",
-         "machine", "platform"),
-        defaults=("", "", True, "", False, "", ""),
-    )
-):  # fmt: skip
+class Engine(NamedTuple):
     """An engine.
 
     - `name`, of its program and for the flags; `label`, for people;
@@ -47,19 +39,18 @@ class Engine(
     - `machine` and `platform`, the variables that name another machine, and the platform of images.
     """
 
-    __slots__ = ()
     name: str
     label: str
     form: str
     tmpfs: Callable[[str, tuple[int, int], str | None], list[str]]
     bind: Callable[[str, str, str], list[str]]
-    no_tmpfs_on: str
-    no_bind_on: str
-    percent: bool
-    selinux: str | None
-    is_rootless: bool
-    machine: str
-    platform: str
+    no_tmpfs_on: str = ""
+    no_bind_on: str = ""
+    percent: bool = True
+    selinux: str | None = ""
+    is_rootless: bool = False
+    machine: str = ""
+    platform: str = ""
 
 
 _ROWS = (

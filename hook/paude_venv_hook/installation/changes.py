@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 _COMMAND_SECONDS = 30.0
 
 
-class Change(namedtuple("Change", ("path", "data"))):
+class Change(NamedTuple):
     """A file to write at a host path or, where `data` is None, to remove."""
 
-    __slots__ = ()
     path: str
     data: bytes | None
 
@@ -45,10 +44,9 @@ class Change(namedtuple("Change", ("path", "data"))):
             _write(self.path, self.data)
 
 
-class Command(namedtuple("Command", ("words", "environ"))):
+class Command(NamedTuple):
     """A command line, of which the first word is the host path of a program, and the environment that it gets."""
 
-    __slots__ = ()
     words: tuple[str, ...]
     environ: Mapping[str, str]
 

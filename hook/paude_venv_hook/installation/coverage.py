@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections import namedtuple
 from contextlib import suppress
 
+from paude_venv_hook.docker_api.contexts import daemon_in_use
+from paude_venv_hook.docker_api.sockets import own_socket
 from paude_venv_hook.engines.choice import elsewhere, is_podman
-from paude_venv_hook.engines.docker_context import daemon_in_use
-from paude_venv_hook.engines.docker_socket import own_socket
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.installation.docker_install import beaten, by_hand, is_ours, recorded
 from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, units_folder
 from paude_venv_hook.installation.podman_hook import find_hook, read_hook
+from paude_venv_hook.json_values import get_list, get_object
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import PROGRAM
-from paude_venv_hook.values import get_list, get_object
 from paude_venv_hook.workspace.location import opted_in
 
 TYPE_CHECKING = False
@@ -32,10 +32,9 @@ _NOTHING = f"`{PROGRAM} install` changes that"
 _ANSWER_SECONDS = 5.0
 
 
-class Launches(namedtuple("Launches", ("engine", "by", "why"))):
+class Launches(NamedTuple):
     """What covers unchanged launches with an engine: `hook`, `context`, `DOCKER_HOST`, `wrapper`, or "" for nothing."""
 
-    __slots__ = ()
     engine: str
     by: str
     why: str

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections import namedtuple
 from contextlib import suppress
 
-from paude_venv_hook.engines.docker_context import (
+from paude_venv_hook.docker_api.contexts import (
     BEAT_CONTEXTS,
     Context,
     daemon_in_use,
     find_context,
     without_variables,
 )
-from paude_venv_hook.engines.docker_socket import find_docker_socket, is_same_socket, is_socket, own_socket, socket_in
+from paude_venv_hook.docker_api.sockets import find_docker_socket, is_same_socket, is_socket, own_socket, socket_in
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import user_folder
 from paude_venv_hook.installation.changes import Change, Command
 from paude_venv_hook.installation.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
+from paude_venv_hook.json_values import get_text
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of worksp
 RECORD = "docker-before.json"
 
 
-class Found(namedtuple("Found", ("docker", "systemctl", "environ", "own", "in_use", "ours"))):
+class Found(NamedTuple):
     """What is here.
 
     `docker` and `systemctl` are host paths of programs, "" where there is none that works. `environ` is without what
@@ -48,7 +48,6 @@ class Found(namedtuple("Found", ("docker", "systemctl", "environ", "own", "in_us
     chose, and `ours` the one that is called paude-venv, whoever made it.
     """
 
-    __slots__ = ()
     docker: str
     systemctl: str
     environ: Mapping[str, str]

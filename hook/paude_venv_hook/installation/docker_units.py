@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.docker_socket import refuse_long
+from paude_venv_hook.docker_api.sockets import refuse_long
+from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import home_folder
 from paude_venv_hook.installation.changes import Change
-from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
 

@@ -11,13 +11,13 @@ import os
 import re
 from contextlib import suppress
 
+from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.folders import home_folder
 from paude_venv_hook.installation.changes import Change
 from paude_venv_hook.installation.own_program import is_root
-from paude_venv_hook.names import can_be_mounted
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import complaint, shown
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.settings import read_settings
 
@@ -13,25 +12,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from paude_venv_hook.engines.commandline import Said
+    from paude_venv_hook.engines.run_grammar import Said
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.workspace.binds import Workspace
 
 
-class Added(namedtuple("Added", ("prepared", "words", "warnings", "nothing", "files", "variables"), defaults=({}, {}))):
+class Added(NamedTuple):
     """What came of a command line: the workspaces that it mounts, its arguments, and what a person should know.
 
     `nothing` is why nothing was added where that is no warning yet. `files` are those that the arguments name: their
     host paths and contents. `variables` are for the program's environment.
     """
 
-    __slots__ = ()
     prepared: list[Prepared]
     words: list[str]
     warnings: list[str]
     nothing: str
-    files: Mapping[str, bytes]
-    variables: Mapping[str, str]
+    files: Mapping[str, bytes] = {}
+    variables: Mapping[str, str] = {}
 
 
 def prepare_workspaces(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
+from paude_venv_hook.json_values import get_text
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.text import did_you_mean, shown
-from paude_venv_hook.values import get_text
 from paude_venv_hook.workspace.location import Location, opted_in
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.engines.commandline import Said
     from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.engines.run_grammar import Said
     from paude_venv_hook.pipeline import Prepared
 
 # An annotation or a label of a container. `auto`: each directory that it binds is a workspace, whether or not it opted

@@ -10,10 +10,11 @@ import re
 
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
-from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
+from paude_venv_hook.json_values import get_list, get_object
 from paude_venv_hook.launchers.compose_project import (
     Project,
     compose_files,
@@ -27,7 +28,6 @@ from paude_venv_hook.launchers.compose_project import (
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
-from paude_venv_hook.values import get_list, get_object
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
 from paude_venv_hook.workspace.settings import read_settings

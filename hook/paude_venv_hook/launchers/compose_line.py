@@ -19,25 +19,25 @@ import sys
 
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.choice import is_podman
-from paude_venv_hook.engines.composeline import default_files, env_files, volumes_of_run
+from paude_venv_hook.engines.compose_grammar import default_files, env_files, volumes_of_run
 from paude_venv_hook.engines.mounts import UnclearMountError, parse_volume
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_start
+from paude_venv_hook.json_values import get_object, get_text
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
 from paude_venv_hook.launchers.compose import dump, in_service, merge
 from paude_venv_hook.launchers.compose_project import ask_config, labels_of, mounts_of, said_of
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.terminal import SHADOWS, TELLS
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_object, get_text
 from paude_venv_hook.workspace.binds import find_workspaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paude_venv_hook.engines.composeline import ComposeLine
+    from paude_venv_hook.engines.compose_grammar import ComposeLine
     from paude_venv_hook.engines.mounts import Mount
 
 _WRAPPER = "paude-venv-podman"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections import namedtuple
 
-from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.files import read_start
+from paude_venv_hook.json_values import get_list, get_object, get_text
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import complaint, shown
-from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.devcontainer import read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.location import Location, binds_of, parts_of
@@ -29,17 +29,16 @@ if TYPE_CHECKING:
 OUR_OPTIONS = re.compile(r"rw,exec,nosuid,nodev,(uid=\d+,gid=\d+|notmpcopyup),mode=1777(,size=[^,]*)?")
 
 
-class Project(namedtuple("Project", ("files", "service", "mounts"), defaults=((), None, ()))):
+class Project(NamedTuple):
     """The compose project of a workspace.
 
     `files` are host paths; without any, compose finds its files by itself. `service` is the one that has the workspace,
     None where nothing names it. `mounts` is what devcontainer.json mounts in it.
     """
 
-    __slots__ = ()
-    files: tuple[str, ...]
-    service: str | None
-    mounts: tuple[Mount, ...]
+    files: tuple[str, ...] = ()
+    service: str | None = None
+    mounts: tuple[Mount, ...] = ()
 
 
 def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Project | None:

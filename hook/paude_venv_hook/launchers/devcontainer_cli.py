@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import namedtuple
 
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.table import refuse_other_forms
@@ -11,6 +10,7 @@ from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.launchers import compose
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from paude_venv_hook.pipeline import Prepared
 
 
-class Override(namedtuple("Override", ("prepared", "data", "files"))):
+class Override(NamedTuple):
     """The plans, the configuration as bytes of JSON, and the files that it names: their host paths and contents."""
 
-    __slots__ = ()
     prepared: list[Prepared]
     data: bytes
     files: dict[str, bytes]

@@ -29,11 +29,11 @@ import re
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import UsageError
+from paude_venv_hook.json_values import get_list, get_object, get_text
 from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_list, get_object, get_text
 from paude_venv_hook.workspace.listed import is_pattern
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
 from paude_venv_hook.workspace.settings import read_settings

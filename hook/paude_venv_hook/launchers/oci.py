@@ -14,9 +14,9 @@ from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
 from paude_venv_hook.errors import EngineError, HookError
 from paude_venv_hook.files import mount_points
+from paude_venv_hook.json_values import get_list, get_object, get_text
 from paude_venv_hook.launchers.bound import prepare_binds, read_switch
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_list, get_object, get_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

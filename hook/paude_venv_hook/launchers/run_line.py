@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.engines.choice import engine_by_name, is_podman
-from paude_venv_hook.engines.commandline import (
+from paude_venv_hook.engines.compose_grammar import parse_compose
+from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
+from paude_venv_hook.engines.programs import replace_process
+from paude_venv_hook.engines.run_grammar import (
     GRAMMARS,
     Said,
     UnknownOptionError,
@@ -13,9 +16,6 @@ from paude_venv_hook.engines.commandline import (
     parse_run,
     platform_in,
 )
-from paude_venv_hook.engines.composeline import parse_compose
-from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
-from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points, write_if_changed

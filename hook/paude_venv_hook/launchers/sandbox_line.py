@@ -11,9 +11,9 @@ import posixpath
 import re
 import stat
 
-from paude_venv_hook.engines.commandline import Said, UnknownOptionError
+from paude_venv_hook.engines.bwrap_grammar import parse_sandbox
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.engines.sandboxline import parse_sandbox
+from paude_venv_hook.engines.run_grammar import Said, UnknownOptionError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
 from paude_venv_hook.text import shown
@@ -24,8 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from paude_venv_hook.engines.bwrap_grammar import SandboxLine
     from paude_venv_hook.engines.mounts import Mount
-    from paude_venv_hook.engines.sandboxline import SandboxLine
     from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.workspace.binds import Workspace
 

@@ -13,13 +13,13 @@ from itertools import chain
 from urllib.parse import quote
 
 from paude_venv_hook.engines.arguments import docker_options
-from paude_venv_hook.engines.commandline import Said
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, is_shared, parse_volume
+from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.json_values import get_list, get_text
 from paude_venv_hook.launchers.bound import prepare_binds, read_switch
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
-from paude_venv_hook.values import get_list, get_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ may take the connection over (attach, exec, BuildKit's session). From then on bo
 from __future__ import annotations
 
 import asyncio
-from collections import namedtuple
 
 from paude_venv_hook.proxy.api import add_warnings
 from paude_venv_hook.proxy.end import cancel, first_of, more_of, next_head, pass_all, pass_message, read_body
@@ -19,6 +18,7 @@ from paude_venv_hook.proxy.framing import (
     with_body,
     without,
 )
+from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +39,12 @@ class RefusedError(Exception):
         self.status = status
 
 
-class Request(namedtuple("Request", ("head", "body", "method", "warnings", "sent"))):
+class Request(NamedTuple):
     """A request to pass on: its head, the body that still follows, its method, and what the client should be told.
 
     Once it is told, nothing is left of that. Of the head, so many bytes are sent already.
     """
 
-    __slots__ = ()
     head: bytes
     body: Sized | Chunked
     method: bytes

@@ -10,7 +10,8 @@ here too. Go, in which all clients and daemons that matter are written, sends no
 from __future__ import annotations
 
 import re
-from collections import namedtuple
+
+from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +33,12 @@ class BadMessageError(ValueError):
     """A message that is not HTTP/1.1, or not for certain."""
 
 
-class Head(namedtuple("Head", ("first", "second", "version", "fields"))):
+class Head(NamedTuple):
     """The head of a message: a request's method and target, or a response's status and "", then the digit after `1.`.
 
     `fields` are the pairs of a name in lower case and a value, in their order.
     """
 
-    __slots__ = ()
     first: bytes
     second: bytes
     version: bytes

@@ -10,7 +10,7 @@ import socket
 import stat
 from contextlib import contextmanager, suppress
 
-from paude_venv_hook.engines.docker_socket import is_same_socket, is_socket, refuse_long
+from paude_venv_hook.docker_api.sockets import is_same_socket, is_socket, refuse_long
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import locked
 from paude_venv_hook.proxy.end import cancel

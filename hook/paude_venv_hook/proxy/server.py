@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from urllib.parse import parse_qs, unquote
 
-from paude_venv_hook.engines.docker_socket import ask_docker
+from paude_venv_hook.docker_api.sockets import ask_docker
 from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.files import mount_points
 from paude_venv_hook.proxy.api import add_shadows

@@ -12,12 +12,12 @@ import os
 import re
 import stat
 import time
-from collections import namedtuple
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.files import read_file, write_if_changed
 from paude_venv_hook.folders import user_folder
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
 
@@ -40,10 +40,9 @@ _ACL = (2).to_bytes(4, "little") + b"".join(
 _ACL_NAME = "system.posix_acl_default"
 
 
-class Record(namedtuple("Record", ("purpose", "made", "last_used"))):
+class Record(NamedTuple):
     """What `store.json` holds: what the store is for, and the days on which it was made and last asked for."""
 
-    __slots__ = ()
     purpose: Purpose
     made: str
     last_used: str

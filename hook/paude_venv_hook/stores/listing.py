@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
 from paude_venv_hook.text import complaint, shown
 
@@ -28,17 +28,16 @@ _ATTEMPTS = 3
 _MOUNTED = re.compile(rf"^\d+ \d+ \S+ \S*/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV} ", re.MULTILINE)
 
 
-class Container(namedtuple("Container", ("engine", "name", "running", "sources"))):
+class Container(NamedTuple):
     """A container as its engine describes it; `sources` are the host paths of its mounts."""
 
-    __slots__ = ()
     engine: str
     name: str
     running: bool
     sources: tuple[str, ...]
 
 
-class Store(namedtuple("Store", ("folder", "record", "containers", "is_mounted", "unasked", "has_workspace"))):
+class Store(NamedTuple):
     """A store: the host path of its folder, what it is for, and who has it.
 
     `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true where a process
@@ -46,7 +45,6 @@ class Store(namedtuple("Store", ("folder", "record", "containers", "is_mounted",
     `has_workspace` is false where the folder in which its venv would be on the host is gone.
     """
 
-    __slots__ = ()
     folder: str
     record: Record
     containers: tuple[Container, ...]

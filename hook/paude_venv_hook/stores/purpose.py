@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import namedtuple
 
 from paude_venv_hook.digest import sha256
+from paude_venv_hook.records import NamedTuple
 
 
-class Purpose(
-    namedtuple(
-        "Purpose",
-        ("source", "path", "destination", "engine", "rootless", "service", "image", "platform"),
-        defaults=(False, "", "", ""),
-    )
-):
+class Purpose(NamedTuple):
     """What one store is for: two launches share a store where all of this is the same, and only there.
 
     A venv of one launch that another one cannot use must never meet it, so each field is what would break it:
@@ -32,15 +26,14 @@ class Purpose(
     What the launch does not say is "".
     """
 
-    __slots__ = ()
     source: str
     path: str
     destination: str
     engine: str
-    rootless: bool
-    service: str
-    image: str
-    platform: str
+    rootless: bool = False
+    service: str = ""
+    image: str = ""
+    platform: str = ""
 
     @property
     def host_path(self) -> str:

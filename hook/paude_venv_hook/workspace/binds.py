@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.workspace.detection import RESERVED_WHY, detect
 from paude_venv_hook.workspace.location import Location, opted_in
 
@@ -20,14 +20,13 @@ _LOCAL_FOLDER = "devcontainer.local_folder="
 _CONFIG_FILE = "devcontainer.config_file="
 
 
-class Workspace(namedtuple("Workspace", ("folder", "location", "config", "is_chosen"))):
+class Workspace(NamedTuple):
     """A workspace that a container mounts: its real host path, where it is in the container, and how it is read.
 
     `config` is the devcontainer.json by which it is started, None where no label names one. `is_chosen` tells that it
     is the current one or has opted in, so that a list of directories is meant for it.
     """
 
-    __slots__ = ()
     folder: str
     location: Location
     config: str | None

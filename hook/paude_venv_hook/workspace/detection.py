@@ -7,11 +7,11 @@ stays visible.
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import can_make, is_file
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found
 from paude_venv_hook.workspace.venv import is_old_virtualenv, origin
@@ -28,22 +28,20 @@ _WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
 _NO_FOLDERS_INSIDE = 2  # links to a directory without any: its name, and its own `.`; file systems without count say 1
 
 
-class Unshadowed(namedtuple("Unshadowed", ("path", "host_path", "why"))):
+class Unshadowed(NamedTuple):
     """What `auto` leaves alone although it holds, or might hold, an environment of the host."""
 
-    __slots__ = ()
     path: str
     host_path: str
     why: str
 
 
-class Detected(namedtuple("Detected", ("found", "unshadowed", "warnings"), defaults=((), (), ()))):
+class Detected(NamedTuple):
     """What is to be shadowed, what is left alone, and what a person should know."""
 
-    __slots__ = ()
-    found: Sequence[Found]
-    unshadowed: Sequence[Unshadowed]
-    warnings: Sequence[str]
+    found: Sequence[Found] = ()
+    unshadowed: Sequence[Unshadowed] = ()
+    warnings: Sequence[str] = ()
 
 
 def detect(

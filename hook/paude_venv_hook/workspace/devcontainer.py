@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections import namedtuple
 
+from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
 from paude_venv_hook.errors import DevcontainerError, JsonFileError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.names import has_control_characters, is_utf8
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.git_root import git_root
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -43,7 +43,7 @@ _SETS_UP = (
 )
 
 
-class Devcontainer(namedtuple("Devcontainer", ("mount", "why", "workspace_folder", "mounts"))):
+class Devcontainer(NamedTuple):
     """What a devcontainer.json says about mounts.
 
     `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
@@ -51,7 +51,6 @@ class Devcontainer(namedtuple("Devcontainer", ("mount", "why", "workspace_folder
     mount besides.
     """
 
-    __slots__ = ()
     mount: Mount | None
     why: str
     workspace_folder: str
@@ -168,7 +167,7 @@ def _mounts(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tupl
     entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
     mounts = [parse_mount(substitute(entry)) for entry in entries]
     if config.get("runArgs"):
-        from paude_venv_hook.engines.commandline import options  # noqa: PLC0415 - few files have any
+        from paude_venv_hook.engines.run_grammar import options  # noqa: PLC0415 - few files have any
 
         mounts += mounts_in(options([substitute(argument) for argument in config["runArgs"]], lenient=True))
     return tuple(mount for mount in mounts if mount.target.startswith("/"))

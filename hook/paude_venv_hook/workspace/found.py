@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from paude_venv_hook.records import NamedTuple
 
 RESERVED = ".venv"  # where a venv is awaited, and what a symlink or a file may stand for
 
 
-class Found(namedtuple("Found", ("path", "host_path", "why", "problem", "made_at", "has_python"),
-                       defaults=("", "", True))):  # fmt: skip
+class Found(NamedTuple):
     """A directory to shadow, or one that cannot be.
 
     `path` is how a user names it: relative to the workspace folder, separated by `/`. `host_path` is the real path
@@ -17,10 +16,9 @@ class Found(namedtuple("Found", ("path", "host_path", "why", "problem", "made_at
     machine has the Python that made it.
     """
 
-    __slots__ = ()
     path: str
     host_path: str
     why: str
-    problem: str
-    made_at: str
-    has_python: bool
+    problem: str = ""
+    made_at: str = ""
+    has_python: bool = True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
+from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.mounts import Mount, container_path
 from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.names import can_be_mounted
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import (
     find_devcontainer,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Location(namedtuple("Location", ("mounts", "why", "mounted"), defaults=({},))):
+class Location(NamedTuple):
     """Where the workspace is in the container.
 
     `mounts` are the binds that carry it, or a part of it (their sources are host paths as they were written): the
@@ -31,10 +31,9 @@ class Location(namedtuple("Location", ("mounts", "why", "mounted"), defaults=({}
     paths of all other mounts, and of those after the first, to their types.
     """
 
-    __slots__ = ()
     mounts: tuple[Mount, ...]
     why: str
-    mounted: Mapping[str, str]
+    mounted: Mapping[str, str] = {}
 
     @property
     def mount(self) -> Mount | None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections import namedtuple
 
+from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.folders import user_folder
-from paude_venv_hook.names import has_control_characters, is_utf8
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.jsonfile import read_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
+
+    _Value = TypeVar("_Value")
 
 FILE_NAME = "paude.json"
 KEYS = ("venv", "venv-storage", "venv-tmpfs")
@@ -41,34 +43,26 @@ _MAX_ID = 2**32 - 2  # (uid_t) -1 means "no change" to chown(2)
 
 
 # namedtuple and not typing.NamedTuple: `typing` alone would take a tenth of the time of a whole run.
-class Tmpfs(namedtuple("Tmpfs", ("size", "uid", "gid"), defaults=(None, None, None))):
+class Tmpfs(NamedTuple):
     """What `venv-tmpfs` says; None is "not said"."""
 
-    __slots__ = ()
-    size: str | None
-    uid: int | None
-    gid: int | None
+    size: str | None = None
+    uid: int | None = None
+    gid: int | None = None
 
 
-class Settings(
-    namedtuple(
-        "Settings",
-        ("venv", "venv_source", "tmpfs", "warnings", "storage", "storage_source"),
-        defaults=("memory", "default"),
-    )
-):
+class Settings(NamedTuple):
     """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood.
 
     `storage` is "memory" or "disk"; `storage_source` says where that stood.
     """
 
-    __slots__ = ()
     venv: str | tuple[str, ...]
     venv_source: str
     tmpfs: Tmpfs
     warnings: tuple[str, ...]
-    storage: str
-    storage_source: str
+    storage: str = "memory"
+    storage_source: str = "default"
 
 
 def read_settings(
@@ -90,7 +84,9 @@ def read_settings(
     tmpfs = Tmpfs()
     for path, document in documents.items():
         said = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
-        tmpfs = Tmpfs(*(theirs if ours is None else ours for ours, theirs in zip(tmpfs, said, strict=True)))
+        tmpfs = Tmpfs(
+            _first_given(tmpfs.size, said.size), _first_given(tmpfs.uid, said.uid), _first_given(tmpfs.gid, said.gid)
+        )
     warnings = [warning for path, document in documents.items() for warning in _misspelled(path, document)]
     # The user's own venv-tmpfs may be meant for the projects whose venvs stay in memory.
     without_effect = [path for path in documents if documents[path].get("venv-tmpfs") and path in (own, storage_source)]
@@ -153,6 +149,10 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
     if len(value) > MAX_DIRECTORIES:
         raise SettingsError(f"{where}: lists {len(value)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
+
+
+def _first_given(ours: _Value | None, theirs: _Value | None) -> _Value | None:
+    return theirs if ours is None else ours
 
 
 def _check_storage(value: Any, where: str) -> str:

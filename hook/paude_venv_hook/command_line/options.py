@@ -1,0 +1,133 @@
+"""What a command declares; the arguments that several share, and their values: what a class holds is the default.
+
+An argument is the pair of its names and its argparse keywords. argparse itself is not needed here: the call of every
+launch does without.
+"""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.engines.table import ENGINES
+from paude_venv_hook.errors import OverlayError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol, TypedDict
+
+    from paude_venv_hook.pipeline import Prepared
+
+    Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+    class Command(Protocol):
+        """What the module of a command declares."""
+
+        SUMMARY: str
+        EXAMPLES: str
+        POSITION: int | None
+        ARGUMENTS: Sequence[Argument]
+        Options: type
+
+        def execute(self, options: Any) -> int:
+            """Do it, and return the exit code."""
+
+    class Choices(TypedDict):
+        """What every way of planning takes as keywords."""
+
+        config: str | None
+        engine: str
+        venv: str | None
+        storage: str | None
+
+
+def argument(*names: str, **keywords: Any) -> Argument:
+    """Return an argument of a command, from what argparse's `add_argument` takes."""
+    return names, keywords
+
+
+WORKSPACE_FOLDER = argument("--workspace-folder", metavar="DIR", help="the project's folder (default: the current one)")
+ENGINE = argument(
+    "--engine",
+    choices=("auto", *ENGINES),
+    help="default: PAUDE_VENV_ENGINE, else the one of docker and podman on PATH; podman first, but docker for "
+    "devcontainer-config and compose",
+)
+VENV = argument(
+    "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"
+)
+STORAGE = argument(
+    "--storage",
+    metavar="memory|disk",
+    help="where the container's venvs are: in memory, emptied by each stop, or on the host's disk, where they stay; "
+    "beats PAUDE_VENV_STORAGE, which beats paude.json (default: memory)",
+)
+# What a launch says of its container, where this program does not see it.
+IMAGE = argument("--image", help="for storage on disk: the image of the container (default: as devcontainer.json says)")
+PLATFORM = argument("--platform", help="for storage on disk: the platform of that image, where the launch names one")
+OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
+QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
+DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+OR_OUTPUT = "mend it or use --output"  # what to do about a file that cannot be written
+CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")
+
+
+def container_workspace_folder(*aliases: str) -> Argument:
+    """Return the argument of that name, with further names."""
+    return argument(
+        "--container-workspace-folder",
+        *aliases,
+        metavar="PATH",
+        help="where the workspace folder is in the container (default: as devcontainer.json says, else the same path)",
+    )
+
+
+CONTAINER_WORKSPACE_FOLDER = container_workspace_folder()
+WORKSPACE = (WORKSPACE_FOLDER, CONTAINER_WORKSPACE_FOLDER, CONFIG, ENGINE, VENV, STORAGE)
+
+
+class WorkspaceOptions:
+    """What is asked about one workspace."""
+
+    workspace_folder = "."
+    container_workspace_folder: str | None = None
+    config: str | None = None
+    engine = "auto"
+    venv: str | None = None
+    storage: str | None = None
+    image: str | None = None
+    platform: str | None = None
+
+    @property
+    def choices(self) -> Choices:
+        """The values that every way of planning takes, as its keywords."""
+        return {"config": self.config, "engine": self.engine, "venv": self.venv, "storage": self.storage}
+
+    def prepare(self) -> Prepared:
+        """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
+        from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
+
+        said = None
+        if self.image is not None or self.platform is not None:
+            from paude_venv_hook.engines.run_grammar import Said  # noqa: PLC0415 - not for the run of every launch
+
+            said = Said(self.image or "", self.platform or "")
+        return prepare(
+            self.workspace_folder,
+            os.environ,
+            container_workspace_folder=self.container_workspace_folder,
+            said=said,
+            **self.choices,
+        )
+
+
+def overlay_path(output: str | None, workspace_folder: str) -> str:
+    """Return the host path of the overlay: the value of `--output`, else the workspace folder's own."""
+    if output is not None:
+        return os.path.abspath(output)
+    from paude_venv_hook.overlay import default_path  # noqa: PLC0415 - not for --help
+
+    try:
+        return default_path(workspace_folder)
+    except OverlayError as error:
+        raise OverlayError(f"{error}, or use --output") from None

@@ -1,0 +1,1 @@
+"""Docker's API and contexts: where its daemon is, and what it answers."""

@@ -1,0 +1,147 @@
+"""Docker's API on this machine: the socket that Docker's own client would reach, and where the proxy's is."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from paude_venv_hook.docker_api.contexts import find_context, find_docker
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.folders import home_folder, user_folder
+from paude_venv_hook.json_values import get_list, get_text
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_DEFAULT = "/var/run/docker.sock"
+_UNIX = "unix://"
+_ANSWER_SECONDS = 5.0
+_MOST_ANSWER_BYTES = 4 * 1024 * 1024
+# What fits into sun_path with the zero byte after it (unix(7); on macOS sys/un.h).
+_MOST_BYTES = 107 if sys.platform == "linux" else 103
+
+
+def own_socket(environ: Mapping[str, str]) -> str:
+    """Return the host path where the proxy listens by default, in a folder that holds nothing else.
+
+    Raises EngineError where there is no place for it.
+    """
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        folder = os.path.join(runtime, "paude")
+    else:
+        cache = user_folder("cache")
+        if not cache:
+            raise EngineError("HOME: is not set, and this user has no home folder; set it, or use --listen")
+        folder = os.path.join(cache, "run")
+    return refuse_long(os.path.join(folder, "docker.sock"), "--listen")
+
+
+def find_docker_socket(environ: Mapping[str, str], own: str) -> str:
+    """Return the host path of the socket that Docker's client reaches, whether or not a daemon is there now.
+
+    DOCKER_HOST says it, else the docker context in use, else it is where Docker, a rootless one or Docker Desktop
+    usually has it. `own`, the host path of the proxy's socket, is none of these: whoever uses the proxy has named it
+    there. Raises EngineError where the daemon is on another machine, and where nothing tells of one.
+    """
+    host = environ.get("DOCKER_HOST", "").strip()
+    if host:
+        path = socket_in(host, "DOCKER_HOST")
+        if not is_same_socket(path, own):
+            return path
+    docker = find_docker(environ)
+    context = docker and find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
+    if context and context.host:
+        path = socket_in(context.host, context.said_in)
+        if not is_same_socket(path, own):
+            return path
+    places = [_DEFAULT, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
+    if os.path.isabs(environ.get("XDG_RUNTIME_DIR", "")):
+        places.insert(1, os.path.join(environ["XDG_RUNTIME_DIR"], "docker.sock"))
+    for path in places:
+        if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, own):
+            return path
+    raise EngineError(
+        f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in DOCKER_HOST"
+    )
+
+
+def socket_in(host: str, said_in: str) -> str:
+    """Return the host path of the socket that a value of DOCKER_HOST names; `said_in` is where the value stands.
+
+    Raises EngineError for what is no local socket.
+    """
+    if not host.startswith(_UNIX):
+        raise EngineError(
+            f"{said_in}: {shown(host)} is no socket of this machine, whose folders a daemon elsewhere does not bind; "
+            "name a local socket, as unix:///var/run/docker.sock"
+        )
+    path = host.removeprefix(_UNIX) or _DEFAULT
+    if not os.path.isabs(path):
+        raise EngineError(f"{said_in}: {shown(host)} is no absolute path; write unix:///PATH")
+    return refuse_long(path, said_in)
+
+
+def refuse_long(path: str, said_in: str) -> str:
+    """Return the host path of a socket; EngineError where it is longer than a socket's can be."""
+    if len(os.fsencode(path)) > _MOST_BYTES:
+        raise EngineError(
+            f"{said_in}: {shown(path)} is longer than the {_MOST_BYTES} bytes that a socket's path can have; "
+            "name a shorter one"
+        )
+    return path
+
+
+def is_same_socket(path: str, other: str) -> bool:
+    """Tell whether two host paths lead to one socket, which need not be there yet."""
+    if os.path.realpath(path) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
+def is_socket(path: str) -> bool:
+    """Tell whether the host path leads to a socket."""
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def refuse_podman(path: str) -> None:
+    """Raise EngineError where Podman serves the socket: its tmpfs is another one. Nobody there yet is no reason."""
+    try:
+        version = ask_docker(path, "/version")
+    except OSError:
+        return
+    if any(get_text(item, "Name").startswith("Podman") for item in get_list(version, "Components")):
+        raise EngineError(
+            f"{shown(path)}: is Podman's socket; for every client of Podman, run paude-venv-hook install-podman-hook"
+        )
+
+
+def ask_docker(path: str, target: str) -> Any:
+    """Return what the daemon at a socket answers to a GET of Docker's API, as JSON; None for what is none.
+
+    `target` is the path of the call, percent-encoded. Raises OSError.
+    """
+    import json  # noqa: PLC0415 - not for who only asks for a path
+    import socket  # noqa: PLC0415
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        connection.connect(path)
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())  # 1.0: the answer ends it
+        answer = b""
+        while len(answer) < _MOST_ANSWER_BYTES and (block := connection.recv(_MOST_ANSWER_BYTES)):
+            answer += block
+    try:
+        return json.loads(answer.partition(b"\r\n\r\n")[2])
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,222 @@
+"""How engines read the command line of `run` and `create`: Docker, Podman and nerdctl (with Go's pflag), and Apple's.
+
+That of bwrap is another thing: `bwrap_grammar`.
+"""
+
+from __future__ import annotations
+
+from paude_venv_hook.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+# The options before the subcommand, then those of `run` and `create`, of Docker 20.10 to 28, Podman 4.3 to 5.8 and
+# nerdctl 2.3, with Finch. Those that take no value are the flags.
+GLOBAL_FLAGS = frozenset(
+    """
+    --debug --debug-full --experimental --help --insecure-registry --kube-hide-dupe --noout --remote --selinux-enabled
+    --syslog --tls --tlsverify --trace --transient-store --version -D -r -v
+    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+)
+GLOBAL_VALUES = frozenset(
+    """
+    --address --bridge-ip --cdi-spec-dir --cdi-spec-dirs --cgroup-manager --cni-netconfpath --cni-path --config --conmon
+    --connection --context --cpu-profile --data-root --db-backend --default-mounts-file --events-backend --global-dns
+    --global-dns-opts --global-dns-search --hooks-dir --host --host-gateway-ip --hosts-dir --identity --imagestore
+    --log-level --max-workers --memory-profile --module --namespace --network-cmd-path --network-config-dir --out
+    --pull-option --registries-conf --root --runroot --runtime --runtime-flag --snapshotter --ssh --storage-driver
+    --storage-opt --tls-ca --tls-cert --tls-key --tlscacert --tlscert --tlskey --tmpdir --url --userns-remap
+    --volumepath -H -a -c -l -n
+    """.split()  # noqa: SIM905
+)
+
+# Podman and nerdctl take their long global options there too, and Docker refuses a line that has one of them.
+FLAGS = frozenset(option for option in GLOBAL_FLAGS if option.startswith("--")).union(
+    """
+    --detach --disable-content-trust --env-host --help --http-proxy --init --interactive --no-healthcheck --no-hostname
+    --no-hosts --oom-kill-disable --passwd --privileged --publish-all --quiet --read-only --read-only-tmpfs --replace
+    --rm --rmi --rootfs --sig-proxy --tls-verify --tty --unsetenv-all --use-api-socket -P -d -i -q -t
+    """.split()  # noqa: SIM905
+)
+VALUES = frozenset(option for option in GLOBAL_VALUES if option.startswith("--")).union(
+    """
+    --add-host --annotation --arch --attach --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop
+    --cert-dir --cgroup-conf --cgroup-parent --cgroupns --cgroups --chrootdirs --cidfile --conmon-pidfile
+    --cosign-certificate-identity --cosign-certificate-identity-regexp --cosign-certificate-oidc-issuer
+    --cosign-certificate-oidc-issuer-regexp --cosign-key --cpu-count --cpu-percent --cpu-period --cpu-quota
+    --cpu-rt-period --cpu-rt-runtime --cpu-shares --cpus --cpuset-cpus --cpuset-mems --creds --decryption-key
+    --detach-keys --device --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps
+    --device-write-iops --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --env-merge
+    --expose --gidmap --gpus --group-add --group-entry --health-cmd --health-interval --health-log-destination
+    --health-max-log-count --health-max-log-size --health-on-failure --health-retries --health-start-interval
+    --health-start-period --health-startup-cmd --health-startup-interval --health-startup-retries
+    --health-startup-success --health-startup-timeout --health-timeout --healthcheck-command --healthcheck-interval
+    --healthcheck-retries --healthcheck-start-period --healthcheck-timeout --hostname --hosts-file --hostuser
+    --image-volume --init-binary --init-ctr --init-path --io-maxbandwidth --io-maxiops --ip --ip6 --ipc --ipfs-address
+    --isolation --kernel-memory --label --label-file --link --link-local-ip --log-driver --log-opt --mac-address
+    --memory --memory-reservation --memory-swap --memory-swappiness --mount --name --net --net-alias --network
+    --network-alias --oom-score-adj --os --override-arch --override-os --override-variant --passwd-entry --personality
+    --pid --pidfile --pids-limit --platform --pod --pod-id-file --preserve-fd --preserve-fds --publish --pull
+    --rdt-class --requires --restart --retry --retry-delay --runtime --sdnotify --seccomp-policy --secret --security-opt
+    --shm-size --shm-size-systemd --signature-policy --stop-signal --stop-timeout --storage-opt --subgidname
+    --subuidname --sysctl --systemd --timeout --tmpfs --tz --uidmap --ulimit --umask --unsetenv --user --userns --uts
+    --variant --verify --volume --volume-driver --volumes-from --workdir -a -c -e -h -l -m -p -u -v -w
+    """.split()  # noqa: SIM905
+)
+
+
+class Grammar(NamedTuple):
+    """What an engine knows before the subcommand, and after `run` and `create`.
+
+    `mount_type` is that of a `--mount` which names none. `is_last` tells that what comes later covers what came before.
+    """
+
+    global_flags: Collection[str]
+    global_values: Collection[str]
+    flags: Collection[str]
+    values: Collection[str]
+    mount_type: str
+    is_last: bool = False
+
+
+GRAMMARS = {
+    "docker": Grammar(GLOBAL_FLAGS, GLOBAL_VALUES, FLAGS, VALUES, "volume"),
+    # Flags.swift of Apple's container 1.2. From 1.0 on it mounts by depth; earlier ones are not known to.
+    "container": Grammar(
+        frozenset(("--debug", "--help", "--version", "-h")),
+        frozenset(),
+        frozenset(
+            """
+            --debug --detach --disable-progress-updates --help --init --interactive --no-dns --read-only --remove --rm
+            --rosetta --ssh --tty --version --virtualization -d -h -i -t
+            """.split()  # noqa: SIM905
+        ),
+        frozenset(
+            """
+            --arch --cap-add --cap-drop --cidfile --cpus --cwd --dns --dns-domain --dns-option --dns-search --entrypoint
+            --env --env-file --gid --init-image --kernel --kernel-arg --label --masked-path --max-concurrent-downloads
+            --memory --mount --name --network --os --platform --progress --publish --publish-socket --read-only-path
+            --runtime --scheme --shm-size --tmpfs --uid --ulimit --user --volume --workdir -a -c -e -k -l -m -p -u -v -w
+            """.split()  # noqa: SIM905
+        ),
+        "bind",
+        is_last=True,
+    ),
+}
+
+
+class UnknownOptionError(ValueError):
+    """An option of which it is not known whether it takes a value, so that what follows cannot be read."""
+
+
+class Option(NamedTuple):
+    """One option: its name with the dashes, its value or None, and the index of the word after it."""
+
+    name: str
+    value: str | None
+    end: int
+
+
+class RunLine(NamedTuple):
+    """A `run` or `create`: where options can be inserted, the options that are there, and where the image stands."""
+
+    insert_at: int
+    options: tuple[Option, ...]
+    image_at: int
+
+
+class Said(NamedTuple):
+    """What a launch says of its container, as it is written: "" for nothing. A service is one of compose."""
+
+    image: str = ""
+    platform: str = ""
+    service: str = ""
+
+
+def options(
+    arguments: Sequence[str],
+    start: int = 0,
+    flags: Collection[str] = FLAGS,
+    values: Collection[str] = VALUES,
+    *,
+    lenient: bool = False,
+) -> Iterator[Option]:
+    """Yield the options from the index `start` on, up to the first word that is none.
+
+    `--name value`, `--name=value`, `-n value`, `-nvalue`, `-n=value` and clusters such as `-itv value` are all read.
+    `flags` take no value and `values` take one. Another option raises UnknownOptionError or, if `lenient`, takes the
+    next word unless that is an option itself: a flag that is too new must not hide what follows.
+    """
+    index = start
+    while index < len(arguments):
+        word = arguments[index]
+        if word in ("-", "--") or not word.startswith("-"):
+            return
+        index += 1
+        for name, attached in _split(word, flags):
+            is_known = name in flags or name in values
+            if not is_known and not lenient:
+                raise UnknownOptionError(name)
+            is_alone = not is_known and arguments[index : index + 1] and arguments[index].startswith("-")
+            if attached is not None or name in flags or is_alone:
+                yield Option(name, attached, index)
+            else:
+                index += 1
+                yield Option(name, arguments[index - 1] if index <= len(arguments) else None, index)
+
+
+def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
+    """Return the options in one word, each with the value that is attached to it, or None."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return [(name, value if equals else None)]
+    found: list[tuple[str, str | None]] = []
+    for position, letter in enumerate(word[1:], start=2):
+        name, rest = f"-{letter}", word[position:]
+        if rest.startswith("=") or (rest and name not in flags):
+            return [*found, (name, rest.removeprefix("="))]
+        found.append((name, None))
+    return found
+
+
+def platform_in(found: Iterable[Option]) -> str:
+    """Return the platform that the options of `run` or `create` ask for, "" where they leave it to the engine.
+
+    Podman knows it by its parts too.
+    """
+    values = {option.name: option.value or "" for option in found}
+    parts = (values.get(name, "") for name in ("--os", "--arch", "--variant"))
+    return values.get("--platform") or "/".join(filter(None, parts))
+
+
+def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> RunLine | None:
+    """Return what an engine is told with these arguments if it runs or creates a container, else None.
+
+    The words after the image belong to the container and are not read. Raises UnknownOptionError.
+    """
+    subcommand, index = find_subcommand(arguments, grammar)
+    if subcommand not in ("run", "create"):
+        return None
+    found = tuple(options(arguments, index, grammar.flags, grammar.values))
+    image_at = _end(found, index)
+    return RunLine(image_at if grammar.is_last else index, found, image_at)
+
+
+def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> tuple[str, int]:
+    """Return the subcommand that an engine is told with these arguments, "" where there is none, and where it ends.
+
+    `container run` is `run`. Raises UnknownOptionError for an option before it that is not known.
+    """
+    before = grammar.global_flags, grammar.global_values
+    index = _end(options(arguments, 0, *before), 0)
+    if list(arguments[index : index + 1]) == ["container"]:
+        index = _end(options(arguments, index + 1, *before), index + 1)
+    return next(iter(arguments[index : index + 1]), ""), index + 1
+
+
+def _end(found: Iterable[Option], start: int) -> int:
+    end = start
+    for option in found:
+        end = option.end
+    return end
