@@ -1,4 +1,4 @@
-"""What READMEs have in them that has to be true: commands, examples and links.
+"""What READMEs, and the pages of hook/docs, have in them that has to be true: commands, examples and links.
 
 A fenced block with a language, and a row of a table that has a command in it, carries a mark, before the block or at
 the end of the row: `<!-- run by test_NAME -->` or `<!-- not run: WHY -->`.
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("", "hook/", "templates/", "templates/*/", "tests/", "tests/*/*/")
-READMES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}README.md"))
+PATTERNS = (*(f"{folder}README.md" for folder in FOLDERS), "hook/docs/*.md")
+READMES = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
 
 # Those of the templates are run as wholes, with the tools that they are for, by tests/real/test_templates.py.
 MARKED = [path for path in READMES if path.parent.parent.name != "templates"]

@@ -42,6 +42,14 @@ def test_the_readme_has_at_most_900_words() -> None:
     assert len(read(ROOT / "README.md").split()) <= 900
 
 
+def test_the_index_of_the_hook_leads_to_each_page() -> None:
+    index = ROOT / "hook" / "README.md"
+
+    named = {link.partition("#")[0] for link in links(index)}
+
+    assert {f"docs/{path.name}" for path in (ROOT / "hook" / "docs").iterdir()} <= named
+
+
 @pytest.mark.parametrize("command", ALL, ids=name_of)
 def test_each_command_is_run_by_a_test_or_says_why_not(command: Command) -> None:
     assert command.mark, "no mark before the block, or in the row"

@@ -142,7 +142,10 @@ TEMPLATES = {
 TEMPLATE_FILES = [f"{name}/{file}" for name, own in TEMPLATES.items() for file in (IN_EACH_TEMPLATE + own).split()]
 DIST_INFO = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE"
 # In the folder hook, and in no wheel.
-BESIDE_THE_PACKAGE = ("README.md", "terminal.svg", "terminal.txt", "build_hook.py", "man_page.py", "shared_files.py")
+BESIDE_THE_PACKAGE = """
+    README.md build_hook.py docs/code.md docs/launching.md docs/settings.md docs/storage.md docs/troubleshooting.md
+    docs/writing-a-launcher.md man_page.py shared_files.py terminal.svg terminal.txt
+"""
 SHARED = """
     bash-completion/completions/paude-venv-hook fish/vendor_completions.d/paude-venv-hook.fish
     man/man1/paude-venv-hook.1 zsh/site-functions/_paude-venv-hook
@@ -188,7 +191,7 @@ def test_the_sdist_holds_the_source_the_tests_and_the_templates(built: Built) ->
     assert {str(name) for name in inside if len(name.parts) == 1} == SDIST_FILES
     assert {name.parts[0] for name in inside if len(name.parts) > 1} <= SDIST_FOLDERS
     package = {f"hook/paude_venv_hook/{name}" for name in PACKAGE.split()}
-    assert package | {f"hook/{name}" for name in BESIDE_THE_PACKAGE} == {
+    assert package | {f"hook/{name}" for name in BESIDE_THE_PACKAGE.split()} == {
         str(name) for name in inside if name.parts[0] == "hook"
     }
     assert {f"templates/{name}" for name in [*TEMPLATE_FILES, "README.md", "publish"]} == {
