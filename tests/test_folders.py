@@ -15,7 +15,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from layout import fill
-from paude_venv_hook.folders import home_folder, user_folder
+from paude_venv_hook.errors import EngineError, StoreError
+from paude_venv_hook.folders import config_home, home_folder, needed_folder, user_folder
 
 
 @pytest.mark.parametrize("platform", ["linux", "elsewhere"])
@@ -57,6 +58,24 @@ def test_a_user_whom_nobody_knows_has_no_folder(
     mocker.patch("sys.platform", platform)
 
     assert user_folder(kind) == ""
+
+
+def test_a_folder_that_is_needed_is_asked_for_in_one_line() -> None:
+    assert needed_folder("/home/me/.cache/paude", EngineError) == "/home/me/.cache/paude"
+    with pytest.raises(EngineError, match=r"^HOME: is not set, and this user has no home folder; set it$"):
+        needed_folder("", EngineError)
+    line = r"^HOME: is not set, and this user has no home folder; set it, or keep venvs in memory$"
+    with pytest.raises(StoreError, match=line):
+        needed_folder("", StoreError, "keep venvs in memory")
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"), [("/xdg", "/xdg"), ("", "{}/.config"), ("relative", "{}/.config"), (None, "{}/.config")]
+)
+def test_where_programs_have_their_configuration(home: Path, variable: str | None, folder: str) -> None:
+    environ = {} if variable is None else {"XDG_CONFIG_HOME": variable}
+
+    assert config_home(environ) == folder.format(home)
 
 
 @pytest.mark.parametrize(

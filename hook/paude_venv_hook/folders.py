@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from paude_venv_hook.errors import HookError
+
 _XDG = {
     "config": ("XDG_CONFIG_HOME", ".config"),
     "cache": ("XDG_CACHE_HOME", ".cache"),
@@ -37,6 +43,29 @@ def user_folder(kind: str) -> str:
     except RuntimeError:  # for a user without a home
         return ""
     return folder if os.path.isabs(folder) else ""  # as older ones say it: ~ as it is, which the repository may have
+
+
+def needed_folder(folder: str, error_class: type[HookError], alternative: str = "") -> str:
+    """Return a folder of the user's, as the functions here find it. Raises an error of that class if it is "".
+
+    `alternative` is what else the user can do.
+    """
+    if not folder:
+        advice = f"set it, or {alternative}" if alternative else "set it"
+        raise error_class(f"HOME: is not set, and this user has no home folder; {advice}")
+    return folder
+
+
+def config_home(environ: Mapping[str, str]) -> str:
+    """Return the host path of the folder in which programs have their configuration, "" without a home folder.
+
+    It is that of the XDG Base Directory Specification, on every system.
+    """
+    folder = environ.get("XDG_CONFIG_HOME", "")
+    if os.path.isabs(folder):
+        return folder
+    home = home_folder()
+    return home and os.path.join(home, ".config")
 
 
 def home_folder() -> str:

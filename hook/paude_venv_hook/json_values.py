@@ -1,25 +1,35 @@
-"""What a JSON value of somebody else holds: of the type that is asked for, and empty where it is of another one."""
+"""JSON that somebody else wrote: whatever it holds, the reader gets a value of the type that was asked for."""
 
 from __future__ import annotations
+
+import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
+def parse_json(data: bytes | str) -> Any:
+    """Return the value of a JSON text, None for what is no JSON, or nested too deeply to be read."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def get_text(value: Any, key: str) -> str:
-    """Return the text of that key of a JSON object, "" where there is none."""
+    """Return the text of that key of a JSON object, "" if there is none."""
     found = value.get(key) if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""
 
 
 def get_object(value: Any, key: str) -> dict[str, Any]:
-    """Return the object of that key of a JSON object, an empty one where there is none."""
+    """Return the object of that key of a JSON object, an empty one if there is none."""
     found = value.get(key) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def get_list(value: Any, key: str) -> list[Any]:
-    """Return the list of that key of a JSON object, an empty one where there is none."""
+    """Return the list of that key of a JSON object, an empty one if there is none."""
     found = value.get(key) if isinstance(value, dict) else None
     return found if isinstance(found, list) else []

@@ -59,7 +59,7 @@ def test_a_configuration_folder_that_is_no_absolute_path_does_not_count(value: s
 
 
 def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paude_venv_hook.installation.docker_units.home_folder", lambda: "")
+    monkeypatch.setattr("paude_venv_hook.folders.home_folder", lambda: "")
 
     with pytest.raises(EngineError, match=r"^HOME: is not set, and this user has no home folder; set it$"):
         units_folder({})

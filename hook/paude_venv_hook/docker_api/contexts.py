@@ -6,11 +6,9 @@ asked.
 
 from __future__ import annotations
 
-import json
-
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.json_values import get_object, get_text
+from paude_venv_hook.json_values import get_object, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
@@ -54,9 +52,12 @@ def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Con
     """
     try:
         done = ask([docker, "context", "inspect", *([name] if name else [])], environ, seconds=_SECONDS)
-        (told,) = json.loads(done.stdout)
-    except (OSError, ValueError):
+    except OSError:
         return None
+    contexts = parse_json(done.stdout)
+    if not isinstance(contexts, list) or len(contexts) != 1:
+        return None
+    told = contexts[0]
     host = get_text(get_object(get_object(told, "Endpoints"), "docker"), "Host")
     return Context(get_text(told, "Name"), host, get_text(get_object(told, "Metadata"), "Description"))
 

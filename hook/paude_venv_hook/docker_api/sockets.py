@@ -8,8 +8,8 @@ import sys
 
 from paude_venv_hook.docker_api.contexts import find_context, find_docker
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.folders import home_folder, user_folder
-from paude_venv_hook.json_values import get_list, get_text
+from paude_venv_hook.folders import home_folder, needed_folder, user_folder
+from paude_venv_hook.json_values import get_list, get_text, parse_json
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -34,10 +34,7 @@ def own_socket(environ: Mapping[str, str]) -> str:
     if os.path.isabs(runtime):
         folder = os.path.join(runtime, "paude")
     else:
-        cache = user_folder("cache")
-        if not cache:
-            raise EngineError("HOME: is not set, and this user has no home folder; set it, or use --listen")
-        folder = os.path.join(cache, "run")
+        folder = os.path.join(needed_folder(user_folder("cache"), EngineError, "use --listen"), "run")
     return refuse_long(os.path.join(folder, "docker.sock"), "--listen")
 
 
@@ -131,8 +128,7 @@ def ask_docker(path: str, target: str) -> Any:
 
     `target` is the path of the call, percent-encoded. Raises OSError.
     """
-    import json  # noqa: PLC0415 - not for who only asks for a path
-    import socket  # noqa: PLC0415
+    import socket  # noqa: PLC0415 - not for who only asks for a path
 
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWER_SECONDS)
@@ -141,7 +137,4 @@ def ask_docker(path: str, target: str) -> Any:
         answer = b""
         while len(answer) < _MOST_ANSWER_BYTES and (block := connection.recv(_MOST_ANSWER_BYTES)):
             answer += block
-    try:
-        return json.loads(answer.partition(b"\r\n\r\n")[2])
-    except (ValueError, RecursionError):
-        return None
+    return parse_json(answer.partition(b"\r\n\r\n")[2])

@@ -5,7 +5,6 @@ Files tell of Podman's hook, so that Podman is not started. Of Docker, its clien
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 
@@ -18,7 +17,7 @@ from paude_venv_hook.files import read_start
 from paude_venv_hook.installation.docker_install import beaten, by_hand, is_ours, recorded
 from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, units_folder
 from paude_venv_hook.installation.podman_hook import find_hook, read_hook
-from paude_venv_hook.json_values import get_list, get_object
+from paude_venv_hook.json_values import get_list, get_object, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.workspace.location import opted_in
@@ -84,10 +83,7 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def _starts_program(hook: str) -> bool:
     """Tell whether what the hook file at a host path starts is there."""
-    try:
-        arguments = get_list(get_object(json.loads(read_start(hook)), "hook"), "args")
-    except ValueError:
-        return False
+    arguments = get_list(get_object(parse_json(read_start(hook)), "hook"), "args")
     return bool(arguments) and isinstance(arguments[-1], str) and os.access(arguments[-1], os.X_OK)
 
 

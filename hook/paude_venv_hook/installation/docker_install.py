@@ -21,10 +21,10 @@ from paude_venv_hook.docker_api.sockets import find_docker_socket, is_same_socke
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.folders import user_folder
+from paude_venv_hook.folders import needed_folder, user_folder
 from paude_venv_hook.installation.changes import Change, Command
 from paude_venv_hook.installation.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
-from paude_venv_hook.json_values import get_text
+from paude_venv_hook.json_values import get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
@@ -97,18 +97,12 @@ def record_path() -> str:
     Its keys are `context`, the one in use, and `upstream`, the host path of Docker's socket. Raises EngineError for a
     user without a home folder.
     """
-    folder = user_folder("data")
-    if not folder:
-        raise EngineError("HOME: is not set, and this user has no home folder; set it")
-    return os.path.join(folder, RECORD)
+    return os.path.join(needed_folder(user_folder("data"), EngineError), RECORD)
 
 
 def recorded(key: str) -> str:
     """Return what was there before us, "" where nothing tells."""
-    try:
-        return get_text(json.loads(read_start(record_path())), key)
-    except ValueError:
-        return ""
+    return get_text(parse_json(read_start(record_path())), key)
 
 
 def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:

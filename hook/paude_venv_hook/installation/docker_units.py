@@ -8,7 +8,7 @@ from paude_venv_hook.docker_api.sockets import refuse_long
 from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.folders import home_folder
+from paude_venv_hook.folders import config_home, needed_folder
 from paude_venv_hook.installation.changes import Change
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
@@ -29,12 +29,7 @@ def units_folder(environ: Mapping[str, str]) -> str:
 
     Raises EngineError for a user without a home folder.
     """
-    folder, home = environ.get("XDG_CONFIG_HOME", ""), home_folder()
-    if not os.path.isabs(folder):
-        if not home:
-            raise EngineError("HOME: is not set, and this user has no home folder; set it")
-        folder = os.path.join(home, ".config")
-    return os.path.join(folder, "systemd", "user")
+    return os.path.join(needed_folder(config_home(environ), EngineError), "systemd", "user")
 
 
 def make_units(program: str, own: str, upstream: str, environ: Mapping[str, str]) -> tuple[Change, Change]:

@@ -15,7 +15,7 @@ from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_start
-from paude_venv_hook.folders import home_folder
+from paude_venv_hook.folders import config_home, needed_folder
 from paude_venv_hook.installation.changes import Change
 from paude_venv_hook.installation.own_program import is_root
 from paude_venv_hook.terminal import PROGRAM
@@ -55,11 +55,7 @@ def config_folder(environ: Mapping[str, str]) -> str:
     """
     if is_root():
         return MACHINE_FOLDER
-    home = home_folder()
-    folder = environ.get("XDG_CONFIG_HOME") or (home and os.path.join(home, ".config"))
-    if not folder:
-        raise EngineError("HOME: is not set, and this user has no home folder; set it")
-    return os.path.join(folder, "containers")
+    return os.path.join(needed_folder(config_home(environ), EngineError), "containers")
 
 
 def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:

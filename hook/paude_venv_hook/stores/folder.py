@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.files import read_file, write_if_changed
-from paude_venv_hook.folders import user_folder
+from paude_venv_hook.folders import needed_folder, user_folder
+from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
@@ -50,10 +51,7 @@ class Record(NamedTuple):
 
 def stores_folder() -> str:
     """Return the host path of the folder that holds all stores. Raises StoreError for a user without a home folder."""
-    folder = user_folder("data")
-    if not folder:
-        raise StoreError("HOME: is not set, and this user has no home folder; set it, or keep venvs in memory")
-    return os.path.join(folder, "venvs")
+    return os.path.join(needed_folder(user_folder("data"), StoreError, "keep venvs in memory"), "venvs")
 
 
 def store_path(purpose: Purpose) -> str:
@@ -99,7 +97,7 @@ def name_in(path: str) -> str:
 def read_record(store: str) -> Record | None:
     """Return what a store (its host path) is for; None where that cannot be known."""
     try:
-        data = json.loads(read_file(os.path.join(store, _RECORD)) or b"")
+        data = parse_json(read_file(os.path.join(store, _RECORD)) or b"")
         purpose = Purpose(*(data[name] for name in Purpose._fields))
         record = Record(purpose, data["made"], data["lastUsed"])
         is_known = (
@@ -107,7 +105,7 @@ def read_record(store: str) -> Record | None:
             and os.path.basename(store) == store_name(purpose)
             and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in record[1:])
         )
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
     return record if is_known else None
 

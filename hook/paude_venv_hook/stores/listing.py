@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -11,6 +10,7 @@ from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
+from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
 from paude_venv_hook.text import complaint, shown
@@ -197,8 +197,8 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
     if listed is None:
         raise StoreError(f"{engine} does not answer: {said}; see whether {engine} ps works")
     try:
-        return [_container(engine, item) for item in json.loads(listed.strip() or "[]")]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return [_container(engine, item) for item in parse_json(listed.strip() or "[]")]
+    except (LookupError, TypeError, AttributeError):
         raise StoreError(
             f"{engine} describes its containers in a way that is not known here; please report it"
         ) from None
