@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from paude_venv_hook.engines.mounts import Mount
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason
 
 # Few names, so that paths are often equal or nested; some only begin alike, and one cannot be mounted.
 GOOD_NAMES = ("a", "ab", ".venv", " é:,\"'$\\", "😀")
@@ -26,7 +26,10 @@ def _arguments(drawn: _Drawn) -> Planned:
     source, below, target, items, mounted = drawn
     workspace_folder = _join(source, below[1:])
     folders = {"source": source, "workspace": workspace_folder, "elsewhere": "/"}
-    found = [Found(path, _join(folders[where], relative), "venv", problem) for where, relative, path, problem in items]
+    found = [
+        Found(path, _join(folders[where], relative), Kind.VENV, problem=Reason(problem) if problem else None)
+        for where, relative, path, problem in items
+    ]
     others = {_join(target, path[1:]): "volume" for path in mounted}
     return found, workspace_folder, (Mount("bind", source, target),), others
 

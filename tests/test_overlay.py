@@ -24,6 +24,7 @@ from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
+from paude_venv_hook.workspace.found import Kind, Reason
 from paude_venv_hook.workspace.settings import Settings, Tmpfs
 from strategies import Planned, planned
 
@@ -31,10 +32,10 @@ SCHEMA = json.loads(resources.files("paude_venv_hook").joinpath("schemas/overlay
 APP = Mount("bind", "/home/me/app", "/workspaces/app")
 AUTO = Settings("auto", "default", Tmpfs(), ())
 PLAN = Plan(
-    (Shadow(".venv", "/home/me/app/.venv", "/workspaces/app/.venv", "venv"),),
-    (Skipped("env", "a symlink to /opt/env, outside of the workspace"),),
+    (Shadow(".venv", "/home/me/app/.venv", "/workspaces/app/.venv", Kind.VENV),),
+    (Skipped("env", Reason("a symlink to /opt/env, outside of the workspace")),),
 )
-COLON = Plan((Shadow("a:b", "/home/me/app/a:b", "/workspaces/app/a:b", "listed"),))
+COLON = Plan((Shadow("a:b", "/home/me/app/a:b", "/workspaces/app/a:b", Kind.LISTED),))
 NO_COLON = "{} has no way to mount a tmpfs on /workspaces/app/a:b, for its colon; rename the folder"
 DOCKER = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,uid=1000,gid=1001,mode=1777"]
 PODMAN = ["--tmpfs", "/workspaces/app/.venv:rw,exec,nosuid,nodev,notmpcopyup,mode=1777"]
@@ -254,7 +255,7 @@ def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
 
 
 def test_the_file_is_utf_8_that_people_can_read() -> None:
-    plan = Plan((Shadow("Grüße 😀", "/w/Grüße 😀", "/w/Grüße 😀", "venv"),))
+    plan = Plan((Shadow("Grüße 😀", "/w/Grüße 😀", "/w/Grüße 😀", Kind.VENV),))
 
     data = dump(_document(plan))
 

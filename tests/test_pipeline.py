@@ -27,6 +27,7 @@ from paude_venv_hook.errors import (
 )
 from paude_venv_hook.pipeline import Prepared, prepare
 from paude_venv_hook.plan import Plan, Shadow, Skipped
+from paude_venv_hook.workspace.found import Kind, Reason
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, opted_in
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
@@ -189,9 +190,11 @@ def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line
     prepared = ready(configure(workspace, **keys))
 
     assert prepared.document["runArgs"] == []
-    assert prepared.plan == Plan((), (Skipped(".", why), Skipped(".venv", f"venv; {why}", is_expected=True)))
-    advice = "" if "; " in why else '; mount it, or write "venv": "none" in paude.json'
-    assert prepared.messages() == [f"nothing shadowed: {why}{advice}"]
+    advice = "" if "; " in why else 'mount it, or write "venv": "none" in paude.json'
+    assert prepared.plan == Plan(
+        (), (Skipped(".", Reason(why, advice)), Skipped(".venv", Reason(f"venv; {why}"), is_expected=True))
+    )
+    assert prepared.messages() == [f"nothing shadowed: {why}{'; ' if advice else ''}{advice}"]
 
 
 def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, make_venv: MakeVenv) -> None:
@@ -211,7 +214,9 @@ def test_the_flag_beats_devcontainer_json_whose_own_mounts_still_count(workspace
     prepared = ready(workspace, container_workspace_folder="//srv/x/../app/")
 
     assert destinations(prepared) == {"env": "/srv/app/env"}
-    assert prepared.plan.skipped == (Skipped(".venv", "the configuration mounts something on /srv/app/.venv already"),)
+    assert prepared.plan.skipped == (
+        Skipped(".venv", Reason("the configuration mounts something on /srv/app/.venv already")),
+    )
     assert prepared.location.why == "--container-workspace-folder"
 
 
@@ -289,7 +294,9 @@ def test_a_symlinked_workspace_keeps_its_name_in_the_container_and_is_read_where
     link = workspace.parent / "link"
     link.symlink_to(workspace)
 
-    assert ready(link).plan.shadows == (Shadow(".venv", f"{workspace}/.venv", f"{link}/.venv", "venv", str(workspace)),)
+    assert ready(link).plan.shadows == (
+        Shadow(".venv", f"{workspace}/.venv", f"{link}/.venv", Kind.VENV, source=str(workspace)),
+    )
     assert destinations(ready(configure(link))) == {".venv": "/workspaces/link/.venv"}
 
 
@@ -314,7 +321,7 @@ def test_where_only_a_folder_of_the_workspace_is_mounted_its_venvs_are_shadowed(
 
     assert destinations(prepared) == {"api/.venv": "/src/.venv"}
     why = f"not inside of {workspace}/api, the folder that is mounted"  # nothing of it is there
-    assert prepared.plan.skipped == (Skipped(".venv", why, is_expected=True),)
+    assert prepared.plan.skipped == (Skipped(".venv", Reason(why), is_expected=True),)
     assert prepared.messages() == []
 
 
@@ -326,8 +333,8 @@ def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
 
     assert destinations(prepared) == {"api/.venv": f"{workspace}/api/.venv", ".tox": f"{workspace}/.tox"}
     assert prepared.plan.skipped == (
-        Skipped(".tox/py", "lies in .tox, which is shadowed as a whole", is_expected=True),
-        Skipped("no/env", "no does not exist, so there is no place for a mount point; make it"),
+        Skipped(".tox/py", Reason("lies in .tox, which is shadowed as a whole"), is_expected=True),
+        Skipped("no/env", Reason("no does not exist, so there is no place for a mount point; make it")),
     )
     assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
 
@@ -383,7 +390,7 @@ def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: 
     assert document["engines"]["docker"] == {"runArgs": None, "error": why}
     assert document["runArgs"][0] == "--mount"
     docker = ready(workspace, engine="docker")
-    assert docker.plan == Plan((), (Skipped("a:b", why),))
+    assert docker.plan == Plan((), (Skipped("a:b", Reason(why)),))
     assert docker.document["engines"]["docker"] == {"runArgs": []}
     assert docker.document["engines"]["podman"] == {"runArgs": document["runArgs"]}
 
@@ -394,7 +401,9 @@ def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: M
     assert len(ready(workspace).plan.shadows) == 100
 
     make_venv(workspace / "one more")
-    assert ready(workspace).plan == Plan((), (Skipped(".", "101 venvs are more than 100; list those that matter"),))
+    assert ready(workspace).plan == Plan(
+        (), (Skipped(".", Reason("101 venvs are more than 100; list those that matter")),)
+    )
 
 
 def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:
@@ -513,7 +522,7 @@ def test_a_venv_that_the_container_made_for_itself_is_left_alone_and_named(works
 
     assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
     why = "made in a container, at /workspaces/app/.docker-venv: left alone"
-    assert prepared.plan.skipped == (Skipped(".docker-venv", why, is_expected=True),)
+    assert prepared.plan.skipped == (Skipped(".docker-venv", Reason(why), is_expected=True),)
     assert prepared.messages() == []
 
 
@@ -549,7 +558,7 @@ def test_a_venv_that_would_not_be_made_again_is_shadowed_only_if_the_host_made_i
     prepared = ready(workspace)
     assert destinations(prepared) == {}
     why = "made in a container, at /workspaces/app/.venv: left alone"
-    assert prepared.plan.skipped == (Skipped(".venv", why, is_expected=True),)
+    assert prepared.plan.skipped == (Skipped(".venv", Reason(why), is_expected=True),)
 
     fill(workspace, f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n")
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}

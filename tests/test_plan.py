@@ -12,7 +12,7 @@ from hypothesis import given
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason
 from strategies import Planned, planned
 
 APP = Mount("bind", "/home/me/app", "/workspaces/app")
@@ -21,7 +21,7 @@ BAD_NAME = "no engine can mount on such a name; rename the directory"
 
 def plan(*host_paths: str, folder: str = "/home/me/app", mount: Mount = APP, mounted: tuple[str, ...] = ()) -> Plan:
     """Return the plan for venvs at the host paths, which the user names relative to the workspace folder."""
-    found = [Found(os.path.relpath(path, folder), path, "venv") for path in host_paths]
+    found = [Found(os.path.relpath(path, folder), path, Kind.VENV) for path in host_paths]
     return make_plan(found, folder, (mount,), dict.fromkeys(mounted, "volume"))
 
 
@@ -45,7 +45,7 @@ def test_the_destination_is_the_target_and_the_path_below_the_source(
     made = plan(host_path, mount=Mount("bind", source, target))
 
     path = os.path.relpath(host_path, "/home/me/app")
-    assert made == Plan((Shadow(path, host_path, destination, "venv", source),), ())
+    assert made == Plan((Shadow(path, host_path, destination, Kind.VENV, source=source),), ())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_destination_is_the_target_and_the_path_below_the_source(
 def test_nothing_outside_of_the_mount_or_above_the_source_is_shadowed(host_path: str, source: str, why: str) -> None:
     made = plan(host_path, mount=Mount("bind", source, "/src"))
 
-    skipped = Skipped(os.path.relpath(host_path, "/home/me/app"), why, is_expected=why.startswith("not inside"))
+    skipped = Skipped(os.path.relpath(host_path, "/home/me/app"), Reason(why), is_expected=why.startswith("not inside"))
     assert made == Plan((), (skipped,))
 
 
@@ -72,14 +72,14 @@ def test_nothing_outside_of_the_mount_or_above_the_source_is_shadowed(host_path:
     [("v\n", r"v\n"), ("v\x7f", r"v\x7f"), ("v\x85", r"v\x85"), ("v\udcff", r"v\udcff"), ("v\ud83d", r"v\ud83d")],
 )
 def test_a_name_that_no_engine_mounts_is_skipped_and_shown_with_escapes(path: str, skipped: str) -> None:
-    assert plan(f"/home/me/app/{path}") == Plan((), (Skipped(skipped, BAD_NAME),))
+    assert plan(f"/home/me/app/{path}") == Plan((), (Skipped(skipped, Reason(BAD_NAME)),))
 
 
 def test_a_bad_name_of_a_symlink_or_of_the_folder_behind_it_is_enough() -> None:
-    found = [Found("l\udcff", "/home/me/app/v", "symlink"), Found("link", "/home/me/app/v\udcff", "symlink")]
+    found = [Found("l\udcff", "/home/me/app/v", Kind.LINK), Found("link", "/home/me/app/v\udcff", Kind.LINK)]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
-        (), (Skipped(r"l\udcff", BAD_NAME), Skipped("link", BAD_NAME))
+        (), (Skipped(r"l\udcff", Reason(BAD_NAME)), Skipped("link", Reason(BAD_NAME)))
     )
 
 
@@ -87,15 +87,15 @@ def test_a_real_path_of_the_mount_that_is_not_utf8_is_shown_with_escapes() -> No
     made = plan("/home/me/app/.venv", mount=Mount("bind", "/home/\udcff", "/src"))
 
     assert made.skipped == (
-        Skipped(".venv", r"not inside of /home/\udcff, the folder that is mounted", is_expected=True),
+        Skipped(".venv", Reason(r"not inside of /home/\udcff, the folder that is mounted"), is_expected=True),
     )
 
 
 def test_a_problem_of_detection_is_the_reason() -> None:
-    found = [Found(".venv", "/usr", "symlink", "a symlink to /usr, outside of the workspace")]
+    found = [Found(".venv", "/usr", Kind.LINK, problem=Reason("a symlink to /usr, outside of the workspace"))]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
-        (), (Skipped(".venv", "a symlink to /usr, outside of the workspace"),)
+        (), (Skipped(".venv", Reason("a symlink to /usr, outside of the workspace")),)
     )
 
 
@@ -114,7 +114,7 @@ def test_a_problem_of_detection_is_the_reason() -> None:
 def test_a_destination_that_is_mounted_already_is_skipped(mounted: str, why: str) -> None:
     made = plan("/home/me/app/.venv", mounted=(mounted,))
 
-    assert made.skipped == ((Skipped(".venv", why),) if why else ())
+    assert made.skipped == ((Skipped(".venv", Reason(why)),) if why else ())
     assert bool(made.shadows) is not bool(why)
 
 
@@ -125,19 +125,23 @@ def test_what_lies_below_another_mount_of_the_configuration_is_skipped(target: s
     )
 
     why = f"lies in {posixpath.join(target, 'envs')}, on which the configuration mounts something else"
-    assert made == Plan((), (Skipped("envs/main", why),))
+    assert made == Plan((), (Skipped("envs/main", Reason(why)),))
 
 
 def test_what_is_found_twice_is_shadowed_once_under_its_first_name() -> None:
     found = [
-        Found(".venv", "/home/me/app/envs/main", "symlink to a directory"),
-        Found("envs/main", "/home/me/app/envs/main", "listed"),
+        Found(".venv", "/home/me/app/envs/main", Kind.LINK),
+        Found("envs/main", "/home/me/app/envs/main", Kind.LISTED),
     ]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (
             Shadow(
-                ".venv", "/home/me/app/envs/main", "/workspaces/app/envs/main", "symlink to a directory", "/home/me/app"
+                ".venv",
+                "/home/me/app/envs/main",
+                "/workspaces/app/envs/main",
+                Kind.LINK,
+                source="/home/me/app",
             ),
         ),
         (),
@@ -151,7 +155,7 @@ def test_a_directory_below_another_shadow_is_dropped_with_a_note(order: tuple[st
     assert [shadow.path for shadow in made.shadows] == ["a", "ab"]
     assert {item.path for item in made.skipped} == {"a/b", "a/b/c"}
     assert all(
-        item.why in {"lies in a, which is shadowed as a whole", "lies in a/b, which is shadowed as a whole"}
+        item.reason.text in {"lies in a, which is shadowed as a whole", "lies in a/b, which is shadowed as a whole"}
         for item in made.skipped
     )
 
@@ -159,12 +163,17 @@ def test_a_directory_below_another_shadow_is_dropped_with_a_note(order: tuple[st
 def test_what_lies_in_a_shadow_needs_no_other_reason() -> None:
     """Else the reason, and so the overlay, would be another one when the mount point is there."""
     found = [
-        Found(".venv/x", "/home/me/app/.venv/x", "listed", ".venv does not exist, so there is no place for it"),
-        Found(".venv", "/home/me/app/.venv", "listed"),
+        Found(
+            ".venv/x",
+            "/home/me/app/.venv/x",
+            Kind.LISTED,
+            problem=Reason(".venv does not exist, so there is no place for it"),
+        ),
+        Found(".venv", "/home/me/app/.venv", Kind.LISTED),
     ]
 
     assert make_plan(found, "/home/me/app", (APP,), {}).skipped == (
-        Skipped(".venv/x", "lies in .venv, which is shadowed as a whole", is_expected=True),
+        Skipped(".venv/x", Reason("lies in .venv, which is shadowed as a whole"), is_expected=True),
     )
 
 
@@ -173,15 +182,15 @@ def test_the_reason_is_the_nearest_mount_and_the_outermost_shadow() -> None:
     paths = ("m/m/m/m", "a/a/a", "a/a", "a")
 
     assert plan(*(f"/home/me/app/{path}" for path in paths), mounted=tuple(mounted)).skipped == (
-        Skipped("m/m/m/m", "lies in /workspaces/app/m/m/m, on which the configuration mounts something else"),
-        Skipped("a/a/a", "lies in a, which is shadowed as a whole", is_expected=True),
-        Skipped("a/a", "lies in a, which is shadowed as a whole", is_expected=True),
+        Skipped("m/m/m/m", Reason("lies in /workspaces/app/m/m/m, on which the configuration mounts something else")),
+        Skipped("a/a/a", Reason("lies in a, which is shadowed as a whole"), is_expected=True),
+        Skipped("a/a", Reason("lies in a, which is shadowed as a whole"), is_expected=True),
     )
 
 
 def test_a_list_as_long_as_a_file_can_hold_is_planned_in_one_go() -> None:
     """To compare each with each other, or with each mount, would take an hour."""
-    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", "listed") for index in range(100_000)]
+    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", Kind.LISTED) for index in range(100_000)]
     mounted = {f"/workspaces/app/{index}": "volume" for index in range(50_000)}
 
     made = make_plan(found, "/home/me/app", (APP,), mounted)

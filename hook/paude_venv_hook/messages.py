@@ -6,38 +6,32 @@ import json
 import os
 
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import NAMES_NO_VENV
+from paude_venv_hook.workspace.found import Kind, Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from paude_venv_hook.plan import Plan, Shadow
-    from paude_venv_hook.workspace.detection import Unshadowed
+    from paude_venv_hook.workspace.found import Unshadowed
 
 _NAMED = 5  # a line names as many venvs
 _MANY = 3  # more in folders beside each other are one pattern
 
-_LINK = ("a symlink to ", "an absolute symlink to ")  # as links.follow_link says it
-
 
 def of_plan(plan: Plan) -> list[str]:
     """Return what was skipped and why, and what of the host's stays visible."""
-    return [_not_shadowed(item.path, item.why) for item in plan.skipped if not item.is_expected] + _visible(plan)
+    return [_not_shadowed(item.path, item.reason) for item in plan.skipped if not item.is_expected] + _visible(plan)
 
 
-def _not_shadowed(path: str, why: str) -> str:
+def _not_shadowed(path: str, reason: Reason) -> str:
     what = "nothing" if path == "." else f"{shown(path)} not"
-    advice = ""
-    if path == "." and "; " not in why:
-        advice = '; mount it, or write "venv": "none" in paude.json'
-    elif why.startswith(_LINK):
-        advice = "; make it a directory"
-    return f"{what} shadowed: {shown(why)}{advice}"
+    advice = f"; {reason.advice}" if reason.advice else ""
+    return f"{what} shadowed: {shown(reason.text)}{advice}"
 
 
 def _visible(plan: Plan) -> list[str]:
-    paths = [item.path for item in plan.visible if item.why != NAMES_NO_VENV]
+    paths = [item.path for item in plan.visible if item.kind is not Kind.NAMES_NO_VENV]
     if not paths:
         return []
     more = len(paths) - _NAMED
@@ -63,7 +57,7 @@ def patterns(paths: Iterable[str]) -> list[str]:
 
 def made_for_reserve(shadow: Shadow) -> str:
     """Return what is to be said where `.venv` was made, so that it can be shadowed before it holds a venv."""
-    evidence = shadow.why.partition(": ")[2]
+    evidence = shadow.evidence
     line = (
         f"made an empty {shown(shadow.path)}, so that the container's venv stays out of it ({evidence}); "
         '"venv": "none" in paude.json turns that off'

@@ -89,7 +89,7 @@ def make_document(
         "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
         "storage": settings.storage,
         "shadows": [_describe(shadow) for shadow in plan.shadows],
-        "skipped": [{"path": s.path, "why": s.why} for s in plan.skipped],
+        "skipped": [{"path": s.path, "why": s.reason.text} for s in plan.skipped],
         "runArgs": engines[engine]["runArgs"],
         "engines": engines,
     }
@@ -102,9 +102,13 @@ def as_engine_can(plan: Plan, engine: str, settings: Settings) -> Plan:
 
 
 def _describe(shadow: Shadow) -> dict[str, str]:
-    path, host_path, destination, why, _, store = shadow
-    described = {"path": path, "hostPath": host_path, "destination": destination, "why": why}
-    return {**described, "store": store} if store else described
+    described = {
+        "path": shadow.path,
+        "hostPath": shadow.host_path,
+        "destination": shadow.destination,
+        "why": shadow.why,
+    }
+    return {**described, "store": shadow.store} if shadow.store else described
 
 
 def dump(document: dict[str, Any]) -> bytes:

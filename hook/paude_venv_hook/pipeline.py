@@ -12,14 +12,14 @@ from paude_venv_hook.overlay import as_engine_can, make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import RESERVED_WHY, Detected, Unshadowed, detect
+from paude_venv_hook.workspace.detection import Detected, detect
 from paude_venv_hook.workspace.devcontainer import (
     find_devcontainer,
     named_devcontainers,
     set_up_commands,
     set_up_once,
 )
-from paude_venv_hook.workspace.found import RESERVED, Found
+from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, read_settings
 
@@ -166,12 +166,15 @@ def _plan(
         plan = make_plan(detected.found, real, mounts, location.mounted, detected.unshadowed)
         if len(plan.shadows) > MAX_DIRECTORIES:
             why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
-            plan = Plan((), (Skipped(".", why),))
+            plan = Plan((), (Skipped(".", Reason(why)),))
         return plan, [*detected.warnings, *shared]
     why = f"{shown(location.mounts[0].source)} is mounted, which does not hold it" if location.mounts else location.why
     why = shared[0] if shared else why
-    others = [Skipped(name_for_people(item.path), f"{item.why}; {why}", is_expected=True) for item in detected.found]
-    return Plan((), (Skipped(".", why), *others)), ()
+    others = [
+        Skipped(name_for_people(item.path), Reason(f"{item.why}; {why}"), is_expected=True) for item in detected.found
+    ]
+    advice = "" if "; " in why else 'mount it, or write "venv": "none" in paude.json'
+    return Plan((), (Skipped(".", Reason(why, advice)), *others)), ()
 
 
 def _of_commands(plan: Plan, config: str, workspace_folder: str, *, in_memory: bool) -> list[str]:
@@ -200,8 +203,8 @@ def left_visible(prepared: Prepared) -> list[Unshadowed]:
         return []
     real = os.path.realpath(prepared.workspace_folder)
     detected = detect(real, (), (), same_path=False)
-    venvs = [Unshadowed(*item[:3]) for item in detected.found if item.why[: len(RESERVED_WHY)] != RESERVED_WHY]
-    shadowed = [Found(*shadow[:2], shadow.why) for shadow in prepared.plan.shadows]
+    venvs = [Unshadowed(*item[:3]) for item in detected.found if item.kind is not Kind.RESERVED]
+    shadowed = [Found(shadow.path, shadow.host_path, shadow.kind) for shadow in prepared.plan.shadows]
     everything = (*venvs, *detected.unshadowed)
     mounts = _real(location.mounts, {prepared.workspace_folder: real})
     return list(make_plan(shadowed, real, mounts, location.mounted, everything).visible)

@@ -9,19 +9,19 @@ from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason, Unshadowed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from paude_venv_hook.engines.mounts import Mount
-    from paude_venv_hook.workspace.detection import Unshadowed
 
 
 class Shadow(NamedTuple):
     """One directory to shadow: as the user names it, its real host path, its container path, and what it is.
 
+    `evidence` says what tells that a venv will be there, if it is reserved.
     `source` is the real host path of the mount that carries it. `store` is the host path of the folder that covers it,
     "" where an empty tmpfs does.
     """
@@ -29,19 +29,25 @@ class Shadow(NamedTuple):
     path: str
     host_path: str
     destination: str
-    why: str
+    kind: Kind
+    evidence: str = ""
     source: str = ""
     store: str = ""
 
+    @property
+    def why(self) -> str:
+        """What it is, in words."""
+        return f"{self.kind.value}: {self.evidence}" if self.evidence else self.kind.value
+
 
 class Skipped(NamedTuple):
-    """A directory that is not shadowed: as the user names it, and the reason.
+    """A directory that is not shadowed: as the user names it, "." for all of them, and the reason.
 
-    What is expected is for who asks (`status`): nothing of the host is visible that should not be.
+    Expected skips are shown by `status` only: nothing of the host leaks.
     """
 
     path: str
-    why: str
+    reason: Reason
     is_expected: bool = False
 
 
@@ -73,14 +79,15 @@ def make_plan(
     shadows: dict[str, Shadow] = {}  # by destination, so that what is found twice is one
     for item, places, _ in placed:
         for destination, source in places:
-            shadows.setdefault(destination, Shadow(item.path, item.host_path, destination, item.why, source))
+            shadow = Shadow(item.path, item.host_path, destination, item.kind, item.evidence, source)
+            shadows.setdefault(destination, shadow)
     outermost = [item for item in shadows.values() if not any(map(shadows.get, _folders_above(item.destination, "/")))]
     by_host_path = {shadow.host_path: shadow for shadow in reversed(outermost)}
     skipped: dict[tuple[str, str], Skipped] = {}
     for item, _, problem in placed:
         # What lies in a shadow needs no other reason, such as a missing folder: the mount point will be that folder.
         above = "" if item.host_path in by_host_path else _lies_in(item.host_path, by_host_path)
-        skip = Skipped(item.path, above, is_expected=True) if above else problem
+        skip = Skipped(item.path, Reason(above), is_expected=True) if above else problem
         if skip:
             path = name_for_people(item.path)
             skipped[item.host_path, path] = skip._replace(path=path)
@@ -108,7 +115,7 @@ def without(plan: Plan, why: Callable[[str], str]) -> Plan:
     """Return the plan without the container paths for which `why` gives a reason: those are skipped."""
     problems = {shadow: why(shadow.destination) for shadow in plan.shadows}
     kept = tuple(shadow for shadow in plan.shadows if not problems[shadow])
-    skipped = (Skipped(shadow.path, problem) for shadow, problem in problems.items() if problem)
+    skipped = (Skipped(shadow.path, Reason(problem)) for shadow, problem in problems.items() if problem)
     return plan._replace(shadows=kept, skipped=(*plan.skipped, *skipped))
 
 
@@ -142,10 +149,10 @@ def _places(
     """
 
     def skip(why: str, *, is_expected: bool = False) -> tuple[list[tuple[str, str]], Skipped]:
-        return [], Skipped(item.path, why, is_expected)
+        return [], Skipped(item.path, Reason(why), is_expected)
 
     if item.problem:
-        return skip(item.problem)
+        return [], Skipped(item.path, item.problem)
     if not can_be_mounted(item.path) or not can_be_mounted(item.host_path):
         return skip("no engine can mount on such a name; rename the directory")
     destinations = list(_destinations(item.host_path, mounts, mounted))
@@ -158,7 +165,7 @@ def _places(
         return skip(f"made in a container, at {shown(item.made_at)}: left alone", is_expected=True)
     problem = next((why for _, _, why in destinations if why), "")
     places = [(destination, source) for destination, source, why in destinations if why is None]
-    return places, Skipped(item.path, problem) if problem else None
+    return places, Skipped(item.path, Reason(problem)) if problem else None
 
 
 def _destinations(

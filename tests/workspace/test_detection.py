@@ -16,7 +16,7 @@ from layout import fill
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind
 
 VENV = "venv"
 OLD = "virtualenv without pyvenv.cfg"
@@ -28,7 +28,7 @@ def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) 
     """Return the path and the reason, or the problem, of all that `auto` finds without a warning."""
     detected = detect(str(folder), (str(mounted or folder),), (), same_path=same_path)
     assert list(detected.warnings) == []
-    return [(item.path, item.problem or item.why) for item in detected.found]
+    return [(item.path, item.problem.text if item.problem else item.why) for item in detected.found]
 
 
 def left(folder: Path) -> list[tuple[str, str]]:
@@ -96,7 +96,7 @@ def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_re
 
     found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == [Found("env", f"{workspace}/env", VENV)]
+    assert found == [Found("env", f"{workspace}/env", Kind.VENV)]
     assert warnings == [
         "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"
     ]
@@ -122,7 +122,7 @@ def test_a_relative_symlink_inside_of_the_workspace_gives_its_target(
 
     found, _, _ = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == [Found(name, f"{workspace}/{host_path}", LINK)]
+    assert found == [Found(name, f"{workspace}/{host_path}", Kind.LINK)]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_venv_file_gives_the_directory_that_it_names(
 
     found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == ([Found(path, f"{workspace}/{path}", FILE)] if path else [])
+    assert found == ([Found(path, f"{workspace}/{path}", Kind.NAMED_BY_FILE)] if path else [])
     assert list(warnings) == []
 
 
@@ -236,8 +236,8 @@ def test_below_a_git_root_both_top_levels_count_and_each_venv_that_is_kept_there
     found, _, warnings = detect(str(tmp_path / "packages" / "api"), (str(tmp_path),), (), same_path=False)
 
     assert found == [
-        Found(".venv", f"{tmp_path}/packages/api/.venv", "reserved: uv.lock"),
-        Found("../../.venv", f"{tmp_path}/.venv", VENV),
+        Found(".venv", f"{tmp_path}/packages/api/.venv", Kind.RESERVED, "uv.lock"),
+        Found("../../.venv", f"{tmp_path}/.venv", Kind.VENV),
     ]
     assert list(warnings) == []
 
@@ -253,7 +253,7 @@ def test_a_symlink_to_the_venv_of_the_git_root_needs_no_shadow_and_no_word(
 
     found, _, _ = detect(str(tmp_path / "mono" / "pkg"), [str(tmp_path / "mono")], (), same_path=same_path)
 
-    assert {(item.host_path, item.problem) for item in found} == {(f"{tmp_path}/mono/.venv", "")}
+    assert {(item.host_path, item.problem) for item in found} == {(f"{tmp_path}/mono/.venv", None)}
 
 
 @pytest.mark.parametrize("link", ["{}/mono/.venv", "../src", "../../other"])
@@ -271,7 +271,7 @@ def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(
     fill(tmp_path, "pyvenv.cfg", "top/pyvenv.cfg", "top/app/pyvenv.cfg", "top/app/env/pyvenv.cfg")
 
     assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detected(
-        [Found("env", f"{tmp_path}/top/app/env", VENV), Found("../../top", f"{tmp_path}/top", VENV)],
+        [Found("env", f"{tmp_path}/top/app/env", Kind.VENV), Found("../../top", f"{tmp_path}/top", Kind.VENV)],
         [],
         ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"],
     )
@@ -336,7 +336,7 @@ def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
     fill(workspace, "env/pyvenv.cfg")
 
     assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detected(
-        [Found("env", f"{workspace}/env", VENV)],
+        [Found("env", f"{workspace}/env", Kind.VENV)],
         [],
         [f"{workspace}/gone: cannot be searched for venvs: No such file or directory; mend it"],
     )

@@ -9,7 +9,7 @@ from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.errors import SettingsError
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason
 from paude_venv_hook.workspace.listed import find_listed
 
 
@@ -52,7 +52,8 @@ def test_listed_directories_are_taken_whether_or_not_they_exist(
     fill(workspace, "dangling -> nowhere")
 
     assert find_listed(str(workspace), names, "paude.json: venv", same_path=False) == [
-        Found(path, f"{workspace}/{host_path}", "listed", problem) for path, host_path, problem in found
+        Found(path, f"{workspace}/{host_path}", Kind.LISTED, problem=Reason(problem) if problem else None)
+        for path, host_path, problem in found
     ]
 
 
@@ -80,7 +81,7 @@ def test_a_listed_file_or_a_symlink_that_leaves_is_refused(workspace: Path, name
 
 def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_path(workspace: Path) -> None:
     fill(workspace, "envs/main/", f"env -> {workspace}/envs/main")
-    found = [Found("env", f"{workspace}/envs/main", "listed")]
+    found = [Found("env", f"{workspace}/envs/main", Kind.LISTED)]
 
     assert find_listed(str(workspace), ["env"], "--venv", same_path=True) == found
     with pytest.raises(SettingsError) as caught:
@@ -96,12 +97,12 @@ def test_what_cannot_be_made_is_named_and_the_rest_taken(workspace: Path, mocker
     mocker.patch("paude_venv_hook.workspace.listed.can_make", return_value=False)
 
     assert find_listed(str(workspace), ["env", "gone"], "--venv", same_path=False) == [
-        Found("env", f"{workspace}/env", "listed"),
+        Found("env", f"{workspace}/env", Kind.LISTED),
         Found(
             "gone",
             f"{workspace}/gone",
-            "listed",
-            f"{workspace} cannot be written, so that it cannot be made; make it",
+            Kind.LISTED,
+            problem=Reason(f"{workspace} cannot be written, so that it cannot be made; make it"),
         ),
     ]
 
@@ -136,8 +137,8 @@ def test_a_pattern_that_matches_no_venv_says_so(workspace: Path) -> None:
         Found(
             "packages/*/.venv",
             f"{workspace}/packages/*/.venv",
-            "listed",
-            "no venv matches it; make one, or remove the entry",
+            Kind.LISTED,
+            problem=Reason("no venv matches it; make one, or remove the entry"),
         )
     ]
 

@@ -10,7 +10,7 @@ from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.workspace.detection import detect
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason
 from paude_venv_hook.workspace.reserve import find_evidence, guards_reserved, is_guarded, names_reserved
 
 UV_TABLE = "[tool.uv] in pyproject.toml"
@@ -238,8 +238,8 @@ def test_where_it_cannot_be_made_it_is_not_reserved_and_the_rest_is_found(
     problem = f"{workspace} cannot be written, so that it cannot be made; make it"
 
     assert detect(str(workspace), (), (), same_path=False).found == [
-        Found("venv", f"{workspace}/venv", "venv"),
-        Found(".venv", f"{workspace}/.venv", "reserved: uv.lock", problem),
+        Found("venv", f"{workspace}/venv", Kind.VENV),
+        Found(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock", Reason(problem)),
     ]
     fill(workspace, ".venv/")
     assert not detect(str(workspace), (), (), same_path=False).found[1].problem
@@ -249,8 +249,8 @@ def test_it_is_reserved_beside_another_venv(workspace: Path) -> None:
     fill(workspace, "uv.lock", "venv/pyvenv.cfg")
 
     assert detect(str(workspace), (), (), same_path=False).found == [
-        Found("venv", f"{workspace}/venv", "venv"),
-        Found(".venv", f"{workspace}/.venv", "reserved: uv.lock"),
+        Found("venv", f"{workspace}/venv", Kind.VENV),
+        Found(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock"),
     ]
 
 

@@ -14,8 +14,8 @@ from paude_venv_hook.overlay import dump
 from paude_venv_hook.pipeline import left_visible
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import NAMES_NO_VENV, RESERVED_WHY
 from paude_venv_hook.workspace.devcontainer import COMPOSE_DECIDES
+from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
@@ -124,19 +124,18 @@ def _directories(prepared: Prepared) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     paths = [shadow.path for shadow in prepared.plan.shadows]
     for shadow in prepared.plan.shadows:
-        reserved, _, evidence = shadow.why.partition(": ")
-        state = "reserved" if reserved == RESERVED_WHY else "shadowed"
-        why = f"for the first venv made here ({evidence})" if state == "reserved" else shadow.why
+        state = "reserved" if shadow.kind is Kind.RESERVED else "shadowed"
+        why = f"for the first venv made here ({shadow.evidence})" if state == "reserved" else shadow.why
         why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
         row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
         row |= {"store": shadow.store, "stores": _stores(shadow)} if shadow.store else {}
         rows.append(row | describe(shadow.host_path))
-    rows += [{"path": item.path, "state": "skipped", "why": item.why} for item in prepared.plan.skipped]
+    rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in prepared.plan.skipped]
     # A list cannot name what lies above the workspace folder.
     listed = list(dict.fromkeys(path for path in paths if not path.startswith("../")))
     for item in (*prepared.plan.visible, *left_visible(prepared)):
         setting = json.dumps([*listed, item.path], ensure_ascii=False)
-        coverable = item.why != NAMES_NO_VENV and not item.path.startswith("../")
+        coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
         hint = f'; to shadow it: "venv": {setting}' if coverable else ""
         rows.append({"path": shown(item.path), "state": "not shadowed", "why": item.why + shown(hint)})
     return rows

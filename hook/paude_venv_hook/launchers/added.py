@@ -64,7 +64,7 @@ def why_nothing(prepared: Sequence[Prepared], without_workspace: str) -> str:
         if item.settings.venv in ("none", ()):
             return f"venv is none ({shown(item.settings.venv_source)})"
         for skipped in item.plan.skipped:
-            return f"{shown(skipped.path)} is {shown(skipped.why)}"
+            return f"{shown(skipped.path)} is {shown(skipped.reason.text)}"
     if not prepared:
         return without_workspace
     folders = ", ".join(dict.fromkeys(shown(item.workspace_folder) for item in prepared))

@@ -7,7 +7,8 @@ import os
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.workspace.detection import RESERVED_WHY, detect
+from paude_venv_hook.workspace.detection import detect
+from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.location import Location, opted_in
 
 TYPE_CHECKING = False
@@ -95,4 +96,4 @@ def _holds_venv(folder: str) -> bool:
         found = detect(folder, (), (), same_path=False).found
     except WorkspaceError:
         return False
-    return any(not item.problem and not item.why.startswith(RESERVED_WHY) for item in found)
+    return any(not item.problem and item.kind is not Kind.RESERVED for item in found)

@@ -13,7 +13,7 @@ from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import can_make, is_file
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import RESERVED, Found
+from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.venv import is_old_virtualenv, origin
 
 TYPE_CHECKING = False
@@ -21,19 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
-IS_VENV = "venv"
-RESERVED_WHY = "reserved"  # followed by the evidence
-NAMES_NO_VENV = "a file that names no venv of the workspace"
 _WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
 _NO_FOLDERS_INSIDE = 2  # links to a directory without any: its name, and its own `.`; file systems without count say 1
-
-
-class Unshadowed(NamedTuple):
-    """What `auto` leaves alone although it holds, or might hold, an environment of the host."""
-
-    path: str
-    host_path: str
-    why: str
 
 
 class Detected(NamedTuple):
@@ -93,7 +82,7 @@ def _with_record_if_guarded(folder: str, found: list[Found], configurations: Seq
 
     Shadowed, one that a container made for itself would never be made again.
     """
-    recorded = [_recorded(item) if (item.path, item.why) == (RESERVED, IS_VENV) else item for item in found]
+    recorded = [_recorded(item) if (item.path, item.kind) == (RESERVED, Kind.VENV) else item for item in found]
     if all(item.path != RESERVED or (item.made_at in ("", item.host_path) and item.has_python) for item in recorded):
         return found
     from paude_venv_hook.workspace.reserve import is_guarded, read_text  # noqa: PLC0415 - few are of a container
@@ -112,8 +101,12 @@ def _reserve(
         evidence = find_evidence(folder, configurations)
         if evidence:
             is_possible = os.path.isdir(host_path) or can_make(folder)
-            problem = "" if is_possible else f"{shown(folder)} cannot be written, so that it cannot be made; make it"
-            yield Found(_relative(host_path, workspace_folder), host_path, f"{RESERVED_WHY}: {evidence}", problem)
+            problem = (
+                None
+                if is_possible
+                else Reason(f"{shown(folder)} cannot be written, so that it cannot be made; make it")
+            )
+            yield Found(_relative(host_path, workspace_folder), host_path, Kind.RESERVED, evidence, problem)
 
 
 def _relative(path: str, workspace_folder: str) -> str:
@@ -131,12 +124,16 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
             if entry.is_dir(follow_symlinks=False):
                 path = entry.path
                 if access(path + "/pyvenv.cfg", exists) and is_file(path + "/pyvenv.cfg"):
-                    found.append(_found_venv(prefix + entry.name, path, IS_VENV))
+                    found.append(_found_venv(prefix + entry.name, path, Kind.VENV))
                 elif _links(entry) != _NO_FOLDERS_INSIDE:
                     _look_inside(prefix + entry.name, path, found, unshadowed)
             elif entry.is_symlink() or entry.name == RESERVED:
                 _follow(entry, folder, prefix, found, unshadowed, same_path=same_path)
-    return sorted(found), sorted(unshadowed)
+    return sorted(found, key=_path), sorted(unshadowed, key=_path)
+
+
+def _path(item: Found | Unshadowed) -> str:
+    return item.path
 
 
 def _follow(
@@ -155,11 +152,11 @@ def _follow(
         if entry.name == RESERVED or is_file(entry.path + "/pyvenv.cfg"):
             host_path, problem = follow_link(entry.path, folder, same_path=same_path)
             if entry.name == RESERVED or not problem:
-                found.append(Found(prefix + entry.name, host_path, "symlink to a directory", problem))
+                found.append(Found(prefix + entry.name, host_path, Kind.LINK, problem=problem))
     elif target := named_by_file(entry.path, folder):
-        found.append(Found(prefix + _relative(target, folder), target, "named by the file .venv"))
+        found.append(Found(prefix + _relative(target, folder), target, Kind.NAMED_BY_FILE))
     elif entry.is_file():
-        unshadowed.append(Unshadowed(prefix + RESERVED, entry.path, NAMES_NO_VENV))
+        unshadowed.append(Unshadowed(prefix + RESERVED, entry.path, Kind.NAMES_NO_VENV))
 
 
 def _links(entry: os.DirEntry[str]) -> int:
@@ -169,8 +166,8 @@ def _links(entry: os.DirEntry[str]) -> int:
         return _NO_FOLDERS_INSIDE
 
 
-def _found_venv(path: str, host_path: str, why: str) -> Found:
-    found = Found(path, host_path, why)
+def _found_venv(path: str, host_path: str, kind: Kind) -> Found:
+    found = Found(path, host_path, kind)
     is_shared = os.path.basename(path) == RESERVED  # it is the host's and the container's, by name
     return found if is_shared else _recorded(found)
 
@@ -184,23 +181,23 @@ def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unsh
     """Add what a directory that is no venv, of the name and host path, is all the same, or holds one level down."""
     base = os.path.basename(path)
     if os.access(path + "/bin/activate", os.F_OK) and is_old_virtualenv(path):
-        found.append(_found_venv(name, path, "virtualenv without pyvenv.cfg"))
+        found.append(_found_venv(name, path, Kind.OLD_VIRTUALENV))
     elif base == RESERVED:
         if any(_venvs_inside(path)):
-            found.append(Found(name, path, "holds venvs one level down"))
+            found.append(Found(name, path, Kind.HOLDS_VENVS))
         else:
-            unshadowed.append(Unshadowed(name, path, "no venv: it has no pyvenv.cfg"))
+            unshadowed.append(Unshadowed(name, path, Kind.NO_VENV))
     elif base in _ENVIRONMENT_PARENTS:
         if _has_folders(path):
-            unshadowed.append(Unshadowed(name, path, "holds environments one level down"))
+            unshadowed.append(Unshadowed(name, path, Kind.HOLDS_ENVIRONMENTS))
     elif base == ".pixi":  # its config.toml is the project's
         if _has_folders(path + "/envs"):
-            unshadowed.append(Unshadowed(name + "/envs", path + "/envs", "holds environments one level down"))
+            unshadowed.append(Unshadowed(name + "/envs", path + "/envs", Kind.HOLDS_ENVIRONMENTS))
     elif os.access(path + "/conda-meta", os.F_OK):
-        unshadowed.append(Unshadowed(name, path, "a conda environment"))
+        unshadowed.append(Unshadowed(name, path, Kind.CONDA))
     elif base not in _WITHOUT_VENVS:
         inside = ((f"{name}/{inner}", os.path.join(path, inner)) for inner in _venvs_inside(path))
-        unshadowed += [Unshadowed(*item, "a venv one level down") for item in inside]
+        unshadowed += [Unshadowed(*item, Kind.FURTHER_DOWN) for item in inside]
 
 
 def _venvs_inside(folder: str) -> Iterator[str]:

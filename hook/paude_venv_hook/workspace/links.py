@@ -6,11 +6,14 @@ import os
 
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.found import Reason
 from paude_venv_hook.workspace.venv import is_venv
 
+_ADVICE = "make it a directory"
 
-def follow_link(link: str, folder: str, *, same_path: bool) -> tuple[str, str]:
-    """Return the real path of the directory that a symlink leads to, and "" or why it cannot be shadowed.
+
+def follow_link(link: str, folder: str, *, same_path: bool) -> tuple[str, Reason | None]:
+    """Return the real path of the directory that a symlink leads to, and why it cannot be shadowed, if so.
 
     The engines resolve a link inside of the container, so only one that leads to a directory of `folder` in both
     worlds is good (facts of docker with runc, podman with crun: all else mounts over the container's own folders,
@@ -20,16 +23,16 @@ def follow_link(link: str, folder: str, *, same_path: bool) -> tuple[str, str]:
     try:
         real = os.path.realpath(link, strict=True)
     except OSError:
-        return link, f"a symlink to {shown(text)}, which does not exist or loops"
+        return link, Reason(f"a symlink to {shown(text)}, which does not exist or loops", _ADVICE)
     if not os.path.isdir(real):
-        return real, f"a symlink to {shown(text)}, which is a file"
+        return real, Reason(f"a symlink to {shown(text)}, which is a file", _ADVICE)
     if is_inside(os.path.realpath(folder), real):
-        return real, f"a symlink to {shown(text)}, which holds the source"
+        return real, Reason(f"a symlink to {shown(text)}, which holds the source", _ADVICE)
     if not is_inside(real, folder):
-        return real, f"a symlink to {shown(text)}, outside of the workspace"
+        return real, Reason(f"a symlink to {shown(text)}, outside of the workspace", _ADVICE)
     if os.path.isabs(text) and not same_path:
-        return real, f"an absolute symlink to {shown(text)}, which is another place in the container"
-    return real, ""
+        return real, Reason(f"an absolute symlink to {shown(text)}, which is another place in the container", _ADVICE)
+    return real, None
 
 
 def named_by_file(path: str, folder: str) -> str | None:

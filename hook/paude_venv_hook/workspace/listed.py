@@ -7,7 +7,7 @@ import os
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import can_make, is_inside
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import Found
+from paude_venv_hook.workspace.found import Found, Kind, Reason
 from paude_venv_hook.workspace.links import follow_link
 from paude_venv_hook.workspace.reserve import is_unused
 from paude_venv_hook.workspace.venv import is_venv
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-_NO_MATCH = "no venv matches it; make one, or remove the entry"
+_NO_MATCH = Reason("no venv matches it; make one, or remove the entry")
 
 
 def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same_path: bool) -> list[Found]:
@@ -36,7 +36,7 @@ def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same
         host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
         if refusal:
             raise SettingsError(f"{text} {refusal}")
-        found.append(Found(name, host_path, "listed", problem))
+        found.append(Found(name, host_path, Kind.LISTED, problem=problem))
     return found
 
 
@@ -54,26 +54,28 @@ def _match(workspace_folder: str, pattern: str, *, same_path: bool) -> list[Foun
         if os.path.isdir(path) and (is_venv(path) or is_unused(path)):
             host_path, _, refusal = _resolve(workspace_folder, name, same_path=same_path)
             if not refusal:
-                found.append(Found(name.replace(os.sep, "/"), host_path, "listed"))
-    return found or [Found(pattern, os.path.join(workspace_folder, pattern), "listed", _NO_MATCH)]
+                found.append(Found(name.replace(os.sep, "/"), host_path, Kind.LISTED))
+    return found or [Found(pattern, os.path.join(workspace_folder, pattern), Kind.LISTED, problem=_NO_MATCH)]
 
 
-def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str, str, str]:
-    """Return the real path of a listed directory, and "" or why it cannot be shadowed, and why that is an error."""
+def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str, Reason | None, str]:
+    """Return the real path of a listed directory, why it cannot be shadowed, if so, and "" or why that is an error."""
     path = os.path.join(workspace_folder, *name.split("/"))
     parent = os.path.realpath(os.path.dirname(path))
     host_path = os.path.join(parent, os.path.basename(path))
     if not is_inside(parent, workspace_folder):
         refusal = "leaves the workspace folder through a symlink; name a directory inside of it"
-        return host_path, "", refusal
+        return host_path, None, refusal
     if os.path.islink(host_path):
         host_path, why = follow_link(host_path, workspace_folder, same_path=same_path)
-        return host_path, "", f"is {why}; name the directory itself, or remove the entry" if why else ""
+        refusal = f"is {why.text}; name the directory itself, or remove the entry" if why else ""
+        return host_path, None, refusal
     if not os.path.isdir(parent):
         state = "is no directory" if os.path.lexists(parent) else "does not exist"
-        return host_path, f"{shown(os.path.dirname(name))} {state}, so there is no place for a mount point; make it", ""
+        why = Reason(f"{shown(os.path.dirname(name))} {state}, so there is no place for a mount point; make it")
+        return host_path, why, ""
     if os.path.lexists(host_path) and not os.path.isdir(host_path):
-        return host_path, "", "is a file, and only a directory can be shadowed; remove the entry"
+        return host_path, None, "is a file, and only a directory can be shadowed; remove the entry"
     if not os.path.lexists(host_path) and not can_make(parent):
-        return host_path, f"{shown(parent)} cannot be written, so that it cannot be made; make it", ""
-    return host_path, "", ""
+        return host_path, Reason(f"{shown(parent)} cannot be written, so that it cannot be made; make it"), ""
+    return host_path, None, ""
