@@ -40,12 +40,19 @@ def test_a_record_takes_no_other_fields() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "is_right"),
-    [('Shadow("a", "b", "c", "d")', True), ("Shadow(1, 2, 3, None, object())", False), ("Shadow()", False)],
+    [
+        ('Shadow("a", "b", "c", Kind.VENV)', True),
+        ("Shadow(1, 2, 3, None, object())", False),
+        ('Shadow("a", "b", "c", "venv")', False),
+        ("Shadow()", False),
+    ],
 )
 def test_a_type_checker_sees_the_fields_of_every_record(expression: str, is_right: bool, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed")
     program = tmp_path / "program.py"
-    program.write_text(f"from paude_venv_hook.plan import Shadow\n\nprint({expression})\n")
+    program.write_text(
+        f"from paude_venv_hook.plan import Shadow\nfrom paude_venv_hook.workspace.found import Kind\n\nprint({expression})\n"
+    )
     package = Path(__file__).parents[1] / "hook"
     flags = ["--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(
