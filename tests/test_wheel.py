@@ -115,6 +115,7 @@ PACKAGE = """
     workspace/links.py
     workspace/listed.py
     workspace/location.py
+    workspace/patterns.py
     workspace/reserve.py
     workspace/settings.py
     workspace/variables.py

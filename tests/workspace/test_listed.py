@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -113,21 +114,25 @@ def test_what_cannot_be_made_is_named_and_the_rest_taken(workspace: Path, mocker
         ("packages/*/.venv", ["packages/a/.venv", "packages/b/.venv"]),
         ("packages/[a]/.venv", ["packages/a/.venv"]),
         ("packages/?/.venv", ["packages/a/.venv", "packages/b/.venv"]),
-        ("*/.venv", ["up/.venv"]),
+        ("*/.venv", []),  # what a symlink leads to has a name of its own
         (".*env", [".venv"]),
         ("old*", ["old"]),
         ("odd[1]", ["odd[1]"]),
+        ("link/*/.venv", ["link/a/.venv", "link/b/.venv"]),
+        ("linked/?/.venv", ["linked/c/.venv"]),
+        ("gone/*/.venv", []),
     ],
 )
 def test_a_pattern_gives_the_venvs_that_match_it(workspace: Path, pattern: str, paths: list[str]) -> None:
     fill(workspace, "packages/a/.venv/pyvenv.cfg", "packages/b/.venv/", "packages/c/.venv/notes", "packages/d/")
     fill(workspace, "old/bin/activate", "old/lib/python2.7/orig-prefix.txt", "odd[1]/", "odd1/pyvenv.cfg")
-    fill(workspace, "packages/e/.venv -> /usr", ".venv/pyvenv.cfg", "up -> .", "out -> ..")
+    fill(workspace, "packages/e/.venv -> /usr", ".venv/pyvenv.cfg", "up -> .", "out -> ..", "link -> packages")
+    fill(workspace, "linked/c/.venv -> ../../.venv")
 
     found = find_listed(str(workspace), [pattern], "paude.json: venv", same_path=False)
 
-    assert [item.path for item in found] == paths
-    assert not any(item.problem for item in found)
+    assert [item.path for item in found if not item.problem] == paths
+    assert [item.path for item in found if item.problem] == ([] if paths else [pattern])
 
 
 def test_a_pattern_that_matches_no_venv_says_so(workspace: Path) -> None:
@@ -148,3 +153,91 @@ def test_a_pattern_reaches_nothing_outside_of_the_workspace(workspace: Path) -> 
     fill(workspace, "out -> ../outside", "in/y/pyvenv.cfg")
 
     assert [item.path for item in find_listed(str(workspace), ["*/?"], "--venv", same_path=False)] == ["in/y"]
+
+
+def test_a_pattern_opens_no_folder_outside_of_the_workspace(workspace: Path, mocker: MockerFixture) -> None:
+    fill(workspace.parent, "outside/x/y/pyvenv.cfg")
+    fill(workspace, "out -> ../outside", "in/out -> ../../outside")
+    scandir = mocker.spy(os, "scandir")
+
+    for pattern in ("out/*/*", "out/x/*", "*/*/*", "in/*/?", "in/out/*"):
+        assert [item.problem for item in find_listed(str(workspace), [pattern], "--venv", same_path=False)]
+
+    assert {os.path.realpath(call.args[0]) for call in scandir.call_args_list} <= {str(workspace), f"{workspace}/in"}
+
+
+@pytest.mark.parametrize("part", ["*", "l?", "l[0-9]"])
+def test_a_pattern_follows_no_symlinks_round_and_round(workspace: Path, mocker: MockerFixture, part: str) -> None:
+    fill(workspace, *(f"l{index} -> ." for index in range(8)), "deep/x/")
+    scandir = mocker.spy(os, "scandir")
+
+    found = find_listed(str(workspace), ["/".join([part] * 12 + ["x"])], "--venv", same_path=False)
+
+    assert [item.problem for item in found] == [Reason("no venv matches it; make one, or remove the entry")]
+    assert scandir.call_count < 10
+
+
+def test_patterns_look_at_a_bounded_number_of_directories_and_say_so_in_one_line(
+    workspace: Path, mocker: MockerFixture
+) -> None:
+    for name in ("a", "b"):
+        for number in range(40):
+            fill(workspace, f"{name}/{number:02}/.venv/pyvenv.cfg")
+    mocker.patch("paude_venv_hook.workspace.patterns.MOST_DIRECTORIES", 60)
+    scandir = mocker.spy(os, "scandir")
+
+    found = find_listed(str(workspace), ["*/*/.venv", "a/*/.venv", "a/0*/.venv", "env"], "--venv", same_path=False)
+
+    assert scandir.call_count <= 60
+    assert [item.path for item in found if not item.problem][:2] == ["a/00/.venv", "a/01/.venv"]
+    assert [item.path for item in found if not item.problem][-1] == "env"
+    assert [(item.path, item.problem) for item in found if item.problem] == [
+        (
+            "*/*/.venv and 2 more",
+            Reason(
+                "more than 5000 directories would have to be searched, and what was not stays visible; "
+                "write names in place of some wildcards"
+            ),
+        )
+    ]
+
+
+def test_a_pattern_of_any_length_is_searched(workspace: Path) -> None:
+    fill(workspace, "a/")
+
+    (found,) = find_listed(str(workspace), ["*/" * 100_000 + "x"], "--venv", same_path=False)
+
+    assert found.problem == Reason("no venv matches it; make one, or remove the entry")
+
+
+@pytest.mark.parametrize("pattern", ["packages/*/.venv", "packages/[a-z]/.v*", "*/?/.venv"])
+def test_a_pattern_reserves_the_venv_of_each_project_that_keeps_it_there(workspace: Path, pattern: str) -> None:
+    fill(workspace, "packages/a/uv.lock", "packages/b/pyproject.toml = [project]", "packages/c/.venv/pyvenv.cfg")
+    fill(workspace, "packages/d/poetry.toml = virtualenvs.in-project = true", "packages/e/.venv/notes")
+    fill(workspace, "packages/f/uv.lock", "packages/f/Makefile = .venv:", "packages/g/uv.lock", "packages/g/.venv")
+    fill(workspace, "packages/h/uv.lock", "packages/h/.venv/keep", "link -> packages")
+
+    found = find_listed(str(workspace), [pattern], "--venv", same_path=False)
+
+    assert found == [
+        Found("packages/a/.venv", f"{workspace}/packages/a/.venv", Kind.LISTED, "uv.lock"),
+        Found("packages/c/.venv", f"{workspace}/packages/c/.venv", Kind.LISTED),
+        Found("packages/d/.venv", f"{workspace}/packages/d/.venv", Kind.LISTED, "poetry.toml"),
+    ]
+
+
+def test_a_pattern_of_another_name_reserves_nothing(workspace: Path) -> None:
+    fill(workspace, "packages/a/uv.lock")
+
+    for pattern in ("packages/*/venv", "packages/*/*", "packages/*/.venv-*"):
+        (found,) = find_listed(str(workspace), [pattern], "--venv", same_path=False)
+        assert found.problem
+
+
+def test_a_pattern_names_what_cannot_be_made(workspace: Path, mocker: MockerFixture) -> None:
+    fill(workspace, "packages/a/uv.lock")
+    mocker.patch("paude_venv_hook.workspace.listed.can_make", return_value=False)
+
+    (found,) = find_listed(str(workspace), ["packages/*/.venv"], "--venv", same_path=False)
+
+    assert found.problem == Reason(f"{workspace}/packages/a cannot be written, so that it cannot be made; make it")

@@ -34,8 +34,8 @@ from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.listed import is_pattern
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
+from paude_venv_hook.workspace.patterns import is_pattern
 from paude_venv_hook.workspace.settings import read_settings
 
 TYPE_CHECKING = False

@@ -7,9 +7,10 @@ import os
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import can_make, is_inside
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import Found, Kind, Reason
+from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason
 from paude_venv_hook.workspace.links import follow_link
-from paude_venv_hook.workspace.reserve import is_unused
+from paude_venv_hook.workspace.patterns import MOST_DIRECTORIES, Search, is_pattern, matches
+from paude_venv_hook.workspace.reserve import find_evidence, is_unused
 from paude_venv_hook.workspace.venv import is_venv
 
 TYPE_CHECKING = False
@@ -18,44 +19,65 @@ if TYPE_CHECKING:
 
 
 _NO_MATCH = Reason("no venv matches it; make one, or remove the entry")
+_TOO_MANY = Reason(
+    f"more than {MOST_DIRECTORIES} directories would have to be searched, and what was not stays visible; "
+    "write names in place of some wildcards"
+)
 
 
 def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same_path: bool) -> list[Found]:
     """Return the listed directories of the workspace folder (a real host path), whether or not they exist.
 
     The names are those of `settings.check_name`; `where` names the list in errors. A pattern such as `packages/*/.venv`
-    gives the venvs that match it. Raises SettingsError for a name that is a file, or leaves the workspace folder
-    through a symlink.
+    gives the venvs that match it, and each `.venv` that a project in a folder that matches keeps but did not make yet.
+    Raises SettingsError for a name that is a file, or leaves the workspace folder through a symlink.
     """
     found = []
+    unfinished = []
+    search = Search(workspace_folder)
     for index, name in enumerate(names):
-        text = f'{where}[{index}]: "{shown(name)}"'
         if is_pattern(name) and not os.path.lexists(os.path.join(workspace_folder, name)):
-            found += _match(workspace_folder, name, same_path=same_path)
+            found += _match(workspace_folder, name, search, same_path=same_path)
+            if search.is_exhausted:
+                unfinished.append(name)
             continue
         host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
         if refusal:
-            raise SettingsError(f"{text} {refusal}")
+            raise SettingsError(f'{where}[{index}]: "{shown(name)}" {refusal}')
         found.append(Found(name, host_path, Kind.LISTED, problem=problem))
+    if unfinished:
+        others = len(unfinished) - 1
+        patterns = f"{unfinished[0]} and {others} more" if others else unfinished[0]
+        found.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), Kind.LISTED, problem=_TOO_MANY))
     return found
 
 
-def is_pattern(name: str) -> bool:
-    """Tell whether a listed name is a pattern, as for glob(7), unless there is a directory of that very name."""
-    return any(c in name for c in "*?[")
-
-
-def _match(workspace_folder: str, pattern: str, *, same_path: bool) -> list[Found]:
-    import glob  # noqa: PLC0415 - 2 ms, for the few lists that hold a pattern
-
+def _match(workspace_folder: str, pattern: str, search: Search, *, same_path: bool) -> list[Found]:
     found = []
-    for name in sorted(glob.glob(pattern, root_dir=workspace_folder)):
-        path = os.path.join(workspace_folder, name)
-        if os.path.isdir(path) and (is_venv(path) or is_unused(path)):
-            host_path, _, refusal = _resolve(workspace_folder, name, same_path=same_path)
-            if not refusal:
-                found.append(Found(name.replace(os.sep, "/"), host_path, Kind.LISTED))
-    return found or [Found(pattern, os.path.join(workspace_folder, pattern), Kind.LISTED, problem=_NO_MATCH)]
+    last = pattern.rpartition("/")[2]
+    for folder, names in search.find(pattern):
+        parent = os.path.join(workspace_folder, folder)
+        for name in names:
+            path = os.path.join(parent, name)
+            if os.path.isdir(path) and (is_venv(path) or is_unused(path)):
+                found += _matched(workspace_folder, _below(folder, name), "", same_path=same_path)
+        if RESERVED not in names and matches(RESERVED, last):
+            evidence = find_evidence(parent)
+            if evidence:
+                found += _matched(workspace_folder, _below(folder, RESERVED), evidence, same_path=same_path)
+    if found or search.is_exhausted:
+        return found
+    return [Found(pattern, os.path.join(workspace_folder, pattern), Kind.LISTED, problem=_NO_MATCH)]
+
+
+def _matched(workspace_folder: str, name: str, evidence: str, *, same_path: bool) -> list[Found]:
+    """Return a directory that a pattern matches; none for one that leaves the workspace folder."""
+    host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
+    return [] if refusal else [Found(name, host_path, Kind.LISTED, evidence, problem)]
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str, Reason | None, str]:
