@@ -50,9 +50,8 @@ def test_a_record_takes_no_other_fields() -> None:
 def test_a_type_checker_sees_the_fields_of_every_record(expression: str, is_right: bool, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed")
     program = tmp_path / "program.py"
-    program.write_text(
-        f"from paude_venv_hook.plan import Shadow\nfrom paude_venv_hook.workspace.found import Kind\n\nprint({expression})\n"
-    )
+    imports = "from paude_venv_hook.plan import Shadow\nfrom paude_venv_hook.workspace.found import Kind\n"
+    program.write_text(f"{imports}\nprint({expression})\n")
     package = Path(__file__).parents[1] / "hook"
     flags = ["--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(
