@@ -389,8 +389,9 @@ def test_the_schemas_are_schemas_and_the_overlay_keeps_to_its_own(hook: Hook) ->
 # The command line itself
 
 
-def test_version(hook: Hook) -> None:
-    assert hook("--version") == (0, f"paude-venv-hook {__version__}\n", "")
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_version(hook: Hook, flag: str) -> None:
+    assert hook(flag) == (0, f"paude-venv-hook {__version__}\n", "")
 
 
 @pytest.mark.parametrize("name", command_names())
@@ -419,9 +420,17 @@ def test_the_help_names_each_command_for_people_and_has_examples(hook: Hook, fla
         (["stauts"], '"stauts" is no command (did you mean "status"?); see paude-venv-hook --help'),
         (["exec"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
         (["exec", "--"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
-        (["--no-such"], "unrecognized arguments: --no-such; see paude-venv-hook --help"),
-        (["run", "extra\x1b"], r"unrecognized arguments: extra\x1b; see paude-venv-hook --help"),
-        (["path", "--quiet"], "unrecognized arguments: --quiet; see paude-venv-hook --help"),
+        (["--no-such"], "--no-such is no option of run; see paude-venv-hook run --help"),
+        (
+            ["run", "extra\x1b"],
+            r'"extra\x1b" is one argument too many; to name the folder, write --workspace-folder extra\x1b',
+        ),
+        (["schema", "paude", "x"], '"x" is one argument too many; see paude-venv-hook schema --help'),
+        (["path", "--quiet"], "--quiet is no option of path; see paude-venv-hook path --help"),
+        (["--quiet", "status", "--json"], "status: a command comes first; write paude-venv-hook status --quiet --json"),
+        (["exec", "--venv=none"], "--venv is no option of exec; set PAUDE_VENV in the environment"),
+        (["schema"], "schema: one word is missing; use overlay or paude"),
+        (["completion"], "completion: one word is missing; use bash, zsh or fish"),
         (["--workspace-folder", ""], f"--workspace-folder: {EMPTY}"),
         (["path", "--workspace-folder="], f"--workspace-folder: {EMPTY}"),
         (["status", "--config", ""], f"--config: {EMPTY}"),
@@ -430,8 +439,8 @@ def test_the_help_names_each_command_for_people_and_has_examples(hook: Hook, fla
         (["run", "--venv", ""], f"--venv: {EMPTY}"),
         (["verify", ""], f"container: {EMPTY}"),
         (["init", "--template", "pip", ""], f"folder: {EMPTY}"),
-        (["--work", "."], "unrecognized arguments: --work .; see paude-venv-hook --help"),
-        (["--output"], "argument --output: expected one argument; see paude-venv-hook run --help"),
+        (["--work", "."], "--work is no option of run; see paude-venv-hook run --help"),
+        (["--output"], "--output: expected one argument; see paude-venv-hook run --help"),
         (["verify"], "CONTAINER: needed, or --service in its place; name one of them"),
         (
             ["--container-workspace-folder", "app"],
@@ -455,14 +464,25 @@ def test_an_unknown_command_is_answered_with_where_all_stand(hook: Hook) -> None
     assert hook("x\n") == (2, "", said)
 
 
-@pytest.mark.parametrize("arguments", [["--engine", "Docker"], ["print", "--format", "yaml"], ["schema", "x"]])
-def test_a_value_that_is_no_choice_is_one_line_and_exit_code_2(hook: Hook, arguments: list[str]) -> None:
-    done = hook(*arguments)
-
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("paude-venv-hook: error[usage]: argument ")
-    assert done.err.endswith(" --help\n")
-    assert done.err.count("\n") == 1
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--engine", "Docker"],
+            (
+                '--engine: "Docker" is not known (did you mean "docker"?); '
+                "use auto, docker, podman, nerdctl, finch, container or bwrap"
+            ),
+        ),
+        (
+            ["print", "--format", "yaml"],
+            '--format: "yaml" is not known; use args, lines, nul, json, compose, kubernetes or bwrap',
+        ),
+        (["schema", "x\n"], r'schema: "x\n" is not known; use overlay or paude'),
+    ],
+)
+def test_a_value_that_is_no_choice_is_answered_with_the_choices(hook: Hook, arguments: list[str], message: str) -> None:
+    assert hook(*arguments) == (2, "", f"paude-venv-hook: error[usage]: {message}\n")
 
 
 def test_a_bug_is_one_line_and_exit_code_3(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:

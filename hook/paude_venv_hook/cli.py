@@ -33,17 +33,18 @@ def _dispatch(given: Sequence[str]) -> int:
 
         write(program_parser((name, load(name)) for name in command_names()).format_help())
         return 0
-    if first == "--version":
+    if first in ("-V", "--version"):
         write(f"{PROGRAM} {__version__}\n")
         return 0
-    name, words = ("run", given) if first.startswith("-") else (first, given[1:])
+    is_named = not first.startswith("-")
+    name, words = (first, given[1:]) if is_named else ("run", given)
     command = load(name)
     if not words and not any(_is_required(argument) for argument in command.ARGUMENTS):
         return command.execute(command.Options())  # the call of every launch does without argparse
     from paude_venv_hook.command_line.parser import parse  # noqa: PLC0415
 
     try:
-        options = parse(name, command, words)
+        options = parse(name, command, words, () if is_named else command_names())
     except SystemExit:  # after --help
         write("")
         return 0
@@ -59,6 +60,10 @@ def load(name: str) -> Command:
     """Return the module of the command called `name`. Raises UsageError where there is none."""
     names = command_names()
     if name not in names:
+        if os.path.isdir(name):
+            raise UsageError(
+                f'"{shown(name)}" is a folder and no command; write {PROGRAM} --workspace-folder {shown(name)}'
+            )
         raise UsageError(f'"{shown(name)}" is no command{did_you_mean(name, names)}; see {PROGRAM} --help')
     # What importlib does, without loading that.
     command: Command = __import__(f"{commands.__name__}.{name.replace('-', '_')}", fromlist=["execute"])

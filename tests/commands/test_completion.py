@@ -30,6 +30,7 @@ COMPLETED = {
     "run --config devcon": "run --config devcontainer.json ",
     "run --workspace-folder so": "run --workspace-folder source/",
     "init so": "init source/",
+    "init --template po": "init --template poetry ",
     "schema o": "schema overlay ",
     "store cl": "store clean ",
     "exec engine-of-the-te": "exec engine-of-the-test ",

@@ -210,7 +210,10 @@ def test_a_storage_is_to_be_merged_where_paude_json_is_there(init: Init, workspa
     template = (TEMPLATES / "uv/paude.json").read_text()
     fill(workspace, f"paude.json = {template}")
 
-    assert init("--template=uv", "--storage=disk").err[-2:] == ["merge into paude.json:", '    "venv-storage": "disk"']
+    assert init("--template=uv", "--storage=disk").err[-3:-1] == [
+        "merge into paude.json:",
+        '    "venv-storage": "disk"',
+    ]
     assert (workspace / "paude.json").read_text() == template
     fill(workspace, "paude.json = " + template.replace('"auto"', '"auto", "venv-storage": "disk"'))
     assert "merge into paude.json:" not in init("--template=uv", "--storage=disk").err
@@ -556,6 +559,11 @@ def left_alone(*paths: str) -> list[str]:
     return [f"{path} is there already and was left alone" for path in paths]
 
 
+def next_step(folder: str = ".", *, merge: bool = False) -> str:
+    first = "merge what is shown above, then " if merge else ""
+    return f"next: {first}devcontainer up --workspace-folder {folder} --docker-path paude-venv-docker"
+
+
 LEFT_OUT = "the folder holds a Python project already, so the example is left out"
 
 
@@ -564,14 +572,14 @@ LEFT_OUT = "the folder holds a Python project already, so the example is left ou
 def test_a_new_folder_gets_the_whole_template(init: Init, workspace: Path, template: str, folder: str) -> None:
     done = init(folder, "--template", template)
 
-    assert done == (0, files_of(template), [])
+    assert done == (0, files_of(template), [next_step(folder)])
     copied = texts_of(workspace / folder)
     assert copied == {path: (TEMPLATES / template / path).read_bytes() for path in files_of(template)}
     assert METADATA not in copied
 
 
 def test_the_current_folder_is_the_default(init: Init, workspace: Path) -> None:
-    assert init("--template=uv") == (0, files_of("uv"), [])
+    assert init("--template=uv") == (0, files_of("uv"), [next_step()])
     assert sorted(texts_of(workspace)) == files_of("uv")
 
 
@@ -580,8 +588,51 @@ def test_a_folder_without_a_python_project_gets_the_whole_template(init: Init, w
 
     done = init("--template=pip")
 
-    assert done == (0, [path for path in files_of("pip") if path != "README.md"], left_alone("README.md"))
+    assert done == (
+        0,
+        [path for path in files_of("pip") if path != "README.md"],
+        [*left_alone("README.md"), next_step()],
+    )
     assert (workspace / "README.md").read_text() == "mine"
+
+
+def test_without_a_template_they_are_listed_and_nothing_is_copied(init: Init, workspace: Path) -> None:
+    done = init("new")
+
+    error = "paude-venv-hook: error[usage]: --template: needed; use hatch, monorepo, pdm, pip, pipenv, poetry or uv"
+    assert (done.code, done.err) == (2, [error])
+    assert [line.split(maxsplit=1) for line in done.out] == [[name, metadata_of(name)["name"]] for name in IDS]
+    assert os.listdir(workspace) == []
+
+
+def test_the_help_and_the_completions_name_the_templates() -> None:
+    ((_, keywords), *_) = templates.ARGUMENTS
+
+    assert keywords["metavar"].split("|") == templates.template_ids()
+
+
+@pytest.mark.parametrize(
+    ("config", "image"),
+    [
+        ('{"image": "debian:13"}', "debian:13"),
+        (r'{"image": "a\\g<0>\u00e9"} // mine', "a\\g<0>é"),
+        ('{"image": "debian:${localEnv:TAG}"}', None),
+        ('{"build": {"dockerfile": "Dockerfile"}}', None),
+        ('{"dockerComposeFile": "compose.yaml", "service": "web"}', None),
+    ],
+)
+@each_template
+def test_paude_json_names_no_other_image_than_the_devcontainer_json_that_is_there(
+    init: Init, workspace: Path, template: str, config: str, image: str | None
+) -> None:
+    fill(workspace, f".devcontainer.json = {config}")
+
+    assert init("--template", template).code == 0
+
+    settings = json.loads((workspace / "paude.json").read_text())
+    theirs = json.loads((TEMPLATES / template / "paude.json").read_text())
+    assert settings.get("base") == image
+    assert list(settings) == [key for key in theirs if image or key not in ("// base", "base")]
 
 
 @each_template
@@ -591,7 +642,7 @@ def test_a_second_time_changes_nothing(init: Init, workspace: Path, template: st
 
     done = init("--template", template)
 
-    assert done == (0, [], left_alone(*files_of(template)))
+    assert done == (0, [], [*left_alone(*files_of(template)), next_step()])
     assert {path: path.stat().st_mtime_ns for path in workspace.rglob("*")} == before
 
 
@@ -602,7 +653,7 @@ def test_a_python_project_gets_the_settings_without_the_example(init: Init, work
     done = init("--template=hatch")
 
     kept = left_alone(name) if name in files_of("hatch") else []
-    assert done == (0, [CONFIG, GUARD, ".gitignore", "hatch.toml", "paude.json"], [*kept, LEFT_OUT])
+    assert done == (0, [CONFIG, GUARD, ".gitignore", "hatch.toml", "paude.json"], [*kept, LEFT_OUT, next_step()])
     assert (workspace / name).read_text() == "mine\n"
 
 
@@ -649,6 +700,7 @@ def test_what_a_kept_file_lacks_is_shown(init: Init, workspace: Path) -> None:
         "merge into paude.json:",
         f'    "setup": {json.dumps(settings["setup"])},',
         '    "venv": "auto"',
+        next_step(merge=True),
     ]
     assert (done.code, done.out) == (0, [GUARD])
     guard = {GUARD: (TEMPLATES / "uv" / GUARD).read_bytes()}
@@ -667,6 +719,7 @@ def test_a_table_is_shown_whole(init: Init, workspace: Path) -> None:
         "merge into poetry.toml:",
         "  [virtualenvs]",
         "  in-project = true",
+        next_step(merge=True),
     ]
 
 
@@ -681,6 +734,7 @@ def test_a_devcontainer_json_elsewhere_stays_the_one_that_counts(init: Init, wor
         *left_alone(".devcontainer.json"),
         "merge into .devcontainer.json:",
         '    "waitFor": "postStartCommand"',
+        next_step(merge=True),
     ]
     assert (workspace / ".devcontainer.json").read_text() == config
     assert os.listdir(workspace / ".devcontainer") == ["own-venv.sh"]
@@ -695,7 +749,7 @@ def test_a_guard_that_was_changed_is_shown_whole(init: Init, workspace: Path) ->
 
     lines = (TEMPLATES / "uv" / GUARD).read_text().splitlines()
     shown = [f"  {line}" for line in lines if line and line[0] != "#"]
-    assert done == (0, [], [*left_alone(*files_of("uv")), f"merge into {GUARD}:", *shown])
+    assert done == (0, [], [*left_alone(*files_of("uv")), f"merge into {GUARD}:", *shown, next_step(merge=True)])
 
 
 def test_symlinks_are_not_written_through(init: Init, workspace: Path, tmp_path: Path) -> None:
@@ -709,7 +763,12 @@ def test_symlinks_are_not_written_through(init: Init, workspace: Path, tmp_path:
     assert done == (
         0,
         [path for path in files_of("pip") if path not in kept],
-        [*left_alone(*kept), "merge into paude.json:", f'    "setup": {json.dumps(settings["setup"])}'],
+        [
+            *left_alone(*kept),
+            "merge into paude.json:",
+            f'    "setup": {json.dumps(settings["setup"])}',
+            next_step(merge=True),
+        ],
     )
     assert sorted(os.listdir(tmp_path)) == ["app", "settings"]
     assert (tmp_path / "settings").read_text() == '{"venv": "auto"}'
@@ -748,7 +807,9 @@ def test_a_folder_that_cannot_be_read(init: Init, workspace: Path) -> None:
 def test_a_folder_that_cannot_be_made(init: Init) -> None:
     done = init("/proc/new", "--template=pip")
 
-    message = f"/proc/new/{CONFIG}: cannot be written: No such file or directory; mend it"
+    message = (
+        f"/proc/new/{CONFIG}: cannot be written: No such file or directory; make room, or let yourself write there"
+    )
     assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
 
 
@@ -758,7 +819,7 @@ def test_a_folder_without_the_right_to_write(init: Init, workspace: Path) -> Non
 
     done = init("--template=pip")
 
-    message = f"{workspace}/{CONFIG}: cannot be written: Permission denied; mend it"
+    message = f"{workspace}/{CONFIG}: cannot be written: Permission denied; make room, or let yourself write there"
     assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
 
 
@@ -767,7 +828,7 @@ def test_a_kept_file_that_is_no_file(init: Init, workspace: Path) -> None:
 
     done = init("--template=pip")
 
-    message = f"{workspace}/.gitignore: cannot be read: Is a directory; mend or remove it"
+    message = f"{workspace}/.gitignore: cannot be read: Is a directory; make it a readable file, or remove it"
     assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
     assert os.listdir(workspace) == [".gitignore"]
 
@@ -801,7 +862,7 @@ def test_on_a_full_disk_no_file_is_left_that_stops_the_next_one(
     done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False, env=environ)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith(": cannot be written: File too large; mend it\n")
+    assert done.stderr.endswith(": cannot be written: File too large; make room, or let yourself write there\n")
     assert files_in(workspace) == before
     assert init("--template=pip").code == 0
     assert "" not in files_in(workspace).values()
@@ -833,7 +894,7 @@ def test_a_kept_file_that_is_not_json(init: Init, workspace: Path) -> None:
     ],
 )
 def test_an_unknown_template(init: Init, workspace: Path, name: str, hint: str) -> None:
-    use = "use hatch, monorepo, pdm, pip, pipenv, poetry, uv"
+    use = "use hatch, monorepo, pdm, pip, pipenv, poetry or uv"
     assert init("--template", name) == (2, [], [f'paude-venv-hook: error[usage]: "{name}" is no template{hint}; {use}'])
     assert os.listdir(workspace) == []
 
@@ -842,7 +903,7 @@ def test_a_name_with_control_characters_is_printed_as_one_line(init: Init) -> No
     done = init("--template", "a\nb")
 
     assert done.err == [
-        r'paude-venv-hook: error[usage]: "a\nb" is no template; use hatch, monorepo, pdm, pip, pipenv, poetry, uv'
+        r'paude-venv-hook: error[usage]: "a\nb" is no template; use hatch, monorepo, pdm, pip, pipenv, poetry or uv'
     ]
 
 
@@ -859,7 +920,7 @@ def test_an_installed_package_has_its_own_and_a_trial_in_them_is_not_copied(
     monkeypatch.setattr(templates, "__file__", str(package / "commands" / "init.py"))
 
     assert templates.template_ids() == ["uv"]
-    assert init("--template=uv") == (0, files_of("uv"), [])
+    assert init("--template=uv") == (0, files_of("uv"), [next_step()])
     assert sorted(texts_of(workspace)) == files_of("uv")
 
 

@@ -22,7 +22,13 @@ from paude_venv_hook.stores.listing import Container, Store
 from paude_venv_hook.stores.purpose import Purpose, store_name
 
 Programs = Callable[[str, str], Path]
-NOTHING = "nothing to do; see paude-venv-hook store list\n"
+NOTHING = "paude-venv-hook: nothing is removed: each store is still of use; see paude-venv-hook store list\n"
+
+
+def emptied(folder: object = "", count: str = "1 store") -> str:
+    """Return the sentence after `clean`, of named stores or of a folder's."""
+    of_folder = f" of {folder}" if folder else ""
+    return f"paude-venv-hook: emptied {count}{of_folder}; the next start finds no venv there\n"
 
 
 @pytest.fixture
@@ -144,23 +150,68 @@ def test_an_engine_that_cannot_be_asked_is_a_warning(app: Purpose, programs: Pro
 # ---- clean
 
 
-def test_clean_empties_what_is_of_the_current_folder(
-    app: Purpose, docker: Callable[..., None], hook: Hook, tmp_path: Path
+def test_clean_empties_what_is_of_the_current_folders_workspace(
+    app: Purpose, docker: Callable[..., None], hook: Hook, workspace: Path, tmp_path: Path
 ) -> None:
     mine, deeper = fill(app), fill(app._replace(path="packages/x/.venv"))
+    below = fill(app._replace(source=str(workspace / "lib")))
     other = fill(app._replace(source=str(tmp_path / "app2")))
 
     done = hook("store", "clean")
 
     assert (done.code, sorted(done.out.split())) == (0, sorted((mine.parent.name, deeper.parent.name)))
-    assert (os.listdir(mine), os.listdir(deeper), os.listdir(other)) == ([], [], ["lib"])
+    assert done.err == emptied(workspace, "2 stores")
+    assert [os.listdir(venv) for venv in (mine, deeper, below, other)] == [[], [], ["lib"], ["lib"]]
+
+
+def test_a_folder_of_a_git_repository_that_is_mounted_as_a_whole_has_stores_of_its_own(
+    app: Purpose, docker: Callable[..., None], hook: Hook, workspace: Path, tmp_path: Path
+) -> None:
+    mine, beside = (fill(app._replace(source=str(workspace.parent), path=path)) for path in ("app/.venv", "lib/.venv"))
+
+    assert hook("store", "clean").err == emptied(workspace)
+    assert (os.listdir(mine), os.listdir(beside)) == ([], ["lib"])
+
+
+def test_clean_empties_what_is_of_workspaces_below_only_with_all(
+    app: Purpose, docker: Callable[..., None], hook: Hook, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venvs = [fill(app), fill(app._replace(source=str(workspace.parent / "lib")))]
+    monkeypatch.chdir(workspace.parent)
+
+    assert hook("store", "clean") == (
+        0,
+        "",
+        f"paude-venv-hook: nothing is emptied: no store is for a venv of {workspace.parent}; "
+        "for 2 stores of folders below it: store clean --all\n",
+    )
+    assert [os.listdir(venv) for venv in venvs] == [["lib"], ["lib"]]
+
+    assert hook("store", "clean", "--all").err == emptied(workspace.parent, "2 stores")
+    assert [os.listdir(venv) for venv in venvs] == [[], []]
+
+
+def test_in_a_subfolder_clean_names_the_workspace(
+    app: Purpose, docker: Callable[..., None], hook: Hook, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv = fill(app)
+    (workspace / "src").mkdir()
+    monkeypatch.chdir(workspace / "src")
+
+    assert hook("store", "clean") == (
+        0,
+        "",
+        f"paude-venv-hook: nothing is emptied: no store is for a venv of {workspace}/src; "
+        f"the workspace is {workspace}: change to it\n",
+    )
+    assert os.listdir(venv) == ["lib"]
 
 
 def test_clean_empties_what_a_stopped_container_has(app: Purpose, docker: Callable[..., None], hook: Hook) -> None:
     venv = fill(app)
     docker(str(venv))
 
-    assert hook("store", "clean") == (0, f"{store_name(app)}\n", "")
+    assert hook("store", "clean") == (0, f"{store_name(app)}\n", emptied(app.source))
     assert os.listdir(venv) == []
 
 
@@ -179,7 +230,7 @@ def test_clean_spares_all_where_a_container_runs_unless_the_store_is_named(
     )
     assert (os.listdir(venv), os.listdir(other)) == (["lib"], ["lib"])
 
-    assert hook("store", "clean", name, name) == (0, f"{name}\n", "")
+    assert hook("store", "clean", name, name) == (0, f"{name}\n", emptied())
     assert (os.listdir(venv), os.listdir(other)) == ([], ["lib"])
 
 
@@ -200,7 +251,11 @@ def test_clean_spares_what_may_be_running(app: Purpose, programs: Programs, hook
 
 
 def test_a_folder_without_stores_has_nothing_to_clean(workspace: Path, hook: Hook) -> None:
-    assert hook("store", "clean") == (0, "", NOTHING)
+    assert hook("store", "clean") == (
+        0,
+        "",
+        f"paude-venv-hook: nothing is emptied: no store is for a venv of {workspace}; see paude-venv-hook store list\n",
+    )
 
 
 def test_a_name_that_is_none_empties_nothing(app: Purpose, docker: Callable[..., None], hook: Hook) -> None:
@@ -226,9 +281,13 @@ def test_prune_removes_what_nobody_needs(app: Purpose, docker: Callable[..., Non
     idle, gone = fill(app), fill(app._replace(source=str(tmp_path / "gone")))
     docker(str(idle))
 
-    assert hook("store", "prune", "--dry-run") == (0, f"{gone.parent.name}\n", "")
+    assert hook("store", "prune", "--dry-run") == (
+        0,
+        f"{gone.parent.name}\n",
+        "paude-venv-hook: would remove 1 store; nothing is changed yet\n",
+    )
     assert gone.exists()
-    assert hook("store", "prune") == (0, f"{gone.parent.name}\n", "")
+    assert hook("store", "prune") == (0, f"{gone.parent.name}\n", "paude-venv-hook: removed 1 store\n")
     assert (gone.parent.exists(), os.listdir(idle)) == (False, ["lib"])
     assert hook("store", "prune") == (0, "", NOTHING)
 
@@ -278,13 +337,16 @@ def test_what_cannot_be_removed_spares_the_others(
     assert hook("store", "prune") == (
         1,
         f"{second.name}\n",
-        f"paude-venv-hook: error[store]: {first.name}: cannot be removed: Permission denied; run sudo rm -rf {first}\n",
+        f"paude-venv-hook: error[store]: {first.name}: cannot be removed: Permission denied; run sudo rm -rf {first}\n"
+        "paude-venv-hook: removed 1 store\n",
     )
 
 
-@pytest.mark.parametrize(("action", "word"), [("clean", "Emptying"), ("prune", "Removing")])
+@pytest.mark.parametrize(
+    ("action", "word", "did"), [("clean", "Emptying", "emptied"), ("prune", "Removing", "removed")]
+)
 def test_what_takes_long_says_what_it_does(
-    app: Purpose, docker: Callable[..., None], hook: Hook, mocker: MockerFixture, action: str, word: str
+    app: Purpose, docker: Callable[..., None], hook: Hook, mocker: MockerFixture, action: str, word: str, did: str
 ) -> None:
     purpose = app if action == "clean" else app._replace(source="/gone")
     fill(purpose)
@@ -304,7 +366,10 @@ def test_what_takes_long_says_what_it_does(
     mocker.patch.object(command, "PATIENCE", 0)
 
     name = store_name(purpose)
-    assert hook("store", action) == (0, f"{name}\n", f"{word} {name} …\n")
+    done = hook("store", action)
+
+    assert (done.code, done.out) == (0, f"{name}\n")
+    assert done.err.startswith(f"{word} {name} …\npaude-venv-hook: {did} 1 store")
 
 
 # ---- The command line
@@ -313,15 +378,18 @@ def test_what_takes_long_says_what_it_does(
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ([], "the following arguments are required: action; see paude-venv-hook store --help"),
+        ([], "store: one word is missing; use list, clean or prune"),
+        (["lst"], 'store: "lst" is not known (did you mean "list"?); use list, clean or prune'),
+        (["clean", "x", "--all"], "--all does not go with a NAME; leave one of them out"),
+        (["prune", "--all"], "--all does not go with prune, only with clean; leave it out"),
         (["list", "x"], "a NAME does not go with list, only with clean; leave it out"),
         (["prune", "x"], "a NAME does not go with prune, only with clean; leave it out"),
         (["clean", "--json"], "--json does not go with clean, only with list; leave it out"),
         (["list", "--dry-run"], "--dry-run does not go with list, only with prune; leave it out"),
         (["clean", "--older", "0"], "--older does not go with clean, only with prune; leave it out"),
-        (["prune", "--older", "-1"], "--older: -1 is no number of days; use 0 to 36500"),
-        (["prune", "--older", "36501"], "--older: 36501 is no number of days; use 0 to 36500"),
-        (["prune", "--older", "x"], "argument --older: invalid int value: 'x'; see paude-venv-hook store --help"),
+        (["prune", "--older", "-1"], '--older: "-1" is no number of days; use 0 to 36500'),
+        (["prune", "--older", "36501"], '--older: "36501" is no number of days; use 0 to 36500'),
+        (["prune", "--older", "x"], '--older: "x" is no number of days; use 0 to 36500'),
     ],
 )
 def test_words_that_do_not_fit_are_one_line(workspace: Path, hook: Hook, words: list[str], problem: str) -> None:

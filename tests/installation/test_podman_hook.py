@@ -664,7 +664,8 @@ def test_a_wrong_flag_is_a_usage_error(hook: Hook) -> None:
     assert hook("--dry") == (
         2,
         "",
-        "paude-venv-hook: error[usage]: unrecognized arguments: --dry; see paude-venv-hook --help\n",
+        'paude-venv-hook: error[usage]: --dry is no option of install-podman-hook (did you mean "--dry-run"?); '
+        "see paude-venv-hook install-podman-hook --help\n",
     )
 
 

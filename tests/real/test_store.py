@@ -143,7 +143,10 @@ def test_the_content_stays(
     listed = ask("list").stdout
     assert f"{name}  in use  " in listed
     pruned = ask("prune", "--older", "0")
-    assert (pruned.stdout, pruned.stderr) == ("", "nothing to do; see paude-venv-hook store list\n")
+    assert (pruned.stdout, pruned.stderr) == (
+        "",
+        "paude-venv-hook: nothing is removed: each store is still of use; see paude-venv-hook store list\n",
+    )
 
     # Emptied while the containers are stopped, one of which is then removed.
     engine("stop", container.name, other.name)

@@ -62,6 +62,8 @@ STORAGE = argument(
     help="where the container's venvs are: in memory, emptied by each stop, or on the host's disk, where they stay; "
     "beats PAUDE_VENV_STORAGE, which beats paude.json (default: memory)",
 )
+# What `exec` takes in place of these options, which belong to the command line of the program that it starts.
+VARIABLES = {"--venv": "PAUDE_VENV", "--storage": "PAUDE_VENV_STORAGE"}
 # What a launch says of its container, where this program does not see it.
 IMAGE = argument("--image", help="for storage on disk: the image of the container (default: as devcontainer.json says)")
 PLATFORM = argument("--platform", help="for storage on disk: the platform of that image, where the launch names one")

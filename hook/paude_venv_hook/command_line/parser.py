@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from paude_venv_hook.command_line.options import VARIABLES, WORKSPACE_FOLDER
+from paude_venv_hook.engines.table import one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.terminal import PROGRAM
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import did_you_mean, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Any, NoReturn
 
     from paude_venv_hook.command_line.options import Command
+
+_MISSING = "the following arguments are required"  # as argparse says it
 
 
 class _PlainFormatter(argparse.HelpFormatter):
@@ -32,20 +36,69 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{shown(message)}; see {self.prog} --help")
+        """Raise UsageError with argparse's own words, or with the choices that it leaves out."""
+        needed = [action for action in self._actions if action.required and action.choices]
+        if needed and message.startswith(_MISSING):
+            raise UsageError(f"{_name_of(self)}: one word is missing; use {_listed(needed[0])}")
+        raise UsageError(f"{shown(message.removeprefix('argument '))}; see {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise UsageError for a value that is none of the choices."""
+        if action.choices is None or value in action.choices:
+            return
+        name = "/".join(action.option_strings) or _name_of(self)
+        hint = did_you_mean(str(value), action.choices)
+        raise UsageError(f'{name}: "{shown(str(value))}" is not known{hint}; use {_listed(action)}')
 
 
-def parse(name: str, command: Command, words: Sequence[str]) -> Any:
-    """Return the command's options as the words after its name say. Raises UsageError; `--help` raises SystemExit."""
+def _name_of(parser: argparse.ArgumentParser) -> str:
+    """Return the name of the command that a parser is for."""
+    return parser.prog.removeprefix(f"{PROGRAM} ")
+
+
+def _listed(action: argparse.Action) -> str:
+    return one_of(map(str, action.choices or ()))
+
+
+def parse(name: str, command: Command, words: Sequence[str], other_commands: Collection[str] = ()) -> Any:
+    """Return the command's options as the words after its name say. Raises UsageError; `--help` raises SystemExit.
+
+    If no command was named, `other_commands` are those that may have been meant by a word that stands too far back.
+    """
     options = command.Options()
-    _, unknown = make_parser(name, command).parse_known_args(words, namespace=options)
+    parser = make_parser(name, command)
+    _, unknown = parser.parse_known_args(words, namespace=options)
     if unknown:
-        raise UsageError(f"unrecognized arguments: {shown(' '.join(unknown))}; see {PROGRAM} --help")
+        raise UsageError(_explain(unknown, words, parser, other_commands))
     for names, _ in command.ARGUMENTS:
         # What a script passes on from a variable that is not set would else mean the current folder.
         if getattr(options, names[0].lstrip("-").replace("-", "_")) in ("", [""]):
             raise UsageError(f"{names[0]}: is empty; write a value, or leave it out")
     return options
+
+
+def _explain(
+    unknown: Sequence[str], words: Sequence[str], parser: argparse.ArgumentParser, other_commands: Collection[str]
+) -> str:
+    """Return what is wrong with the words of a command line that its command does not know, and what to write."""
+    for word in unknown:
+        if word in other_commands:
+            others = list(words)
+            others.remove(word)
+            return f"{word}: a command comes first; write {shown(' '.join((PROGRAM, word, *others)))}"
+    first, name = unknown[0], _name_of(parser)
+    actions = parser._actions  # noqa: SLF001 - argparse has no other list of them
+    options = [option for action in actions for option in action.option_strings]
+    if not first.startswith("-"):
+        advice = f"see {parser.prog} --help"
+        if WORKSPACE_FOLDER[0][0] in options:
+            advice = f"to name the folder, write {WORKSPACE_FOLDER[0][0]} {shown(first)}"
+        return f'"{shown(first)}" is one argument too many; {advice}'
+    option = first.partition("=")[0]
+    starts_a_program = any(action.nargs == argparse.REMAINDER for action in actions)
+    if starts_a_program and option in VARIABLES:
+        return f"{option} is no option of {name}; set {VARIABLES[option]} in the environment"
+    return f"{shown(option)} is no option of {name}{did_you_mean(option, options)}; see {parser.prog} --help"
 
 
 def make_parser(name: str, command: Command) -> argparse.ArgumentParser:
@@ -81,7 +134,7 @@ def program_parser(commands: Iterable[tuple[str, Command]]) -> argparse.Argument
         "Each command has its own --help. Without a command, `run` is meant.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="store_true", help="show program's version number and exit")
+    parser.add_argument("-V", "--version", action="store_true", help="show program's version number and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     listed = [(command.POSITION, name, command) for name, command in commands if command.POSITION is not None]
     for _, name, command in sorted(listed, key=lambda item: item[:2]):

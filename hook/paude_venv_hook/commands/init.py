@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 from fnmatch import fnmatch
 
 from paude_venv_hook.command_line.options import argument
+from paude_venv_hook.engines.table import one_of
 from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.files import is_inside, read_bytes
 from paude_venv_hook.records import NamedTuple
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
 SUMMARY = "copy a template project, and change no file that is there"
 POSITION = 8
 ARGUMENTS = (
-    argument("--template", metavar="ID", required=True, help="hatch, monorepo, pdm, pip, pipenv, poetry or uv"),
+    argument(
+        "--template", metavar="hatch|monorepo|pdm|pip|pipenv|poetry|uv", help="needed; without it they are listed"
+    ),
     argument("--storage", choices=STORAGES, help="write where the container's venvs are into paude.json"),
     argument("folder", nargs="?", metavar="DIR", help="a new or existing folder (default: the current one)"),
 )
 EXAMPLES = """\
+  paude-venv-hook init                               # lists the templates
   paude-venv-hook init ~/src/new --template uv
   cd ~/src/app && paude-venv-hook init --template pip --storage disk
 """
@@ -43,18 +50,35 @@ _OWN_CHOICES = ("base", "image", "name")
 class Options:
     """The values of the arguments."""
 
-    template = ""
+    template: str | None = None
     storage: str | None = None
     folder = "."
 
 
 def execute(options: Options) -> int:
-    """Copy a template, and say what was left alone."""
+    """Copy a template, say what was left alone and what comes next. Without one, list them, which is an error."""
+    if options.template is None:
+        write(_listing())
+        raise UsageError(f"--template: needed; use {one_of(template_ids())}")
     copied = init(options.template, options.folder, options.storage)
     write("".join(f"{shown(path)}\n" for path in copied.written))
     for message in copied.messages():
         say(message)
+    merge = "merge what is shown above, then " if copied.additions else ""
+    folder = shown(shlex.quote(options.folder))
+    say(f"next: {merge}devcontainer up --workspace-folder {folder} --docker-path paude-venv-docker")
     return 0
+
+
+def _listing() -> str:
+    """Return the names of the templates and what each is for, one a line."""
+    ids = template_ids()
+    width = max(map(len, ids))
+    lines = []
+    for name in ids:
+        metadata = read_object(os.path.join(_templates_folder(), name, METADATA))
+        lines.append(f"{name:<{width}}  {metadata['name']}\n")
+    return "".join(lines)
 
 
 class Copied(NamedTuple):
@@ -86,14 +110,15 @@ def template_ids() -> list[str]:
 
 
 def init(template: str, folder: str, storage: str | None = None) -> Copied:
-    """Copy a template into a host folder, which is made where it is missing; with a storage, that is in paude.json.
+    """Copy a template into a host folder, which is made if it is missing; with a storage, that is in paude.json.
 
-    A file that is there is never changed, so that it is safe to repeat. Raises UsageError for an unknown template,
+    A file that is there is never changed, so that it is safe to repeat. If a devcontainer.json is there, paude.json
+    names its image, or none. Raises UsageError for an unknown template,
     WorkspaceError for a folder that cannot take it, JsonFileError for a file to merge that cannot be read; but for
     files that the system will not let it write, nothing has been written then.
     """
     if template not in (ids := template_ids()):
-        raise UsageError(f'"{shown(template)}" is no template{did_you_mean(template, ids)}; use {", ".join(ids)}')
+        raise UsageError(f'"{shown(template)}" is no template{did_you_mean(template, ids)}; use {one_of(ids)}')
     source, folder = os.path.join(_templates_folder(), template), os.path.abspath(folder)
     names = _list_folder(folder)
     copied = Copied([], [], [], {})
@@ -111,8 +136,13 @@ def init(template: str, folder: str, storage: str | None = None) -> Copied:
             copied.left_out.append(path)
         else:
             copied.written.append(path)
+    config = find_devcontainer(folder)  # before the template's is copied
     for path in copied.written:
-        _copy(os.path.join(source, path), os.path.join(folder, path), chosen if path == FILE_NAME else {})
+        with open(os.path.join(source, path), encoding="utf-8") as file:
+            text = file.read()
+        if path == FILE_NAME:
+            text = _with_values(text if config is None else _with_image_of(config, text), chosen)
+        _write(os.path.join(folder, path), text.encode())
     return copied
 
 
@@ -171,7 +201,9 @@ def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
     try:
         there = read_bytes(existing).decode("utf-8", "replace")
     except OSError as error:
-        raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; mend or remove it") from None
+        raise WorkspaceError(
+            f"{shown(existing)}: cannot be read: {error.strerror}; make it a readable file, or remove it"
+        ) from None
     present = {line.strip() for line in there.splitlines()}
     lacking = [line for line in lines if line.strip() not in present]
     # A line of TOML needs its table, and a script is one whole.
@@ -179,17 +211,30 @@ def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
 
 
 def _members(values: dict[str, object]) -> str:
-    import json  # noqa: PLC0415 - jsonfile has loaded it
-
     return json.dumps(values, indent=2, ensure_ascii=False)[2:-2] if values else ""
 
 
-def _copy(source: str, target: str, values: Mapping[str, str]) -> None:
-    """Copy a file; of a JSON object with further values at its end."""
-    with open(source, "rb") as file:
-        data = file.read()
-    if values:
-        data = f"{data.decode().rstrip()[:-1].rstrip()},\n{_members({**values})}\n}}\n".encode()
+def _with_image_of(config: str, text: str) -> str:
+    """Return the text of a template's paude.json with the image of a devcontainer.json (a host path), if it names one.
+
+    Two that differ would be two containers for one project; an image by a variable or a Dockerfile is none to name.
+    """
+    image = read_object(config, unique_keys=False).get("image")
+    if not isinstance(image, str) or "${" in image:
+        return re.sub(r'^  "(// )?base": .*\n\n?', "", text, flags=re.MULTILINE)
+    line = f'  "base": {json.dumps(image, ensure_ascii=False)},'
+    return re.sub(r'^  "base": .*$', lambda _: line, text, flags=re.MULTILINE)
+
+
+def _with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the text of a JSON object with further values at its end."""
+    if not values:
+        return text
+    return f"{text.rstrip()[:-1].rstrip()},\n{_members({**values})}\n}}\n"
+
+
+def _write(target: str, data: bytes) -> None:
+    """Write a new file and the folders above it. Raises WorkspaceError."""
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "xb") as file:
@@ -200,4 +245,6 @@ def _copy(source: str, target: str, values: Mapping[str, str]) -> None:
                 os.unlink(target)  # the next one would take it for the user's
                 raise
     except OSError as error:
-        raise WorkspaceError(f"{shown(target)}: cannot be written: {error.strerror}; mend it") from None
+        raise WorkspaceError(
+            f"{shown(target)}: cannot be written: {error.strerror}; make room, or let yourself write there"
+        ) from None

@@ -39,13 +39,13 @@ ARGUMENTS = (
         default=(),
         metavar="NAME",
         help="for clean: the stores to empty, as list names them, even where a container runs (default: those of the "
-        "current folder, unless a container that has one runs)",
+        "workspace in the current folder, unless a container that has one runs)",
     ),
+    argument("--all", action="store_true", help="for clean: also those of all workspaces below the current folder"),
     argument("--json", action="store_true", help="for list: for programs"),
     argument(*DRY_RUN[0], action="store_true", help="for prune: show what would be removed, and remove nothing"),
     argument(
         "--older",
-        type=int,
         metavar="DAYS",
         help="for prune: also those that no container has and no launch asked for in the last DAYS days",
     ),
@@ -53,13 +53,14 @@ ARGUMENTS = (
 EXAMPLES = """\
   paude-venv-hook store list
   cd ~/src/app && paude-venv-hook store clean
+  cd ~/src && paude-venv-hook store clean --all
   paude-venv-hook store prune --older 90 --dry-run
 """
 
 HEADINGS = ("NAME", "STATE", "SIZE", "LAST USE", "ENGINE", "IMAGE", "VENV", "IN THE CONTAINER")
 PATIENCE = 1.0  # seconds without a word
 MAX_DAYS = 36500
-_FLAGS = {"json": "list", "dry_run": "prune", "older": "prune", "names": "clean"}
+_FLAGS = {"json": "list", "dry_run": "prune", "older": "prune", "names": "clean", "all": "clean"}
 
 
 class Options:
@@ -67,39 +68,97 @@ class Options:
 
     action = ""
     names: Sequence[str] = ()
+    all = False
     json = False
     dry_run = False
-    older: int | None = None
+    older: str | None = None
 
 
 def execute(options: Options) -> int:
-    """Do what the action says; 1 where a store could not be emptied or removed."""
-    for name, action in _FLAGS.items():
-        if getattr(options, name) != getattr(Options, name) and options.action != action:
-            what = "a NAME" if name == "names" else "--" + name.replace("_", "-")
-            raise UsageError(f"{what} does not go with {options.action}, only with {action}; leave it out")
-    if options.older is not None and not 0 <= options.older <= MAX_DAYS:
-        raise UsageError(f"--older: {options.older} is no number of days; use 0 to {MAX_DAYS}")
+    """Do what the action says; 1 if a store could not be emptied or removed."""
+    _refuse_what_does_not_fit(options)
+    days = _number_of_days(options.older)
     stores, problems = list_stores(os.environ)
     warn(problems)
     if options.action == "list":
         write(_as_json(stores) if options.json else render(stores))
         return 0
     if options.action == "clean":
-        return _each(choose(stores, options.names, os.path.realpath(".")), empty_store, "Emptying")
-    day = None if options.older is None else (date.today() - timedelta(options.older)).isoformat()  # noqa: DTZ011 - theirs
-    unused = unused_since(stores, day)
-    if options.dry_run:
-        write("".join(f"{store.name}\n" for store in unused))
+        return _clean(stores, options)
+    return _prune(stores, days, dry_run=options.dry_run)
+
+
+def _refuse_what_does_not_fit(options: Options) -> None:
+    """Raise UsageError for an argument that says nothing to this action."""
+    for name, action in _FLAGS.items():
+        if getattr(options, name) != getattr(Options, name) and options.action != action:
+            what = "a NAME" if name == "names" else "--" + name.replace("_", "-")
+            raise UsageError(f"{what} does not go with {options.action}, only with {action}; leave it out")
+    if options.all and options.names:
+        raise UsageError("--all does not go with a NAME; leave one of them out")
+
+
+def _number_of_days(text: str | None) -> int | None:
+    """Return the value of `--older` as a number, None if it is not given. Raises UsageError."""
+    if text is None:
+        return None
+    days = int(text) if text.isdecimal() else -1
+    if not 0 <= days <= MAX_DAYS:
+        raise UsageError(f'--older: "{shown(text)}" is no number of days; use 0 to {MAX_DAYS}')
+    return days
+
+
+def _clean(stores: Sequence[Store], options: Options) -> int:
+    folder = os.path.realpath(".")
+    chosen = choose(stores, options.names, folder, below=options.all)
+    if not chosen:
+        complain(f"nothing is emptied: no store is for a venv of {shown(folder)}; {_where_stores_are(stores, folder)}")
         return 0
-    return _each(unused, remove_store, "Removing")
+    emptied = _do_each(chosen, empty_store, "Emptying")
+    if emptied:
+        of_folder = "" if options.names else f" of {shown(folder)}"
+        complain(f"emptied {_count(emptied)}{of_folder}; the next start finds no venv there")
+    return 0 if emptied == len(chosen) else 1
 
 
-def choose(stores: Sequence[Store], names: Sequence[str], folder: str) -> list[Store]:
-    """Return the stores to empty: those that are named, else those of venvs in a folder (a real host path).
+def _where_stores_are(stores: Sequence[Store], folder: str) -> str:
+    """Return what to do if none is of a folder (a real host path): its workspace may be above, or others below."""
+    below = [store for store in stores if is_inside(store.record.purpose.host_path, folder)]
+    if below:
+        return f"for {_count(len(below))} of folders below it: store clean --all"
+    above = [store.record.purpose.source for store in stores if is_inside(folder, store.record.purpose.source)]
+    if above:
+        return f"the workspace is {shown(max(above, key=len))}: change to it"
+    return "see paude-venv-hook store list"
 
-    Raises UsageError for a name that is none, StoreError where a container runs, or may run, that has one of the
-    folder: its programs would vanish under it.
+
+def _prune(stores: Sequence[Store], days: int | None, *, dry_run: bool) -> int:
+    day = None if days is None else (date.today() - timedelta(days)).isoformat()  # noqa: DTZ011 - theirs
+    unused = unused_since(stores, day)
+    if not unused:
+        complain("nothing is removed: each store is still of use; see paude-venv-hook store list")
+        return 0
+    if dry_run:
+        write("".join(f"{store.name}\n" for store in unused))
+        complain(f"would remove {_count(len(unused))}; nothing is changed yet")
+        return 0
+    removed = _do_each(unused, remove_store, "Removing")
+    if removed:
+        complain(f"removed {_count(removed)}")
+    return 0 if removed == len(unused) else 1
+
+
+def _count(number: int) -> str:
+    return "1 store" if number == 1 else f"{number} stores"
+
+
+def choose(stores: Sequence[Store], names: Sequence[str], folder: str, *, below: bool = False) -> list[Store]:
+    """Return the stores to empty: those that are named, else those of the workspace in a folder (a real host path).
+
+    A store is of that workspace if the venv is in the folder, and the folder is what was mounted or lies in it. With
+    `below` the stores of all workspaces further down are chosen too.
+    Raises UsageError for a name that is none, StoreError if a container that has one of the folder's runs, or may run:
+    its programs would vanish under it.
     """
     by_name = {store.name: store for store in stores}
     for name in names:
@@ -108,7 +167,12 @@ def choose(stores: Sequence[Store], names: Sequence[str], folder: str) -> list[S
             raise UsageError(f'"{shown(name)}" is no store{hint}; see paude-venv-hook store list')
     if names:
         return [by_name[name] for name in dict.fromkeys(names)]
-    chosen = [store for store in stores if is_inside(store.record.purpose.host_path, folder)]
+    chosen = []
+    for store in stores:
+        purpose = store.record.purpose
+        is_own = below or is_inside(folder, purpose.source)
+        if is_own and is_inside(purpose.host_path, folder):
+            chosen.append(store)
     for store in chosen:
         if store.is_running:
             users = ", ".join(container.name for container in store.containers if container.running)
@@ -124,26 +188,27 @@ def choose(stores: Sequence[Store], names: Sequence[str], folder: str) -> list[S
     return chosen
 
 
-def _each(stores: Sequence[Store], action: Callable[[Store], None], word: str) -> int:
-    """Empty or remove each of the stores and print its name; what goes wrong with one spares the others."""
-    code = 0
+def _do_each(stores: Sequence[Store], action: Callable[[Store], None], word: str) -> int:
+    """Empty or remove each of the stores and print its name; return how many were.
+
+    What goes wrong with one spares the others. `word` is for what takes long.
+    """
+    done = 0
     for store in stores:
         try:
             with _announced(f"{word} {store.name} …"):
                 action(store)
         except StoreError as error:
             complain(f"error[{error.code}]: {error}")
-            code = 1
         else:
             write(f"{store.name}\n")
-    if not stores:
-        say("nothing to do; see paude-venv-hook store list")
-    return code
+            done += 1
+    return done
 
 
 @contextmanager
 def _announced(line: str) -> Iterator[None]:
-    """Say the line where the block takes a while."""
+    """Say the line if the block takes a while."""
     timer = threading.Timer(PATIENCE, say, [line])
     timer.daemon = True
     timer.start()
