@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -17,7 +16,7 @@ from conftest import Hook
 from paude_venv_hook import text
 from paude_venv_hook.commands import store as command
 from paude_venv_hook.commands.store import render
-from paude_venv_hook.stores.folder import Record, make_store, stores_folder
+from paude_venv_hook.stores.folder import Record, make_store, open_folder, stores_folder
 from paude_venv_hook.stores.listing import Container, Store
 from paude_venv_hook.stores.purpose import Purpose, store_name
 
@@ -325,14 +324,14 @@ def test_what_cannot_be_removed_spares_the_others(
     app: Purpose, docker: Callable[..., None], hook: Hook, tmp_path: Path, mocker: MockerFixture
 ) -> None:
     first, second = (fill(app._replace(source=str(tmp_path / name))).parent for name in ("a-gone", "b-gone"))
-    real = shutil.rmtree
+    real = open_folder
 
-    def fail(path: str) -> None:
+    def fail(path: str, above: int | None = None) -> int:
         if path.startswith(str(first)):
             raise PermissionError(13, "Permission denied")
-        real(path)
+        return real(path, above)
 
-    mocker.patch("shutil.rmtree", fail)
+    mocker.patch("paude_venv_hook.stores.removal.open_folder", fail)
 
     assert hook("store", "prune") == (
         1,
@@ -351,17 +350,17 @@ def test_what_takes_long_says_what_it_does(
     purpose = app if action == "clean" else app._replace(source="/gone")
     fill(purpose)
     said = threading.Event()
-    real, say = shutil.rmtree, text.say
+    real, say = open_folder, text.say
 
     def say_and_tell(line: str) -> None:
         say(line)
         said.set()
 
-    def wait(path: str) -> None:
+    def wait(path: str, above: int | None = None) -> int:
         assert said.wait(60)
-        real(path)
+        return real(path, above)
 
-    mocker.patch("shutil.rmtree", wait)
+    mocker.patch("paude_venv_hook.stores.removal.open_folder", wait)
     mocker.patch.object(command, "say", say_and_tell)
     mocker.patch.object(command, "PATIENCE", 0)
 

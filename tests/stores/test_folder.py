@@ -199,10 +199,10 @@ def test_a_folder_that_a_container_gave_away_stays_as_it_is(stores: Path, mocker
     os.chmod(venv, 0o700)
     real = os.open
 
-    def refuse(path: int | str, *arguments: int) -> int:
+    def refuse(path: int | str, *arguments: int, dir_fd: int | None = None) -> int:
         if path == venv or isinstance(path, int):
             raise PermissionError(errno.EPERM, "Operation not permitted")
-        return real(path, *arguments)
+        return real(path, *arguments, dir_fd=dir_fd)
 
     mocker.patch(refused, refuse)
 

@@ -6,8 +6,9 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pytest_mock import MockerFixture
@@ -19,6 +20,7 @@ from paude_venv_hook.stores.purpose import Purpose
 from paude_venv_hook.stores.removal import empty_store, remove_store
 
 Remove = Callable[[Store], None]
+MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made there
 APP = Purpose("/home/me/app", ".venv", "/app/.venv", "docker")
 
 
@@ -138,7 +140,7 @@ def test_what_is_not_this_users_says_which_command_helps(
     mocker: MockerFixture, engine: str, rootless: bool, word: str
 ) -> None:
     store = make(APP._replace(engine=engine, rootless=rootless))
-    mocker.patch("shutil.rmtree", side_effect=PermissionError(errno.EACCES, "Permission denied"))
+    mocker.patch("os.rmdir", side_effect=PermissionError(errno.EACCES, "Permission denied"))
 
     start = f"{store.name}: cannot be removed: Permission denied; run {word} "
     assert refusal(empty_store, store) == f"{start}find {store.venv} -mindepth 1 -delete"
@@ -151,7 +153,7 @@ def test_the_command_that_helps_can_be_pasted(
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "my data"))
     store = make(APP)
-    mocker.patch("shutil.rmtree", side_effect=OSError(errno.EBUSY, "Device or resource busy"))
+    mocker.patch("os.rmdir", side_effect=OSError(errno.EBUSY, "Device or resource busy"))
     said = {remove: refusal(remove, store) for remove in (empty_store, remove_store)}
     mocker.stopall()
     (Path(store.venv) / "more").touch()
@@ -163,7 +165,81 @@ def test_the_command_that_helps_can_be_pasted(
         assert (os.path.exists(store.venv), os.path.exists(store.folder)) == (left, left)
 
 
-def test_folders_that_lie_too_deep_are_one_line(store: Store, remove: Remove, mocker: MockerFixture) -> None:
-    mocker.patch("shutil.rmtree", side_effect=RecursionError)
+@pytest.fixture
+def quick_data(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let stores be in memory, if the system has such a place: thousands of folders take seconds on a disk."""
+    with TemporaryDirectory(dir=MEMORY if os.path.isdir(MEMORY) else None) as folder:
+        monkeypatch.setenv("XDG_DATA_HOME", folder)
+        yield
 
-    assert refusal(remove, store).startswith(f"{store.name}: cannot be removed: its folders lie too deep; run ")
+
+@pytest.mark.parametrize("length", [1, 255])
+def test_folders_of_any_depth_are_removed(quick_data: None, remove: Remove, length: int) -> None:
+    """As a container may make them: more of them than a process may call functions or have files open."""
+    store = make(APP)
+    descriptor = os.open(store.venv, os.O_RDONLY)
+    for _ in range(5000):
+        name = "x" * length
+        os.mkdir(name, dir_fd=descriptor)
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+    before = descriptors()
+
+    remove(store)
+
+    assert not os.path.exists(store.venv) or os.listdir(store.venv) == []
+    assert descriptors() == before
+
+
+def descriptors() -> int:
+    """Return how many files this process has open, if the system tells."""
+    return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+
+
+def test_what_goes_meanwhile_is_no_problem(store: Store, remove: Remove, mocker: MockerFixture) -> None:
+    """Two may empty a store at once."""
+    for name in ("a", "b"):
+        Path(store.venv, "deep", name).mkdir(parents=True)
+        Path(store.venv, "deep", name, "file").touch()
+    for name in ("unlink", "rmdir", "open"):
+        mocker.patch(f"os.{name}", _twice(getattr(os, name), when=("file", "a", "b")))
+
+    remove(store)
+
+    assert not os.path.exists(store.venv) or os.listdir(store.venv) == []
+
+
+def _twice(function: Callable[..., int | None], when: tuple[str, ...]) -> Callable[..., int | None]:
+    """Return the function, before which another process removes what it is about, if that has one of these names."""
+
+    def call(path: str, *arguments: int, dir_fd: int | None = None) -> int | None:
+        if path in when and dir_fd is not None:
+            subprocess.run(["rm", "-rf", f"/proc/{os.getpid()}/fd/{dir_fd}/{path}"], check=True)
+        return function(path, *arguments, dir_fd=dir_fd)
+
+    return call
+
+
+def test_a_folder_that_moves_meanwhile_leads_nowhere_else(
+    store: Store, remove: Remove, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    """A container that runs may do that too: the way up would then lead out of the store."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    moved = Path(store.venv, "deep", "moved")
+    (moved / "below").mkdir(parents=True)
+    real = os.open
+
+    def move(path: str, flags: int, *arguments: int, dir_fd: int | None = None) -> int:
+        if path == "below" and moved.exists():
+            moved.rename(outside / "moved")
+        return real(path, flags, *arguments, dir_fd=dir_fd)
+
+    mocker.patch("os.open", move)
+
+    assert refusal(remove, store).startswith(f"{store.name}: cannot be removed: its folders are moved meanwhile; run ")
+    assert "file" in os.listdir(outside)

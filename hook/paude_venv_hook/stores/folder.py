@@ -138,9 +138,12 @@ def _folder(path: str, mode: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def open_folder(path: str) -> int:
-    """Return a descriptor of a folder; OSError for a symlink, as for all else."""
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+def open_folder(path: str, above: int | None = None) -> int:
+    """Return a descriptor of a folder; OSError for a symlink, as for all else.
+
+    `above` is a descriptor of the folder from which a relative path leads.
+    """
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
 
 
 def _set_mode(descriptor: int, mode: int) -> None:

@@ -1,16 +1,18 @@
 """How stores are emptied, and removed.
 
-What is in them was written by containers, perhaps as root, perhaps to do harm: no link is followed.
+What is in them was written by containers, perhaps as root, perhaps to do harm: no link is followed, and no tree is too
+deep, or has names that are too long together.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
-import shutil
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import StoreError
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import open_folder
 from paude_venv_hook.text import shown
 
@@ -21,46 +23,108 @@ if TYPE_CHECKING:
     from paude_venv_hook.stores.listing import Store
 
 
+class _Level(NamedTuple):
+    """A folder on the way down: its name in the one above, who it is, and its folders that are still to be removed."""
+
+    name: str
+    device: int
+    inode: int
+    folders: list[str]
+
+
 def empty_store(store: Store) -> None:
     """Remove all that is in the venv's folder, and not that folder: without it a stopped container would not start.
 
     Raises StoreError, which says what helps.
     """
     with _explained(store, "find {} -mindepth 1 -delete", store.venv):
-        _empty(store.venv)
+        _empty(open_folder(store.venv))
 
 
 def remove_store(store: Store) -> None:
     """Remove the store. Raises StoreError, which says what helps; what is left is listed still."""
     with _explained(store, "rm -rf {}", store.folder):
-        with suppress(FileNotFoundError, NotADirectoryError):  # somebody was here already
-            _empty(store.venv)
-        shutil.rmtree(store.folder)
+        try:
+            venv = open_folder(store.venv)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # somebody was here already
+        else:
+            _empty(venv)  # before the record, by which it is listed still if this fails
+        _empty(open_folder(store.folder))
+        os.rmdir(store.folder)
 
 
-def _empty(folder: str) -> None:
-    descriptor = open_folder(folder)
+def _empty(descriptor: int) -> None:
+    """Remove all that is in the folder of a descriptor, which is closed then. Raises OSError.
+
+    One folder is open at a time, and none is named by its path: neither has an end in a container.
+    """
     try:
-        with os.scandir(descriptor) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for name, is_folder in found:
-            if is_folder:
-                # By its path: no container reaches the folders above, and rmtree itself goes by descriptors.
-                shutil.rmtree(os.path.join(folder, name))
+        levels = [_remove_files("", descriptor)]
+        while True:
+            if levels[-1].folders:
+                name = levels[-1].folders.pop()
+                below = _open_below(name, descriptor)
+                if below is not None:
+                    os.close(descriptor)
+                    descriptor = below
+                    levels.append(_remove_files(name, descriptor))
+            elif len(levels) > 1:
+                name = levels.pop().name
+                above = _open_above(levels[-1], descriptor)
+                os.close(descriptor)
+                descriptor = above
+                with suppress(FileNotFoundError):
+                    os.rmdir(name, dir_fd=descriptor)
             else:
-                os.unlink(name, dir_fd=descriptor)
+                return
     finally:
         os.close(descriptor)
+
+
+def _remove_files(name: str, descriptor: int) -> _Level:
+    """Remove what is no folder from the one that is open, and return what it is then."""
+    folders = []
+    with os.scandir(descriptor) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                with suppress(FileNotFoundError):
+                    os.unlink(entry.name, dir_fd=descriptor)
+    about = os.fstat(descriptor)
+    return _Level(name, about.st_dev, about.st_ino, folders)
+
+
+def _open_below(name: str, descriptor: int) -> int | None:
+    """Return a descriptor of a folder in the one that is open, None if it has gone. OSError for a symlink."""
+    try:
+        return open_folder(name, descriptor)
+    except FileNotFoundError:
+        return None
+
+
+def _open_above(level: _Level, descriptor: int) -> int:
+    """Return a descriptor of the folder above the one that is open.
+
+    Raises OSError if it is another one than on the way down: whoever moves folders about meanwhile cannot lead us out
+    of the store.
+    """
+    above = open_folder("..", descriptor)
+    about = os.fstat(above)
+    if (about.st_dev, about.st_ino) != (level.device, level.inode):
+        os.close(above)
+        raise OSError(errno.EBUSY, "its folders are moved meanwhile")
+    return above
 
 
 @contextmanager
 def _explained(store: Store, command: str, path: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, RecursionError) as error:
+    except OSError as error:
         help_ = command.format(shlex.quote(path))
         if isinstance(error, PermissionError):
             purpose = store.record.purpose
             help_ = f"{'podman unshare' if purpose.engine == 'podman' and purpose.rootless else 'sudo'} {help_}"
-        reason = error.strerror or str(error) if isinstance(error, OSError) else "its folders lie too deep"
-        raise StoreError(f"{shown(store.name)}: cannot be removed: {reason}; run {shown(help_)}") from None
+        raise StoreError(f"{shown(store.name)}: cannot be removed: {error.strerror}; run {shown(help_)}") from None
