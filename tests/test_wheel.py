@@ -116,8 +116,12 @@ PACKAGE = """
     workspace/listed.py
     workspace/location.py
     workspace/patterns.py
+    workspace/makers.py
+    workspace/recipes.py
     workspace/reserve.py
     workspace/settings.py
+    workspace/setup.py
+    workspace/shell.py
     workspace/variables.py
     workspace/venv.py
 """
