@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from distributions import Built, build, install
 from installed import StandIns
+from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.installation import podman_hook
 from readmes import MARKED, commands
@@ -69,6 +70,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     return folder
+
+
+@pytest.fixture(params=["without devcontainer.json", "with devcontainer.json"])
+def with_devcontainer(request: pytest.FixtureRequest, workspace: Path) -> bool:
+    """Run a test in both kinds of project, and return whether it has a devcontainer.json, by which it is elsewhere."""
+    is_there: bool = request.param == "with devcontainer.json"
+    if is_there:
+        fill(workspace, '.devcontainer/devcontainer.json = {"image": "docker.io/library/python:3.11"}')
+    return is_there
 
 
 @pytest.fixture

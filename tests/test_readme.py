@@ -94,6 +94,7 @@ def test_the_picture_is_drawn_from_its_text() -> None:
 # ---- commands and examples that need no engine
 
 
+@pytest.mark.usefixtures("with_devcontainer")
 def test_the_settings_example(written: list[str], workspace: Path, hook: Hook) -> None:
     for text in written:
         fill(workspace, f"paude.json = {text}")
@@ -135,6 +136,7 @@ def test_init(written: list[str], home: Path, hook: Hook) -> None:
     assert (home / "src/app/requirements.txt").exists()
 
 
+@pytest.mark.usefixtures("with_devcontainer")
 def test_install(written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, proxy: None) -> None:
     """With programs that stand in; real/test_install.py has real ones."""
     once, on_and_off = written
@@ -158,7 +160,7 @@ def covered(hook: Hook) -> dict[str, str | None]:
 
 
 @pytest.fixture
-def recorded(workspace: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recorded(with_devcontainer: bool, workspace: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a podman that writes down its arguments, and the hook's programs, first on PATH; return what it writes."""
     lines = home / "lines"
     fill(home, f"bin/podman = #!/bin/sh\nprintf '%s\\n' \"$@\" >'{lines}'\n")
@@ -168,27 +170,35 @@ def recorded(workspace: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return lines
 
 
-def added(workspace: Path, hook: Hook) -> list[str]:
-    """Return the arguments that the overlay has for Podman."""
-    printed = hook("print", "--format", "lines", "--quiet", "--engine", "podman")
-    assert printed.out
-    return printed.out.splitlines()
+def shadowed_at(venv: str) -> list[str]:
+    """Return the arguments by which Podman puts an empty tmpfs on a container path."""
+    return ["--tmpfs", f"{venv}:rw,exec,nosuid,nodev,notmpcopyup,mode=1777"]
 
 
-def test_a_launcher_in_python(written: list[str], recorded: Path, workspace: Path, hook: Hook) -> None:
+def test_a_launcher_in_python(written: list[str], recorded: Path, workspace: Path) -> None:
     (text,) = written
     names = f"project, image = {str(workspace)!r}, 'IMAGE'\n"
 
     subprocess.run([sys.executable, "-c", names + text], check=True, capture_output=True)
 
     mount = ["-v", f"{workspace}:{workspace}"]
-    assert recorded.read_text().splitlines() == ["run", *added(workspace, hook), *mount, "IMAGE"]
+    assert recorded.read_text().splitlines() == ["run", *shadowed_at(f"{workspace}/.venv"), *mount, "IMAGE"]
 
 
-def test_a_launcher_in_bash(written: list[str], recorded: Path, workspace: Path, hook: Hook) -> None:
+def test_a_launcher_in_bash(written: list[str], recorded: Path, workspace: Path) -> None:
     (text,) = written
 
     subprocess.run(["bash", "-euc", f"project={workspace} image=IMAGE\n{text}"], check=True, capture_output=True)
 
     mount = ["-v", f"{workspace}:{workspace}"]
-    assert recorded.read_text().splitlines() == ["run", *added(workspace, hook), *mount, "IMAGE"]
+    assert recorded.read_text().splitlines() == ["run", *shadowed_at(f"{workspace}/.venv"), *mount, "IMAGE"]
+
+
+def test_the_first_example_of_print_mounts_where_it_shadows(recorded: Path, workspace: Path) -> None:
+    example = load("print").EXAMPLES.splitlines()[0]
+
+    subprocess.run(["bash", "-euc", example], check=True, capture_output=True)
+
+    mount = ["-v", f"{workspace}:/app", "-w", "/app"]
+    words = ["run", "--rm", "-it", *mount, *shadowed_at("/app/.venv"), "IMAGE", "bash"]
+    assert recorded.read_text().splitlines() == words

@@ -56,7 +56,7 @@ def stand_in(engine: Engine) -> Iterator[None]:
 
 
 @pytest.fixture
-def shell(engine: Engine, stand_in: None, home: Path, workspace: Path) -> Shell:
+def shell(engine: Engine, stand_in: None, home: Path, workspace: Path, with_devcontainer: bool) -> Shell:
     """Return a shell in a workspace that has a venv of the host, of which a file is enough."""
     fill(workspace, ".venv/pyvenv.cfg = home = /usr/bin\n")
     return Shell(home)
@@ -125,7 +125,7 @@ def test_a_script_of_ones_own(written: list[str], engine: Engine, shell: Shell) 
 
 
 @podman_only
-def test_podman_hook(written: list[str], engine: Engine, shell: Shell, tmp_path: Path) -> None:
+def test_podman_hook(written: list[str], engine: Engine, shell: Shell, with_devcontainer: bool, tmp_path: Path) -> None:
     """Installed into a folder of the test's, which a `podman` on PATH names to the real one."""
     opt_in, text = written
     dry_run, install, uninstall = text.splitlines()
@@ -140,7 +140,7 @@ def test_podman_hook(written: list[str], engine: Engine, shell: Shell, tmp_path:
     assert not hooks.exists()
     shell(configured + install)
     shell.environ["PATH"] = f"{tmp_path / 'bin'}:{shell.environ['PATH']}"
-    assert shell(launch) == "pyvenv.cfg\n"  # it has not opted in
+    assert shell(launch) == ("" if with_devcontainer else "pyvenv.cfg\n")  # only then it has opted in
     shell(opt_in)
     assert shell(launch) == ""
     shell(configured + uninstall)
@@ -179,10 +179,11 @@ def test_compose_override(written: list[str], docker_project: Project, shell: Sh
 
 
 @docker_only
+@pytest.mark.parametrize("with_devcontainer", ["with devcontainer.json"], indirect=True)
 def test_devcontainer_up(written: list[str], engine: Engine, shell: Shell, workspace: Path, tmp_path: Path) -> None:
     if not shutil.which("devcontainer"):
         missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
-    fill(workspace, f".devcontainer.json = {json.dumps({'image': IMAGE, 'runArgs': ['--network=host']})}")
+    fill(workspace, f".devcontainer/devcontainer.json = {json.dumps({'image': IMAGE, 'runArgs': ['--network=host']})}")
     fill(tmp_path, "temporary/")
 
     for text in dict.fromkeys(written):

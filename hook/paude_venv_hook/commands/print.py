@@ -69,8 +69,8 @@ ARGUMENTS = (
     QUIET,
 )
 EXAMPLES = """\
-  eval "podman run --rm -it -v '$PWD:$PWD' -w '$PWD' $(paude-venv-hook print) IMAGE bash"
-  mapfile -d '' args < <(paude-venv-hook print --format nul)
+  eval "podman run --rm -it -v '$PWD:/app' -w /app $(paude-venv-hook print --target /app) IMAGE bash"
+  mapfile -d '' args < <(paude-venv-hook print --target /app --format nul)
   paude-venv-hook print --format json | jq .engines
   paude-venv-hook print --storage disk --image python:3.13
   paude-venv-hook print --format compose --output compose.override.yaml && docker compose up
