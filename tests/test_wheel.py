@@ -52,6 +52,7 @@ PACKAGE = """
     engines/bwrap_grammar.py
     engines/choice.py
     engines/compose_grammar.py
+    engines/daemons.py
     engines/mountable.py
     engines/mountinfo.py
     engines/mounts.py
@@ -99,6 +100,7 @@ PACKAGE = """
     schemas/paude.json
     storage.py
     stores/__init__.py
+    stores/daemons.py
     stores/folder.py
     stores/listing.py
     stores/purpose.py

@@ -123,11 +123,20 @@ def test_the_record_says_what_it_is_for(stores: Path) -> None:
     assert read_record(str(record.parent)) == Record(APP, "2026-02-03", "2026-02-03")
 
 
-def test_a_second_time_on_the_same_day_touches_nothing(stores: Path) -> None:
-    make_store(APP)
+def test_the_record_says_for_which_daemons_it_was_made(stores: Path) -> None:
+    for daemon in ("ONE /docker", "", "TWO /docker", "ONE /docker"):
+        make_store(APP, daemon)
+
+    record = read_record(str(stores / store_name(APP)))
+    assert record == Record(APP, "2026-02-03", "2026-02-03", ("ONE /docker", "TWO /docker"))
+
+
+@pytest.mark.parametrize("daemon", ["", "ONE /docker"])
+def test_a_second_time_on_the_same_day_touches_nothing(stores: Path, daemon: str) -> None:
+    make_store(APP, "ONE /docker")
     before = snapshot(stores)
 
-    make_store(APP)
+    make_store(APP, daemon)
 
     assert snapshot(stores) == before
 
@@ -266,7 +275,7 @@ def test_a_record_that_cannot_be_written_is_one_line(stores: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "[" * 5000, "null", '{"version": 1}', "CHANGED version 2", "CHANGED made 7", "CHANGED made soon",
-     "CHANGED image other", "CHANGED path 7"],
+     "CHANGED image other", "CHANGED path 7", "CHANGED daemons 7", "CHANGED daemons other"],
 )  # fmt: skip
 def test_a_record_that_is_none_is_made_anew(stores: Path, text: str) -> None:
     venv = make_store(APP)

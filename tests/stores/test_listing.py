@@ -7,10 +7,12 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pytest_mock import MockerFixture
 
+from conftest import serving
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores import listing
 from paude_venv_hook.stores.folder import make_store, stores_folder
@@ -101,7 +103,7 @@ def test_each_engine_is_asked_once_and_only_where_a_store_names_it(
         make_store(app._replace(path=path))
 
     assert [store.state for store in list_stores(os.environ)[0]] == ["idle"] * 3
-    assert (tmp_path / "asked").read_text() == "ps --all --quiet --no-trunc\n"
+    assert (tmp_path / "asked").read_text() == "context inspect\nps --all --quiet --no-trunc\n"
 
 
 def test_the_workspace_is_gone_where_the_folder_of_the_venv_is(
@@ -227,8 +229,47 @@ def test_an_engine_on_another_machine_is_not_asked(
     monkeypatch.setenv(variable, "ssh://me@elsewhere")
     assert list_stores(os.environ)[1] == [
         f"which containers have the stores of {engine} is unknown: "
-        f"{engine} is on another machine, says {variable}; ask there"
+        f"{variable} leads to ssh://me@elsewhere, which is another machine; ask there"
     ]
+
+
+def test_the_store_of_a_container_of_another_daemon_is_not_needless(
+    app: Purpose, fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped container of that one would not start any more."""
+    with TemporaryDirectory() as folder:
+        fake("docker")
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+        for path, daemon in (
+            (".venv", ""), ("a", "THIS /docker"), ("b", "OTHER /docker"), ("c", "THIS /docker"), ("c", "x")
+        ):  # fmt: skip
+            make_store(app._replace(source="/gone", path=path), daemon)
+        with serving(Path(folder, "docker.sock"), b'{"ID": "THIS", "DockerRootDir": "/docker"}'):
+            stores, problems = list_stores(os.environ)
+
+    states = {store.record.purpose.path: store.state for store in stores}
+    assert states == {".venv": "workspace gone", "a": "workspace gone", "b": "unknown", "c": "unknown"}
+    names = {store.record.purpose.path: store.name for store in stores}
+    why = {
+        path: f"docker does not reach {other} now, for which it was made; run this where it does (DOCKER_HOST, "
+        "DOCKER_CONTEXT), or remove the store yourself, if that is gone"
+        for path, other in (("b", "OTHER /docker"), ("c", "x"))
+    }
+    assert sorted(problems) == sorted(
+        f"{names[path]}: which containers have it is unknown: {why[path]}" for path in ("b", "c")
+    )
+    assert {store.record.purpose.path for store in unused_since(stores, "9999-12-31")} == {".venv", "a"}
+
+
+def test_a_daemon_that_does_not_say_who_it_is_spares_what_was_made_for_one(
+    app: Purpose, fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake("docker")
+    make_store(app._replace(source="/gone"), "OTHER /docker")
+
+    stores, _ = list_stores(os.environ)
+
+    assert (stores[0].state, unused_since(stores, "9999-12-31")) == ("unknown", [])
 
 
 def test_podman_of_another_user_is_not_asked(app: Purpose, fake: Callable[..., None]) -> None:

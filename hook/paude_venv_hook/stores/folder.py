@@ -42,11 +42,15 @@ _ACL_NAME = "system.posix_acl_default"
 
 
 class Record(NamedTuple):
-    """What `store.json` holds: what the store is for, and the days on which it was made and last asked for."""
+    """What `store.json` holds: what the store is for, and the days on which it was made and last asked for.
+
+    `daemons` are the identities of the daemons that it was made for (`daemons.Daemon`), as far as they were known.
+    """
 
     purpose: Purpose
     made: str
     last_used: str
+    daemons: tuple[str, ...] = ()
 
 
 def stores_folder() -> str:
@@ -59,10 +63,11 @@ def store_path(purpose: Purpose) -> str:
     return os.path.join(stores_folder(), store_name(purpose), VENV)
 
 
-def make_store(purpose: Purpose) -> str:
+def make_store(purpose: Purpose, daemon: str = "") -> str:
     """Make the store, where it is missing, and return the host path of the folder that a container has to mount.
 
-    Safe to repeat, and for two at once; only the first call of a day writes. Every user of a container may write into
+    `daemon` is the identity of the one whose container that is, "" if it is not known. Safe to repeat, and for two at
+    once; only the first call of a day, and of a daemon, writes. Every user of a container may write into
     that folder, and thanks to a default ACL each into what another one made there, root on Docker say. Where the file
     system or the system has no such ACL (macOS), the mode alone has to do: the venv of one user of the container is
     then not for another to change. Other users of the host are kept out by the folders above.
@@ -80,8 +85,9 @@ def make_store(purpose: Purpose) -> str:
     _write(os.path.join(folder, "CACHEDIR.TAG"), _TAG)
     _make_private(store)
     today = time.strftime("%Y-%m-%d")
-    record = read_record(store)
-    _write_record(store, Record(purpose, record.made if record else today, today))
+    before = read_record(store) or Record(purpose, today, today)
+    daemons = dict.fromkeys(filter(None, (*before.daemons, daemon)))
+    _write_record(store, Record(purpose, before.made, today, tuple(daemons)))
     with _refused(venv), suppress(PermissionError), _folder(venv, 0o777) as descriptor:
         _set_mode(descriptor, 0o777)
         _set_default_acl(descriptor)
@@ -99,11 +105,14 @@ def read_record(store: str) -> Record | None:
     try:
         data = parse_json(read_file(os.path.join(store, _RECORD)) or b"")
         purpose = Purpose(*(data[name] for name in Purpose._fields))
-        record = Record(purpose, data["made"], data["lastUsed"])
+        daemons = data.get("daemons", [])
+        record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons))
         is_known = (
             data["version"] == VERSION
             and os.path.basename(store) == store_name(purpose)
-            and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in record[1:])
+            and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in (record.made, record.last_used))
+            and isinstance(daemons, list)
+            and all(isinstance(daemon, str) for daemon in daemons)
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -112,6 +121,8 @@ def read_record(store: str) -> Record | None:
 
 def _write_record(store: str, record: Record) -> None:
     data = {"version": VERSION, **record.purpose._asdict(), "made": record.made, "lastUsed": record.last_used}
+    if record.daemons:
+        data["daemons"] = list(record.daemons)
     _write(os.path.join(store, _RECORD), (json.dumps(data, indent=2) + "\n").encode())
 
 

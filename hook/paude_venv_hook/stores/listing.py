@@ -6,12 +6,14 @@ import os
 import re
 from contextlib import suppress
 
-from paude_venv_hook.engines.choice import elsewhere, is_rootless
+from paude_venv_hook.engines.choice import is_rootless
+from paude_venv_hook.engines.daemons import VARIABLES
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.stores.daemons import find_daemon
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
 from paude_venv_hook.text import complaint, shown
 
@@ -37,11 +39,19 @@ class Container(NamedTuple):
     sources: tuple[str, ...]
 
 
+class Containers(NamedTuple):
+    """The containers of an engine, and the identity of their daemon (`daemons.Daemon`), "" if it is not known."""
+
+    containers: tuple[Container, ...] = ()
+    daemon: str = ""
+
+
 class Store(NamedTuple):
     """A store: the host path of its folder, what it is for, and who has it.
 
     `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true where a process
-    of this machine has it mounted, whoever started that. `unasked` is "" or why the engine could not be asked.
+    of this machine has it mounted, whoever started that. `unasked` is "" or why not each daemon was asked for which it
+    was made.
     `has_workspace` is false where the folder in which its venv would be on the host is gone.
     """
 
@@ -84,26 +94,46 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
     cannot be read.
     """
     records, problems = _records(stores_folder())
-    answers: dict[tuple[str, bool], list[Container] | str] = {}
+    answers: dict[tuple[str, bool], Containers] = {}
+    silent: dict[tuple[str, bool], str] = {}
     for purpose in (record.purpose for record in records.values()):
         key = purpose.engine, purpose.rootless
-        if key not in answers:
+        if key not in answers and key not in silent:
             try:
                 answers[key] = ask_containers(purpose.engine, environ, rootless=purpose.rootless)
             except StoreError as error:
-                answers[key] = str(error)
+                silent[key] = str(error)
                 engine = shown(purpose.engine)
                 problems.append(f"which containers have the stores of {engine} is unknown: {error}")
     mounted = _mounted_names()
+    others: dict[str, list[str]] = {}
     stores = []
     for folder, record in records.items():
-        answer = answers[record.purpose.engine, record.purpose.rootless]
-        unasked, containers = (answer, []) if isinstance(answer, str) else ("", answer)
+        key = record.purpose.engine, record.purpose.rootless
+        answer = answers.get(key, Containers())
         name = os.path.basename(folder)
-        users = tuple(container for container in containers if _has(container, name))
-        store = Store(folder, record, users, name in mounted, unasked, _has_workspace(record.purpose))
-        stores.append(store)
+        users = tuple(container for container in answer.containers if _has(container, name))
+        unasked = silent.get(key, "")
+        if not unasked:
+            unasked = _why_unasked(record, answer.daemon)
+            if unasked:
+                others.setdefault(unasked, []).append(name)
+        stores.append(Store(folder, record, users, name in mounted, unasked, _has_workspace(record.purpose)))
+    problems += [f"{', '.join(names)}: which containers have it is unknown: {why}" for why, names in others.items()]
     return stores, problems
+
+
+def _why_unasked(record: Record, daemon: str) -> str:
+    """Return "", or which daemon but the one that was asked may have containers with a store, and what to do."""
+    engine = record.purpose.engine
+    unasked = [identity for identity in record.daemons if identity != daemon]
+    if not unasked:
+        return ""
+    variables = ", ".join(VARIABLES.get(engine, ()))
+    return (
+        f"{engine} does not reach {shown(unasked[0])} now, for which it was made; run this where it does "
+        f"({variables}), or remove the store yourself, if that is gone"
+    )
 
 
 def records_of(host_path: str) -> dict[str, Record]:
@@ -179,14 +209,17 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 # ---- Engines
 
 
-def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> list[Container]:
+def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> Containers:
     """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked.
 
     A sandbox of bwrap is its process: there is none when that ends, and while it runs, the system shows its mounts.
     """
     if engine == "bwrap":
-        return []
+        return Containers()
     program = _program(engine, environ, rootless=rootless)
+    daemon = find_daemon(engine, program, (), environ)
+    if daemon.elsewhere:
+        raise StoreError(f"{daemon.elsewhere}; ask there")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
         listed, said = _ask(program, ["ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
@@ -197,11 +230,12 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
     if listed is None:
         raise StoreError(f"{engine} does not answer: {said}; see whether {engine} ps works")
     try:
-        return [_container(engine, item) for item in parse_json(listed.strip() or "[]")]
+        containers = tuple(_container(engine, item) for item in parse_json(listed.strip() or "[]"))
     except (LookupError, TypeError, AttributeError):
         raise StoreError(
             f"{engine} describes its containers in a way that is not known here; please report it"
         ) from None
+    return Containers(containers, daemon.identity)
 
 
 def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
@@ -212,8 +246,6 @@ def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
         raise StoreError(
             f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user; ask as that one"
         )
-    if row and (variable := elsewhere(engine, environ)):
-        raise StoreError(f"{engine} is on another machine, says {variable}; ask there")
     program = find_program(engine, environ) if row else None
     if program is None:
         raise StoreError(f"{shown(engine)} is not on PATH; install it")
