@@ -32,6 +32,7 @@ _OTHER_STORAGES = {
     **dict.fromkeys(("ram", "shm", "tmp", "tmpfs"), "memory"),
     **dict.fromkeys(("bind", "folder", "persistent", "store", "volume"), "disk"),
 }
+_USE = 'use "auto", "none" or a list of directories'
 _TMPFS_KEYS = ("size", "uid", "gid")
 
 # The kernel's memparse() and the percent sign of tmpfs(5). 0 would mean "no limit", a leading 0 octal: 010g is 8g.
@@ -131,8 +132,17 @@ def user_file() -> str:
 def parse_venv_text(text: str, where: str) -> str | tuple[str, ...]:
     """Return what `auto`, `none` or `NAME[,NAME…]` means; `where` names the flag or variable in errors."""
     names = [name.strip() for name in text.split(",")]
-    word = names[0].lower()
-    return _check_venv(names[0] if len(names) == 1 and word in (*MODES, *_OTHER_WORDS) else names, where)
+    if len(names) > 1:
+        return _check_venv(names, where)
+    name = names[0]
+    if name.lower() in (*MODES, *_OTHER_WORDS):
+        return _check_venv(name, where)
+    hint = did_you_mean(name, MODES)
+    if hint:
+        raise SettingsError(
+            f'{where}: "{shown(name)}" is not known{hint}; {_USE}, "./{shown(name)}" for one of that name'
+        )
+    return _check_venv(names, where)
 
 
 def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
@@ -143,7 +153,7 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
         meant = _OTHER_WORDS.get(str(value).lower())
         hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(str(value), MODES)
         hint = hint or (f" (did you mean [{word}]?)" if value else "")
-        raise SettingsError(f'{where}: {word} is not known{hint}; use "auto", "none" or a list of directories')
+        raise SettingsError(f"{where}: {word} is not known{hint}; {_USE}")
     if not isinstance(value, list):
         raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
     if len(value) > MAX_DIRECTORIES:
