@@ -110,6 +110,7 @@ PACKAGE = """
     workspace/__init__.py
     workspace/binds.py
     workspace/detection.py
+    workspace/directories.py
     workspace/devcontainer.py
     workspace/found.py
     workspace/git_root.py

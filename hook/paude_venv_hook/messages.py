@@ -40,7 +40,8 @@ def _visible(plan: Plan) -> list[str]:
     settable = [path for path in paths if not path.startswith("../")]  # a list names nothing above the workspace folder
     if not settable:
         return [f"{shown(named)} {stay}; only a paude.json in that folder can name it"]
-    listed = [shadow.path for shadow in plan.shadows if not shadow.path.startswith("../")]
+    shadows = [shadow for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
+    listed = [shadow.path for shadow in shadows if not shadow.path.startswith("../")]
     setting = json.dumps(list(dict.fromkeys([*listed, *patterns(settable)])), ensure_ascii=False)
     return [f'{shown(named)} {stay}; to shadow what is there, write "venv": {shown(setting)} in paude.json']
 

@@ -12,13 +12,14 @@ from paude_venv_hook.overlay import as_engine_can, make_document
 from paude_venv_hook.plan import Plan, Skipped, make_plan, name_for_people
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import Detected, detect
+from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.devcontainer import (
     find_devcontainer,
     named_devcontainers,
     set_up_commands,
     set_up_once,
 )
+from paude_venv_hook.workspace.directories import find_directories
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, read_settings
@@ -58,9 +59,14 @@ class Prepared(NamedTuple):
     def made(self, host_paths: Collection[str]) -> list[str]:
         """Return what a person should know of the mount points that had to be made, one line each."""
         made = [shadow for shadow in self.plan.shadows if shadow.host_path in host_paths]
-        if made and self.settings.venv != "auto":
-            return [messages.made_for_list(made, self.settings.venv_source, left_visible(self))]
-        return [messages.made_for_reserve(shadow) for shadow in made]
+        listed = [shadow for shadow in made if shadow.kind is Kind.LISTED]
+        also = [shadow for shadow in made if shadow.kind is Kind.ALSO]
+        lines = [messages.made_for_reserve(shadow) for shadow in made if shadow.kind is Kind.RESERVED]
+        if listed:
+            lines.append(messages.made_for_list(listed, self.settings.venv_source, left_visible(self)))
+        if also:
+            lines.append(messages.made_for_list(also, self.settings.also_source, ()))
+        return lines
 
     def make_stores(self, engine: str | None = None) -> None:
         """Make the stores of an engine, without one those of the engine that was chosen. Raises StoreError."""
@@ -146,16 +152,9 @@ def _plan(
     carriers = [item for item in everything if is_inside(real, item.source) or is_inside(item.source, real)]
     mounts = [mount for mount in carriers if not mount.is_shared]
     same_path = not location.mounts or any(mount.source == mount.target for mount in location.mounts)
-    if settings.venv == "auto":
-        own = os.path.join(workspace_folder, FILE_NAME)
-        sources = [mount.source for mount in mounts]
-        detected = detect(real, sources, [config, own] if config else [own], same_path=same_path)
-    else:
-        from paude_venv_hook.workspace.listed import find_listed  # noqa: PLC0415 - few workspaces have a list
-
-        said_in = settings.venv_source  # a file's path, a flag or a variable
-        where = f"{shown(said_in)}: venv" if os.path.isabs(said_in) else said_in
-        detected = Detected(find_listed(real, settings.venv, where, same_path=same_path))
+    own = os.path.join(workspace_folder, FILE_NAME)
+    sources = [mount.source for mount in mounts]
+    detected = find_directories(real, settings, sources, [config, own] if config else [own], same_path=same_path)
     # The engines have no way to keep a mount in a shared one from the host.
     shared = [
         f"{shown(mount.source)} is mounted shared, so that the host's venv would be covered too; mount it private"

@@ -99,6 +99,8 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
         "workspaceMountWhy": "default of devcontainer.json",
         "venv": "auto",
         "venvSource": "default",
+        "venvAlso": [],
+        "venvAlsoSource": "default",
         "storage": "memory",
         "storageSource": "default",
         "engine": "docker",

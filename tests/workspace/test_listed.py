@@ -234,6 +234,31 @@ def test_a_pattern_of_another_name_reserves_nothing(workspace: Path) -> None:
         assert found.problem
 
 
+@pytest.mark.parametrize(
+    ("names", "paths"),
+    [
+        (["node_modules"], ["node_modules"]),
+        (["packages/*/node_modules"], ["packages/a/node_modules", "packages/b/node_modules"]),
+        (["*"], ["node_modules", "packages"]),
+        (["packages/?"], ["packages/a", "packages/b", "packages/c"]),
+        (["packages/*/.venv"], ["packages/c/.venv"]),
+    ],
+)
+def test_venv_also_takes_any_directory(workspace: Path, names: list[str], paths: list[str]) -> None:
+    fill(workspace, "packages/a/node_modules/x/", "packages/b/node_modules/", "packages/c/uv.lock", "node_modules/y")
+    fill(workspace, "packages/d", "packages/node_modules", "up -> ..")
+
+    found = find_listed(str(workspace), names, "paude.json: venv-also", Kind.ALSO, same_path=False)
+
+    assert [(item.path, item.kind, item.problem) for item in found] == [(path, Kind.ALSO, None) for path in paths]
+
+
+def test_venv_also_says_which_pattern_matches_no_directory(workspace: Path) -> None:
+    (found,) = find_listed(str(workspace), ["a/*"], "paude.json: venv-also", Kind.ALSO, same_path=False)
+
+    assert found.problem == Reason("no directory matches it; make one, or remove the entry")
+
+
 def test_a_pattern_names_what_cannot_be_made(workspace: Path, mocker: MockerFixture) -> None:
     fill(workspace, "packages/a/uv.lock")
     mocker.patch("paude_venv_hook.workspace.listed.can_make", return_value=False)

@@ -143,6 +143,29 @@ def test_venv_tmpfs_beside_storage_on_disk_warns_once(workspace: Path) -> None:
     assert read_settings(str(workspace), None, {}).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("project", "user", "also", "source"),
+    [
+        (None, None, (), "default"),
+        ({}, {"venv": "auto"}, (), "default"),
+        ({"venv-also": ["a", "b/*/c"]}, {"venv-also": ["d"]}, ("a", "b/*/c"), "{project}"),
+        ({"venv": ["x"]}, {"venv-also": ["./d//e/"]}, ("d/e",), "{user}"),
+        ({"venv-also": []}, {"venv-also": ["d"]}, (), "{project}"),
+    ],
+)
+def test_venv_also_stands_in_the_project_or_else_in_the_users_own(
+    workspace: Path, project: object, user: object, also: tuple[str, ...], source: str
+) -> None:
+    files = {
+        "project": "" if project is None else _project(workspace, project),
+        "user": "" if user is None else _user(user),
+    }
+
+    found = read_settings(str(workspace), "auto", {"PAUDE_VENV_ALSO": "x"})
+
+    assert (found.also, found.also_source, found.warnings) == (also, source.format(**files), ())
+
+
 STORAGE = 'use "memory" or "disk"'
 STORAGE_PROBLEMS: list[tuple[object, str]] = [
     ("dsik", f'"dsik" is not known (did you mean "disk"?); {STORAGE}'),
@@ -281,6 +304,24 @@ VENV_PROBLEMS: list[tuple[object, str]] = [
     ([["a"]], "venv[0]: must be text, not a list; write a directory's name"),
     *((["a", name], problem.format(where="venv[1]")) for name, problem in NAME_PROBLEMS.items()),
 ]
+ONLY_VENV = 'is for "venv" only; remove it, or write'
+ALSO_PROBLEMS: list[tuple[object, str]] = [
+    *(
+        (value, f'venv-also: must be a list of directories such as ["node_modules"], not {kind}')
+        for value, kind in (
+            ("node_modules", "text"),
+            ("auto", "text"),
+            ({}, "an object"),
+            (None, "null"),
+            (1, "a number"),
+        )
+    ),
+    (["auto"], f'venv-also[0]: "auto" {ONLY_VENV} "./auto" for a directory of that name'),
+    (["x", "none"], f'venv-also[1]: "none" {ONLY_VENV} "./none" for a directory of that name'),
+    (["x"] * 101, "venv-also: lists 101 directories; 100 is the most, so list fewer"),
+    (["a", 1], "venv-also[1]: must be text, not a number; write a directory's name"),
+    *((["a", name], problem.format(where="venv-also[1]")) for name, problem in NAME_PROBLEMS.items()),
+]
 TMPFS_PROBLEMS: list[tuple[object, str]] = [
     (None, 'venv-tmpfs: must be an object such as {"size": "2g"}, not null'),
     ("2g", 'venv-tmpfs: must be an object such as {"size": "2g"}, not text'),
@@ -301,7 +342,9 @@ TMPFS_PROBLEMS: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
-    [("venv", *case) for case in VENV_PROBLEMS] + [("venv-tmpfs", *case) for case in TMPFS_PROBLEMS],
+    [("venv", *case) for case in VENV_PROBLEMS]
+    + [("venv-also", *case) for case in ALSO_PROBLEMS]
+    + [("venv-tmpfs", *case) for case in TMPFS_PROBLEMS],
 )
 def test_a_wrong_value_is_refused_with_its_place(workspace: Path, key: str, value: object, problem: str) -> None:
     path = _project(workspace, {key: value})
@@ -396,6 +439,8 @@ def test_a_size_that_the_kernel_refuses_or_takes_for_another_is_refused(size: st
         ("venv_storage", "venv-storage"),
         ("venv-store", "venv-storage"),
         ("venv-tmpf", "venv-tmpfs"),
+        ("venv_also", "venv-also"),
+        ("venv-too", "venv-also"),
         ("venv\n", "venv"),
     ],
 )
@@ -494,6 +539,7 @@ DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "venv": st.lists(NAMES.filter(is_utf8) | ANY_JSON, max_size=2) | st.sampled_from(["auto", "none"]) | ANY_JSON,
+        "venv-also": st.lists(NAMES.filter(is_utf8) | ANY_JSON, max_size=2) | ANY_JSON,
         "venv-tmpfs": ANY_JSON
         | st.fixed_dictionaries({}, optional={"size": SIZES | ANY_JSON, "uid": IDS, "gid": ANY_JSON, "mode": IDS}),
         "venv-storage": st.sampled_from(["memory", "disk"]) | ANY_JSON,
@@ -508,6 +554,7 @@ DOCUMENTS = st.fixed_dictionaries(
     + [{"venv": ["a"] * 100}, {"venv": ["a"] * 101}, {"venv": ["auto"]}, {"venv": ["./auto", "autos", "a/none"]}]
     + [{"venv-tmpfs": {"size": size}} for size in ("2g", "100%", "0", "010g", "2gb", " 2g")]
     + [{"venv": value} for value, _ in VENV_PROBLEMS]
+    + [{"venv-also": value} for value in ([], ["a"] * 100, ["./auto", "*/x"], *(value for value, _ in ALSO_PROBLEMS))]
     + [{"venv-storage": value} for value in ("memory", "disk", *(value for value, _ in STORAGE_PROBLEMS))]
     + [{"venv-tmpfs": value} for value, _ in TMPFS_PROBLEMS],
 )

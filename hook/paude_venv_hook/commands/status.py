@@ -98,6 +98,8 @@ def make_report(
         **services,
         "venv": venv if isinstance(venv, str) else list(venv),
         "venvSource": prepared.settings.venv_source,
+        "venvAlso": list(prepared.settings.also),
+        "venvAlsoSource": prepared.settings.also_source,
         "storage": prepared.settings.storage,
         "storageSource": prepared.settings.storage_source,
         "engine": prepared.engine,
@@ -132,7 +134,8 @@ def _directories(prepared: Prepared) -> list[dict[str, Any]]:
         rows.append(row | describe(shadow.host_path))
     rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in prepared.plan.skipped]
     # A list cannot name what lies above the workspace folder.
-    listed = list(dict.fromkeys(path for path in paths if not path.startswith("../")))
+    own = [shadow.path for shadow in prepared.plan.shadows if shadow.kind is not Kind.ALSO]
+    listed = list(dict.fromkeys(path for path in own if not path.startswith("../")))
     for item in (*prepared.plan.visible, *left_visible(prepared)):
         setting = json.dumps([*listed, item.path], ensure_ascii=False)
         coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
@@ -168,10 +171,13 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
     places = report.get("services") or {"": report}
     mounts = [f"{name}: {_where(place)}" if len(places) > 1 else _where(place) for name, place in places.items()]
     mode = report["venv"] if isinstance(report["venv"], str) else ", ".join(report["venv"]) or "nothing (empty list)"
+    listed_also = ", ".join(report["venvAlso"])
+    also = [("venv-also", f"{listed_also} ({report['venvAlsoSource']})")] if listed_also else []
     facts = [
         ("workspace", report["workspaceFolder"]),
         *zip(["mount", *[""] * len(mounts)], mounts, strict=False),
         ("venv", f"{mode} ({report['venvSource']})"),
+        *also,
         ("storage", f"{report['storage']} ({report['storageSource']})"),
         ("engine", f"{report['engine']} ({report['engineWhy']})"),
         ("overlay", f"{report['overlayState']}: {report['overlay']}"),

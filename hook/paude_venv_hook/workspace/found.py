@@ -18,6 +18,7 @@ class Kind(Enum):
     LINK = "symlink to a directory"
     NAMED_BY_FILE = "named by the file .venv"
     LISTED = "listed"
+    ALSO = "listed in venv-also"
     RESERVED = "reserved"
 
     # These are left alone.

@@ -18,18 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-_NO_MATCH = Reason("no venv matches it; make one, or remove the entry")
+_NO_MATCH = {
+    Kind.LISTED: Reason("no venv matches it; make one, or remove the entry"),
+    Kind.ALSO: Reason("no directory matches it; make one, or remove the entry"),
+}
 _TOO_MANY = Reason(
     f"more than {MOST_DIRECTORIES} directories would have to be searched, and what was not stays visible; "
     "write names in place of some wildcards"
 )
 
 
-def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same_path: bool) -> list[Found]:
+def find_listed(
+    workspace_folder: str, names: Iterable[str], where: str, kind: Kind = Kind.LISTED, *, same_path: bool
+) -> list[Found]:
     """Return the listed directories of the workspace folder (a real host path), whether or not they exist.
 
     The names are those of `settings.check_name`; `where` names the list in errors. A pattern such as `packages/*/.venv`
-    gives the venvs that match it, and each `.venv` that a project in a folder that matches keeps but did not make yet.
+    gives the venvs that match it (all directories, for the kind ALSO), and each `.venv` that a project in a folder that
+    matches keeps but did not make yet.
     Raises SettingsError for a name that is a file, or leaves the workspace folder through a symlink.
     """
     found = []
@@ -37,43 +43,43 @@ def find_listed(workspace_folder: str, names: Iterable[str], where: str, *, same
     search = Search(workspace_folder)
     for index, name in enumerate(names):
         if is_pattern(name) and not os.path.lexists(os.path.join(workspace_folder, name)):
-            found += _match(workspace_folder, name, search, same_path=same_path)
+            found += _match(workspace_folder, name, kind, search, same_path=same_path)
             if search.is_exhausted:
                 unfinished.append(name)
             continue
         host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
         if refusal:
             raise SettingsError(f'{where}[{index}]: "{shown(name)}" {refusal}')
-        found.append(Found(name, host_path, Kind.LISTED, problem=problem))
+        found.append(Found(name, host_path, kind, problem=problem))
     if unfinished:
         others = len(unfinished) - 1
         patterns = f"{unfinished[0]} and {others} more" if others else unfinished[0]
-        found.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), Kind.LISTED, problem=_TOO_MANY))
+        found.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), kind, problem=_TOO_MANY))
     return found
 
 
-def _match(workspace_folder: str, pattern: str, search: Search, *, same_path: bool) -> list[Found]:
+def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, same_path: bool) -> list[Found]:
     found = []
     last = pattern.rpartition("/")[2]
     for folder, names in search.find(pattern):
         parent = os.path.join(workspace_folder, folder)
         for name in names:
             path = os.path.join(parent, name)
-            if os.path.isdir(path) and (is_venv(path) or is_unused(path)):
-                found += _matched(workspace_folder, _below(folder, name), "", same_path=same_path)
+            if os.path.isdir(path) and (kind is Kind.ALSO or is_venv(path) or is_unused(path)):
+                found += _matched(workspace_folder, _below(folder, name), kind, "", same_path=same_path)
         if RESERVED not in names and matches(RESERVED, last):
             evidence = find_evidence(parent)
             if evidence:
-                found += _matched(workspace_folder, _below(folder, RESERVED), evidence, same_path=same_path)
+                found += _matched(workspace_folder, _below(folder, RESERVED), kind, evidence, same_path=same_path)
     if found or search.is_exhausted:
         return found
-    return [Found(pattern, os.path.join(workspace_folder, pattern), Kind.LISTED, problem=_NO_MATCH)]
+    return [Found(pattern, os.path.join(workspace_folder, pattern), kind, problem=_NO_MATCH[kind])]
 
 
-def _matched(workspace_folder: str, name: str, evidence: str, *, same_path: bool) -> list[Found]:
+def _matched(workspace_folder: str, name: str, kind: Kind, evidence: str, *, same_path: bool) -> list[Found]:
     """Return a directory that a pattern matches; none for one that leaves the workspace folder."""
     host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
-    return [] if refusal else [Found(name, host_path, Kind.LISTED, evidence, problem)]
+    return [] if refusal else [Found(name, host_path, kind, evidence, problem)]
 
 
 def _below(folder: str, name: str) -> str:

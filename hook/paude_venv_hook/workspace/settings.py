@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     _Value = TypeVar("_Value")
 
 FILE_NAME = "paude.json"
-KEYS = ("venv", "venv-storage", "venv-tmpfs")
+KEYS = ("venv", "venv-also", "venv-storage", "venv-tmpfs")
 MODES = ("auto", "none")
 STORAGES = ("memory", "disk")
 MAX_DIRECTORIES = 100  # each is a mount point to make, and a few hundred bytes of an engine's command line
@@ -55,7 +55,8 @@ class Tmpfs(NamedTuple):
 class Settings(NamedTuple):
     """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood.
 
-    `storage` is "memory" or "disk"; `storage_source` says where that stood.
+    `storage` is "memory" or "disk"; `storage_source` says where that stood. `also` are the directories that are
+    shadowed besides those of `venv`, unless that is "none"; `also_source` says where they stood.
     """
 
     venv: str | tuple[str, ...]
@@ -64,6 +65,8 @@ class Settings(NamedTuple):
     warnings: tuple[str, ...]
     storage: str = "memory"
     storage_source: str = "default"
+    also: tuple[str, ...] = ()
+    also_source: str = "default"
 
 
 def read_settings(
@@ -72,8 +75,8 @@ def read_settings(
     """Return the settings of the workspace folder (a host path).
 
     `flag` is the value of `--venv`. It beats the environment's PAUDE_VENV, that the project's paude.json, that the
-    user's own, that the default. So it is with `storage_flag`, the value of `--storage`, and PAUDE_VENV_STORAGE. The
-    keys of `venv-tmpfs` are looked up one by one in the same order.
+    user's own, that the default. So it is with `storage_flag`, the value of `--storage`, and PAUDE_VENV_STORAGE. Only
+    the files have a `venv-also`, and a `venv-tmpfs`, whose keys are looked up one by one in the same order.
     Raises JsonFileError and SettingsError, which name the file and the key.
     """
     own, users = os.path.join(workspace_folder, FILE_NAME), user_file()
@@ -82,6 +85,7 @@ def read_settings(
     storage, storage_source = _first(
         documents, "venv-storage", _check_storage, _check_storage, storage_flag, environ
     ) or ("memory", "default")
+    also, also_source = _first_in_files(documents, "venv-also", _check_also) or ((), "default")
     tmpfs = Tmpfs()
     for path, document in documents.items():
         said = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
@@ -96,7 +100,7 @@ def read_settings(
             f"{shown(without_effect[0])}: venv-tmpfs: has no effect, since storage is disk ({shown(storage_source)}); "
             "remove it"
         )
-    return Settings(venv, source, tmpfs, tuple(warnings), storage, storage_source)
+    return Settings(venv, source, tmpfs, tuple(warnings), storage, storage_source, also, also_source)
 
 
 def _first(
@@ -117,10 +121,20 @@ def _first(
         found.append((check_text(flag, option), option))
     elif text := environ.get(variable):
         found.append((check_text(text, variable), variable))
-    found += [
+    in_file = _first_in_files(documents, key, check)
+    if in_file:
+        found.append(in_file)
+    return found[0] if found else None
+
+
+def _first_in_files(
+    documents: Mapping[str, Mapping[str, Any]], key: str, check: Callable[[Any, str], Any]
+) -> tuple[Any, str] | None:
+    """Return what the first document says that has the key, and where; all documents are checked. None if none has."""
+    values = [
         (check(document[key], f"{shown(path)}: {key}"), path) for path, document in documents.items() if key in document
     ]
-    return found[0] if found else None
+    return values[0] if values else None
 
 
 def user_file() -> str:
@@ -156,9 +170,23 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
         raise SettingsError(f"{where}: {word} is not known{hint}; {_USE}")
     if not isinstance(value, list):
         raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
-    if len(value) > MAX_DIRECTORIES:
-        raise SettingsError(f"{where}: lists {len(value)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
-    return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(value))
+    return _check_names(value, where)
+
+
+def _check_also(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SettingsError(f'{where}: must be a list of directories such as ["node_modules"], not {_kind(value)}')
+    for index, name in enumerate(value):
+        if name in MODES:
+            problem = 'is for "venv" only; remove it, or write'
+            raise SettingsError(f'{where}[{index}]: "{name}" {problem} "./{name}" for a directory of that name')
+    return _check_names(value, where)
+
+
+def _check_names(names: list[Any], where: str) -> tuple[str, ...]:
+    if len(names) > MAX_DIRECTORIES:
+        raise SettingsError(f"{where}: lists {len(names)} directories; {MAX_DIRECTORIES} is the most, so list fewer")
+    return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(names))
 
 
 def _first_given(ours: _Value | None, theirs: _Value | None) -> _Value | None:

@@ -1,0 +1,107 @@
+"""`venv-also`: directories besides those of `venv`, in what is planned, made and said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Hook
+from layout import fill, planned
+from paude_venv_hook.workspace.directories import find_directories
+from paude_venv_hook.workspace.found import Found, Kind
+from paude_venv_hook.workspace.settings import read_settings, user_file
+
+
+def rows(hook: Hook, *flags: str) -> list[dict[str, Any]]:
+    """Return what `status --json` tells of each directory."""
+    directories: list[dict[str, Any]] = json.loads(hook("status", "--json", "--engine", "docker", *flags).out)[
+        "directories"
+    ]
+    return directories
+
+
+@pytest.mark.parametrize(
+    ("venv", "kinds"),
+    [
+        ("auto", {"env": Kind.VENV, ".venv": Kind.RESERVED, "node_modules": Kind.ALSO}),
+        ([], {"node_modules": Kind.ALSO}),
+        (["x"], {"x": Kind.LISTED, "node_modules": Kind.ALSO}),
+    ],
+)
+def test_venv_also_is_besides_what_venv_says(workspace: Path, venv: object, kinds: dict[str, Kind]) -> None:
+    settings = json.dumps({"venv": venv, "venv-also": ["node_modules"]})
+    fill(workspace, "uv.lock", "env/pyvenv.cfg", "node_modules/x", f"paude.json = {settings}")
+
+    detected = find_directories(str(workspace), read_settings(str(workspace), None, {}), (), (), same_path=False)
+
+    assert {item.path: item.kind for item in detected.found} == kinds
+    assert detected.found[-1] == Found("node_modules", f"{workspace}/node_modules", Kind.ALSO)
+
+
+def test_what_is_named_twice_is_shadowed_once(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "env/pyvenv.cfg", 'paude.json = {"venv-also": ["env", "*", "env/lib"]}')
+
+    assert [(row["path"], row["state"], row["why"]) for row in rows(hook)] == [
+        ("env", "shadowed", "venv"),
+        ("env/lib", "skipped", "lies in env, which is shadowed as a whole"),
+    ]
+
+
+def test_none_is_none(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "env/pyvenv.cfg", 'paude.json = {"venv-also": ["node_modules"]}')
+
+    assert rows(hook, "--venv", "none") == []
+
+
+def test_a_wrong_entry_is_named_with_its_key(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "file", 'paude.json = {"venv-also": ["a", "file"]}')
+
+    assert hook("run").err == (
+        f'paude-venv-hook: error[settings]: {workspace}/paude.json: venv-also[1]: "file" is a file, and only a '
+        "directory can be shadowed; remove the entry\n"
+    )
+
+
+def test_what_had_to_be_made_is_said(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "uv.lock", 'paude.json = {"venv-also": ["node_modules", ".cache"]}')
+
+    done = hook("run", "--engine", "docker")
+
+    assert (workspace / "node_modules").is_dir()
+    assert done.err == (
+        "paude-venv-hook: made an empty .venv, so that the container's venv stays out of it (uv.lock); "
+        '"venv": "none" in paude.json turns that off\n'
+        f"paude-venv-hook: made an empty node_modules, .cache, which {workspace}/paude.json lists\n"
+        + planned(".venv", "node_modules", ".cache")
+    )
+
+
+def test_the_line_on_what_stays_visible_names_venvs_alone(workspace: Path, hook: Hook) -> None:
+    fill(workspace, ".tox/py/", "env/pyvenv.cfg", 'paude.json = {"venv-also": ["node_modules"]}', "node_modules/")
+    shadowed = "stays visible in the container; to shadow what is there, write"
+
+    assert hook("run", "--engine", "docker").err == (
+        f'paude-venv-hook: warning: .tox {shadowed} "venv": ["env", ".tox"] in paude.json\n'
+        + planned("env", "node_modules")
+    )
+    assert rows(hook)[-1]["why"] == 'holds environments one level down; to shadow it: "venv": ["env", ".tox"]'
+
+
+def test_status_tells_of_it(workspace: Path, hook: Hook) -> None:
+    Path(user_file()).parent.mkdir(parents=True)
+    Path(user_file()).write_text('{"venv-also": ["node_modules", "packages/*/node_modules"]}')
+    fill(workspace, "packages/a/node_modules/")
+
+    told = json.loads(hook("status", "--json", "--engine", "docker").out)
+    text = " ".join(hook("status", "--engine", "docker").out.split())
+
+    assert told["venvAlso"] == ["node_modules", "packages/*/node_modules"]
+    assert told["venvAlsoSource"] == user_file()
+    assert [(row["path"], row["why"]) for row in told["directories"]] == [
+        ("node_modules", "listed in venv-also"),
+        ("packages/a/node_modules", "listed in venv-also"),
+    ]
+    assert f" venv-also node_modules, packages/*/node_modules ({user_file()}) storage " in text
