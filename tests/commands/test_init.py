@@ -22,6 +22,7 @@ from paude_venv_hook.cli import main
 from paude_venv_hook.commands import init as templates
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.settings import read_settings
+from paude_venv_hook.workspace.setup import BY_CONTENT, UNGUARDED, read_set_ups
 from registry import Registry, running_registry
 
 ROOT = Path(__file__).parents[2]
@@ -146,13 +147,19 @@ def test_devcontainer_json_is_portable(project: Path) -> None:
 
 
 @each_project
-def test_one_command_makes_the_venv_and_makes_it_right_again(project: Path) -> None:
+def test_the_venv_is_made_once_and_at_a_start_only_if_it_is_gone(project: Path) -> None:
     config = config_of(project)
+    guard, setup = config["postCreateCommand"].split(" && ", 1)
 
-    assert config["postCreateCommand"] == config["postStartCommand"]
-    assert config["postCreateCommand"].startswith(guard_of(project.name))
-    for guard in ("[ -d", "[[ -d", "test -d", "[ -e", "test -e"):
-        assert guard not in config["postStartCommand"] + config.get("onCreateCommand", "")
+    assert f"{guard} && " == guard_of(project.name)
+    start = config["postStartCommand"]
+    assert start.startswith(f"{guard} && (test -x ")
+    assert start.endswith((f" || {setup})", f" || ({setup}))"))
+    set_ups = read_set_ups(str(project / CONFIG), str(project))
+    assert {(item.key, item.guard) for item in set_ups} == {
+        ("postCreateCommand", UNGUARDED),
+        ("postStartCommand", BY_CONTENT),
+    }
 
 
 @each_project
@@ -233,7 +240,7 @@ def test_paude_does_the_same_setup(template: str) -> None:
 
     settings = read_object(str(TEMPLATES / template / "paude.json"))
 
-    assert settings["setup"] == tool + config["postStartCommand"]
+    assert settings["setup"] == tool + config["postCreateCommand"]
 
 
 @each_template
@@ -265,7 +272,7 @@ def test_the_readme_says_in_a_few_lines_what_to_know(template: str) -> None:
     assert ("commit" in host) == (template in LOCKS)
     assert "`devcontainer up --workspace-folder . --docker-path paude-venv-docker`" in container
     assert "pytest" in tests
-    assert any("`postStartCommand` runs the setup again" in line for line in lines)
+    assert any("`postStartCommand` makes " in line for line in lines)
     assert any(f"`[ -d {venv} ]` is always true" in line for line in lines)
 
 
