@@ -108,6 +108,8 @@ def test_each_key_of_venv_tmpfs_is_looked_up_by_itself(
         (None, None, {}, "disk", "disk", "{user}"),
         (None, None, "memory", "disk", "memory", "{project}"),
         (None, None, "disk", {}, "disk", "{project}"),
+        (None, None, "auto", "disk", "memory", "{project}"),
+        ("auto", "disk", "disk", "disk", "memory", "--storage"),
         (None, "memory", "disk", "disk", "memory", "PAUDE_VENV_STORAGE"),
         ("disk", "memory", "memory", "memory", "disk", "--storage"),
     ],
@@ -166,25 +168,27 @@ def test_venv_also_stands_in_the_project_or_else_in_the_users_own(
     assert (found.also, found.also_source, found.warnings) == (also, source.format(**files), ())
 
 
-STORAGE = 'use "memory" or "disk"'
+STORAGE = 'use "auto", "memory" or "disk"'
 STORAGE_PROBLEMS: list[tuple[object, str]] = [
     ("dsik", f'"dsik" is not known (did you mean "disk"?); {STORAGE}'),
     ("Memory", f'"Memory" is not known (did you mean "memory"?); {STORAGE}'),
     ("tmpfs", f'"tmpfs" is not known (did you mean "memory"?); {STORAGE}'),
+    ("automatic", f'"automatic" is not known (did you mean "auto"?); {STORAGE}'),
+    ("Auto", f'"Auto" is not known (did you mean "auto"?); {STORAGE}'),
     ("volume", f'"volume" is not known (did you mean "disk"?); {STORAGE}'),
     ("/etc", f'"/etc" is not known; {STORAGE}'),
     ("../../.ssh", f'"../../.ssh" is not known; {STORAGE}'),
     ("a\n", f'"a\\n" is not known; {STORAGE}'),
     ("", f'"" is not known; {STORAGE}'),
-    (None, 'must be "memory" or "disk", not null'),
-    (True, 'must be "memory" or "disk", not true or false'),
-    (["disk"], 'must be "memory" or "disk", not a list'),
-    ({"path": "/etc"}, 'must be "memory" or "disk", not an object'),
+    (None, 'must be "auto", "memory" or "disk", not null'),
+    (True, 'must be "auto", "memory" or "disk", not true or false'),
+    (["disk"], 'must be "auto", "memory" or "disk", not a list'),
+    ({"path": "/etc"}, 'must be "auto", "memory" or "disk", not an object'),
 ]
 
 
 @pytest.mark.parametrize(("value", "problem"), STORAGE_PROBLEMS)
-def test_a_repository_chooses_between_two_words_and_neither_a_path_nor_a_name(
+def test_a_repository_chooses_among_three_words_and_neither_a_path_nor_a_name(
     workspace: Path, value: object, problem: str
 ) -> None:
     path = _project(workspace, {"venv-storage": value})
@@ -542,7 +546,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "venv-also": st.lists(NAMES.filter(is_utf8) | ANY_JSON, max_size=2) | ANY_JSON,
         "venv-tmpfs": ANY_JSON
         | st.fixed_dictionaries({}, optional={"size": SIZES | ANY_JSON, "uid": IDS, "gid": ANY_JSON, "mode": IDS}),
-        "venv-storage": st.sampled_from(["memory", "disk"]) | ANY_JSON,
+        "venv-storage": st.sampled_from(["auto", "memory", "disk"]) | ANY_JSON,
         "image": ANY_JSON,
     },
 )
@@ -555,7 +559,7 @@ DOCUMENTS = st.fixed_dictionaries(
     + [{"venv-tmpfs": {"size": size}} for size in ("2g", "100%", "0", "010g", "2gb", " 2g")]
     + [{"venv": value} for value, _ in VENV_PROBLEMS]
     + [{"venv-also": value} for value in ([], ["a"] * 100, ["./auto", "*/x"], *(value for value, _ in ALSO_PROBLEMS))]
-    + [{"venv-storage": value} for value in ("memory", "disk", *(value for value, _ in STORAGE_PROBLEMS))]
+    + [{"venv-storage": value} for value in ("auto", "memory", "disk", *(value for value, _ in STORAGE_PROBLEMS))]
     + [{"venv-tmpfs": value} for value, _ in TMPFS_PROBLEMS],
 )
 def test_schema_and_code_agree_on_every_known_case(workspace: Path, document: dict[str, Any]) -> None:

@@ -58,9 +58,9 @@ VENV = argument(
 )
 STORAGE = argument(
     "--storage",
-    metavar="memory|disk",
+    metavar="auto|memory|disk",
     help="where the container's venvs are: in memory, emptied by each stop, or on the host's disk, where they stay; "
-    "beats PAUDE_VENV_STORAGE, which beats paude.json (default: memory)",
+    "beats PAUDE_VENV_STORAGE, which beats paude.json (default: auto)",
 )
 # What `exec` takes in place of these options, which belong to the command line of the program that it starts.
 VARIABLES = {"--venv": "PAUDE_VENV", "--storage": "PAUDE_VENV_STORAGE"}

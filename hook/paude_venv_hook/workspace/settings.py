@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 FILE_NAME = "paude.json"
 KEYS = ("venv", "venv-also", "venv-storage", "venv-tmpfs")
 MODES = ("auto", "none")
-STORAGES = ("memory", "disk")
+STORAGES = ("auto", "memory", "disk")
 MAX_DIRECTORIES = 100  # each is a mount point to make, and a few hundred bytes of an engine's command line
 _OTHER_WORDS = {
     **dict.fromkeys(("0", "disable", "disabled", "false", "never", "no", "off"), "none"),
     **dict.fromkeys(("1", "enable", "enabled", "on", "true", "yes"), "auto"),
 }
 _OTHER_STORAGES = {
+    **dict.fromkeys(("automatic", "default", "detect"), "auto"),
     **dict.fromkeys(("ram", "shm", "tmp", "tmpfs"), "memory"),
     **dict.fromkeys(("bind", "folder", "persistent", "store", "volume"), "disk"),
 }
@@ -84,7 +85,9 @@ def read_settings(
     venv, source = _first(documents, "venv", _check_venv, parse_venv_text, flag, environ) or ("auto", "default")
     storage, storage_source = _first(
         documents, "venv-storage", _check_storage, _check_storage, storage_flag, environ
-    ) or ("memory", "default")
+    ) or ("auto", "default")
+    if storage == "auto":  # launches know no better yet
+        storage = "memory"
     also, also_source = _first_in_files(documents, "venv-also", _check_also) or ((), "default")
     tmpfs = Tmpfs()
     for path, document in documents.items():
@@ -199,8 +202,8 @@ def _check_storage(value: Any, where: str) -> str:
             return value
         meant = _OTHER_STORAGES.get(value.lower())
         hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(value, STORAGES)
-        raise SettingsError(f'{where}: "{shown(value)}" is not known{hint}; use "memory" or "disk"')
-    raise SettingsError(f'{where}: must be "memory" or "disk", not {_kind(value)}')
+        raise SettingsError(f'{where}: "{shown(value)}" is not known{hint}; use "auto", "memory" or "disk"')
+    raise SettingsError(f'{where}: must be "auto", "memory" or "disk", not {_kind(value)}')
 
 
 def check_name(name: Any, where: str) -> str:
