@@ -77,6 +77,7 @@ def test_pipx_runs_the_wheel(built: Built, install: Install) -> None:
 
 def test_uv_installs_the_programs_and_the_completion_script(built: Built, install: Install) -> None:
     install("uv", "tool", "install", built.wheel)
+    install("uv", "tool", "install", "--reinstall", built.wheel)
     folder = Path(install("uv", "tool", "dir", "--bin").strip())
 
     assert sorted(path.name for path in folder.iterdir()) == SCRIPTS
@@ -86,6 +87,7 @@ def test_uv_installs_the_programs_and_the_completion_script(built: Built, instal
 
 def test_pipx_installs_the_programs_the_manual_and_the_completions(built: Built, install: Install) -> None:
     install("pipx", "install", built.wheel)
+    install("pipx", "install", "--force", built.wheel)
     places = dict(re.findall(r"^PIPX_(BIN|MAN|COMPLETION)_DIR=(/.*)$", install("pipx", "environment"), re.MULTILINE))
 
     assert sorted(path.name for path in Path(places["BIN"]).iterdir()) == SCRIPTS

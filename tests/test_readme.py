@@ -20,6 +20,7 @@ import terminal_picture
 from conftest import Hook
 from installed import StandIns
 from layout import fill
+from paude_venv_hook import overlay
 from paude_venv_hook.cli import load
 from paude_venv_hook.command_line.parser import parse
 from paude_venv_hook.errors import HookError
@@ -139,15 +140,18 @@ def test_init(written: list[str], home: Path, hook: Hook) -> None:
 @pytest.mark.usefixtures("with_devcontainer")
 def test_install(written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, proxy: None) -> None:
     """With programs that stand in; real/test_install.py has real ones."""
-    once, on_and_off = written
+    once, opting_in, on_and_off = written
     stand_ins.add("docker", "podman", "systemctl")
 
     for line in once.splitlines():
-        if line.startswith("paude-venv-hook"):
-            assert hook(*shlex.split(line, comments=True)[1:]).code == 0
-        else:
-            subprocess.run(["/bin/sh", "-euc", line], check=True, cwd=workspace)
+        assert hook(*shlex.split(line, comments=True)[1:]).code == 0
+    subprocess.run(["/bin/sh", "-euc", opting_in], check=True, cwd=workspace)
+    assert (workspace / "paude.json").read_text() == "{}\n"
     assert covered(hook) == {"docker": "context", "podman": "hook"}
+
+    fill(workspace, 'paude.json = {"venv": "auto"}')
+    subprocess.run(["/bin/sh", "-euc", opting_in], check=True, cwd=workspace)
+    assert (workspace / "paude.json").read_text() == '{"venv": "auto"}'
 
     for line in on_and_off.splitlines():
         assert hook(*shlex.split(line, comments=True)[1:]).code == 0
@@ -192,6 +196,13 @@ def test_a_launcher_in_bash(written: list[str], recorded: Path, workspace: Path)
 
     mount = ["-v", f"{workspace}:{workspace}"]
     assert recorded.read_text().splitlines() == ["run", *shadowed_at(f"{workspace}/.venv"), *mount, "IMAGE"]
+
+
+def test_what_is_public_is_what_the_page_for_launchers_says() -> None:
+    page = read(ROOT / "hook" / "docs" / "writing-a-launcher.md")
+    (row,) = re.findall(r"^\| functions of `paude_venv_hook.overlay` \| (.*) \|$", page, re.MULTILINE)
+
+    assert tuple(re.findall(r"`(\w+)`", row)) == overlay.__all__
 
 
 def test_the_first_example_of_print_mounts_where_it_shadows(recorded: Path, workspace: Path) -> None:

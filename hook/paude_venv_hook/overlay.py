@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from paude_venv_hook.plan import Plan, Shadow
     from paude_venv_hook.workspace.settings import Settings
 
+__all__ = ("default_path", "load", "run_args")  # what is public, as hook/docs/writing-a-launcher.md says
+
 VERSION = 1
 
 

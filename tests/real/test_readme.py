@@ -80,6 +80,8 @@ def masked(text: str) -> str:
 
 
 def test_a_run(written: list[str], engine: Engine, shell: Shell, workspace: Path) -> None:
+    """In a clone, which has the program in the venv that is shadowed."""
+    fill(workspace, f".venv/bin/paude-venv-hook -> {SCRIPTS / 'paude-venv-hook'}")
     before = tree_hash(workspace)
     (text,) = written
 
