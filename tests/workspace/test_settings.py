@@ -320,8 +320,8 @@ ALSO_PROBLEMS: list[tuple[object, str]] = [
             (1, "a number"),
         )
     ),
-    (["auto"], f'venv-also[0]: "auto" {ONLY_VENV} "./auto" for a directory of that name'),
-    (["x", "none"], f'venv-also[1]: "none" {ONLY_VENV} "./none" for a directory of that name'),
+    (["auto"], f'venv-also[0]: "auto" {ONLY_VENV} "./auto" for a directory'),
+    (["x", "none"], f'venv-also[1]: "none" {ONLY_VENV} "./none" for a directory'),
     (["x"] * 101, "venv-also: lists 101 directories; 100 is the most, so list fewer"),
     (["a", 1], "venv-also[1]: must be text, not a number; write a directory's name"),
     *((["a", name], problem.format(where="venv-also[1]")) for name, problem in NAME_PROBLEMS.items()),

@@ -181,8 +181,9 @@ def _check_also(value: Any, where: str) -> tuple[str, ...]:
         raise SettingsError(f'{where}: must be a list of directories such as ["node_modules"], not {_kind(value)}')
     for index, name in enumerate(value):
         if name in MODES:
-            problem = 'is for "venv" only; remove it, or write'
-            raise SettingsError(f'{where}[{index}]: "{name}" {problem} "./{name}" for a directory of that name')
+            raise SettingsError(
+                f'{where}[{index}]: "{name}" is for "venv" only; remove it, or write "./{name}" for a directory'
+            )
     return _check_names(value, where)
 
 
