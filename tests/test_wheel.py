@@ -102,6 +102,7 @@ PACKAGE = """
     stores/__init__.py
     stores/daemons.py
     stores/folder.py
+    stores/lifetime.py
     stores/listing.py
     stores/purpose.py
     stores/removal.py

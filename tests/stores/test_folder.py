@@ -131,6 +131,14 @@ def test_the_record_says_for_which_daemons_it_was_made(stores: Path) -> None:
     assert record == Record(APP, "2026-02-03", "2026-02-03", ("ONE /docker", "TWO /docker"))
 
 
+def test_the_record_says_why_the_venv_is_on_disk(stores: Path) -> None:
+    make_store(APP, reason="disk (paude.json)")
+    make_store(APP)
+
+    record = read_record(str(stores / store_name(APP)))
+    assert record == Record(APP, "2026-02-03", "2026-02-03", (), "disk (paude.json)")
+
+
 @pytest.mark.parametrize("daemon", ["", "ONE /docker"])
 def test_a_second_time_on_the_same_day_touches_nothing(stores: Path, daemon: str) -> None:
     make_store(APP, "ONE /docker")

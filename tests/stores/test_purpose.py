@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paude_venv_hook.stores.purpose import Purpose, store_name
+from paude_venv_hook.stores.purpose import CONTAINER, Purpose, dump_purpose, read_purpose, store_name
 
 APP = Purpose("/home/me/app", ".venv", "/app/.venv", "docker", False, "web", "python:3.12", "linux/amd64")  # noqa: FBT003
 OTHERS = {
@@ -20,6 +21,9 @@ OTHERS = {
     "service": "worker",
     "image": "python:3.13",
     "platform": "linux/arm64",
+    "configuration": ".devcontainer/gpu/devcontainer.json",
+    "lifetime": CONTAINER,
+    "copy": "2",
 }
 
 
@@ -32,6 +36,23 @@ def test_the_name_of_a_store_never_changes() -> None:
 @pytest.mark.parametrize("field", Purpose._fields)
 def test_each_field_makes_another_store(field: str) -> None:
     assert store_name(Purpose(**{**APP._asdict(), field: OTHERS[field]})) != store_name(APP)
+
+
+@pytest.mark.parametrize("fields", [{}, OTHERS, {"configuration": "x"}, {"lifetime": CONTAINER}, {"copy": "3"}])
+def test_a_purpose_is_read_as_it_was_written(fields: dict[str, Any]) -> None:
+    purpose = APP._replace(**fields)
+
+    assert read_purpose(dump_purpose(purpose)) == purpose
+    later = set(fields) & {"configuration", "lifetime", "copy"}
+    assert list(dump_purpose(purpose)) == [*Purpose._fields[:8], *sorted(later, key=Purpose._fields.index)]
+
+
+def test_a_record_that_lacks_a_field_is_none() -> None:
+    data = dump_purpose(APP)
+    del data["platform"]
+
+    with pytest.raises(LookupError):
+        read_purpose(data)
 
 
 @pytest.mark.parametrize("field", ["service", "image", "platform"])

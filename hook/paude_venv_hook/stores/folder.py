@@ -19,7 +19,7 @@ from paude_venv_hook.files import read_file, write_if_changed
 from paude_venv_hook.folders import needed_folder, user_folder
 from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.stores.purpose import Purpose, store_name
+from paude_venv_hook.stores.purpose import Purpose, dump_purpose, read_purpose, store_name
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -45,12 +45,14 @@ class Record(NamedTuple):
     """What `store.json` holds: what the store is for, and the days on which it was made and last asked for.
 
     `daemons` are the identities of the daemons that it was made for (`daemons.Daemon`), as far as they were known.
+    `reason` is why the venv is on disk, in words.
     """
 
     purpose: Purpose
     made: str
     last_used: str
     daemons: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def stores_folder() -> str:
@@ -63,10 +65,11 @@ def store_path(purpose: Purpose) -> str:
     return os.path.join(stores_folder(), store_name(purpose), VENV)
 
 
-def make_store(purpose: Purpose, daemon: str = "") -> str:
+def make_store(purpose: Purpose, daemon: str = "", reason: str = "") -> str:
     """Make the store, where it is missing, and return the host path of the folder that a container has to mount.
 
-    `daemon` is the identity of the one whose container that is, "" if it is not known. Safe to repeat, and for two at
+    `daemon` is the identity of the one whose container that is, "" if it is not known, and `reason` why its venv is on
+    disk, in words. Safe to repeat, and for two at
     once; only the first call of a day, and of a daemon, writes. Every user of a container may write into
     that folder, and thanks to a default ACL each into what another one made there, root on Docker say. Where the file
     system or the system has no such ACL (macOS), the mode alone has to do: the venv of one user of the container is
@@ -87,7 +90,7 @@ def make_store(purpose: Purpose, daemon: str = "") -> str:
     today = time.strftime("%Y-%m-%d")
     before = read_record(store) or Record(purpose, today, today)
     daemons = dict.fromkeys(filter(None, (*before.daemons, daemon)))
-    _write_record(store, Record(purpose, before.made, today, tuple(daemons)))
+    _write_record(store, Record(purpose, before.made, today, tuple(daemons), reason or before.reason))
     with _refused(venv), suppress(PermissionError), _folder(venv, 0o777) as descriptor:
         _set_mode(descriptor, 0o777)
         _set_default_acl(descriptor)
@@ -104,15 +107,15 @@ def read_record(store: str) -> Record | None:
     """Return what a store (its host path) is for; None where that cannot be known."""
     try:
         data = parse_json(read_file(os.path.join(store, _RECORD)) or b"")
-        purpose = Purpose(*(data[name] for name in Purpose._fields))
+        purpose = read_purpose(data)
         daemons = data.get("daemons", [])
-        record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons))
+        record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons), data.get("reason", ""))
         is_known = (
             data["version"] == VERSION
             and os.path.basename(store) == store_name(purpose)
             and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in (record.made, record.last_used))
             and isinstance(daemons, list)
-            and all(isinstance(daemon, str) for daemon in daemons)
+            and all(isinstance(text, str) for text in (*daemons, record.reason))
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -120,9 +123,11 @@ def read_record(store: str) -> Record | None:
 
 
 def _write_record(store: str, record: Record) -> None:
-    data = {"version": VERSION, **record.purpose._asdict(), "made": record.made, "lastUsed": record.last_used}
+    data = {"version": VERSION, **dump_purpose(record.purpose), "made": record.made, "lastUsed": record.last_used}
     if record.daemons:
         data["daemons"] = list(record.daemons)
+    if record.reason:
+        data["reason"] = record.reason
     _write(os.path.join(store, _RECORD), (json.dumps(data, indent=2) + "\n").encode())
 
 

@@ -105,7 +105,7 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
                 silent[key] = str(error)
                 engine = shown(purpose.engine)
                 problems.append(f"which containers have the stores of {engine} is unknown: {error}")
-    mounted = _mounted_names()
+    mounted = mounted_names()
     others: dict[str, list[str]] = {}
     stores = []
     for folder, record in records.items():
@@ -115,7 +115,7 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
         users = tuple(container for container in answer.containers if _has(container, name))
         unasked = silent.get(key, "")
         if not unasked:
-            unasked = _why_unasked(record, answer.daemon)
+            unasked = why_unasked(record, answer.daemon)
             if unasked:
                 others.setdefault(unasked, []).append(name)
         stores.append(Store(folder, record, users, name in mounted, unasked, _has_workspace(record.purpose)))
@@ -123,7 +123,7 @@ def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
     return stores, problems
 
 
-def _why_unasked(record: Record, daemon: str) -> str:
+def why_unasked(record: Record, daemon: str) -> str:
     """Return "", or which daemon but the one that was asked may have containers with a store, and what to do."""
     engine = record.purpose.engine
     unasked = [identity for identity in record.daemons if identity != daemon]
@@ -178,7 +178,7 @@ def _has_workspace(purpose: Purpose) -> bool:
     return True
 
 
-def _mounted_names() -> set[str]:
+def mounted_names() -> set[str]:
     """Return the names of stores that any process of this machine has mounted, where the system shows that (/proc).
 
     It knows of containers of any engine and user, and of mounts that no engine lists: those of Podman's hook.
