@@ -1,4 +1,4 @@
-"""A stand-in for Docker's daemon on a socket, and the proxy before it, both in the loop of the test."""
+"""A stand-in for Docker's daemon on a socket, in the loop of the test, and the proxy before it, in a forked process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
+import socket
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from paude_venv_hook.proxy.end import cancel
-from paude_venv_hook.proxy.listener import accepting, listening
-from paude_venv_hook.proxy.server import Proxy
+from paude_venv_hook.proxy.listener import listening
+from paude_venv_hook.proxy.server import serve
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SECONDS = 8.0
@@ -73,26 +75,33 @@ def answer(status: str = "200 OK", body: bytes = b"{}\n", *fields: str) -> bytes
     return "\r\n".join(lines).encode() + body
 
 
-def answering(*answers: bytes, seen: list[bytes] | None = None) -> Serve:
-    """Return a daemon that gives these answers on each connection, and the last of them again and again."""
+def passed(asked: bytes) -> bytes:
+    """Return what comes to the daemon of a request that is passed on: the connection is to end with its answer."""
+    head, _, body = asked.partition(b"\r\n\r\n")
+    return head + b"\r\nConnection: close\r\n\r\n" + body
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        left = list(answers)
-        while asked := await read_message(reader):
+
+def answering(*answers: bytes, seen: list[bytes] | None = None) -> Serve:
+    """Return a daemon that gives these answers, the last of them again and again; it ends a connection as Go does."""
+    left = list(answers)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = b""
+        while b"close\r\n" not in asked and (asked := await read_message(reader)):
             if seen is not None:
                 seen.append(asked)
             writer.write(left.pop(0) if len(left) > 1 else left[0])
             await writer.drain()
 
-    return serve
+    return answer
 
 
 class Lab(NamedTuple):
-    """The proxy's socket and the daemon's, and the tasks of the proxy's clients."""
+    """The proxy's socket and the daemon's, and the process of the proxy."""
 
     proxy: str
     daemon: str
-    clients: set[asyncio.Task[None]]
+    process: int
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -103,55 +112,88 @@ class Lab(NamedTuple):
         finally:
             client.close()
 
-    async def all_gone(self) -> None:
-        """Wait until the proxy has forgotten its clients."""
-        await _none_left(self.clients)
+    async def ask(self, data: bytes) -> bytes:
+        """Send a request on a connection of its own, and return all that comes back."""
+        async with self.client() as client:
+            await client.say(data)
+            return await client.rest()
 
 
 @contextlib.asynccontextmanager
-async def proxied(serve: Serve, environ: dict[str, str] | None = None) -> AsyncIterator[Lab]:
-    """Start a daemon and a proxy. When the clients have hung up, no task of theirs may be left, and no descriptor."""
+async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> AsyncIterator[Lab]:
+    """Start a daemon and a proxy. When the clients have hung up, no connection of theirs may be left in either."""
     with TemporaryDirectory(dir="/tmp") as folder:
-        connections = set()
+        connections: set[asyncio.Task[Any]] = set()
 
         async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
+            assert task, "it is served by one"
             connections.add(task)
             try:
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                    await serve(reader, writer)
+                    await answers(reader, writer)
             finally:
                 connections.discard(task)
                 writer.close()
 
         at = f"{folder}/daemon.sock"
         daemon = await asyncio.start_unix_server(served, at)
-        with (
-            listening(f"{folder}/own/proxy.sock") as listener,
-            accepting(listener, Proxy(at, environ or {})) as clients,
-        ):
-            before = (len(asyncio.all_tasks()), descriptors())
+        with listening(f"{folder}/own/proxy.sock") as listener:
+            process = start(listener, at, environ or {})
             try:
-                yield Lab(f"{folder}/own/proxy.sock", at, clients)
-                await asyncio.wait_for(_none_left(clients, connections), 5)
-                for _ in range(100):  # the daemon's own are closed a little later
-                    if (len(asyncio.all_tasks()), descriptors()) != before:
-                        await asyncio.sleep(0.01)
-                assert (len(asyncio.all_tasks()), descriptors()) == before
+                before = await idle(process, listener.getsockname())
+                yield Lab(f"{folder}/own/proxy.sock", at, process)
+                await until(lambda: not connections, "the daemon has no connection any more")
+                await until(lambda: descriptors(process) == before, "the proxy has no connection any more")
             finally:
-                await cancel(*clients, *connections)
+                os.kill(process, signal.SIGTERM)
+                os.waitpid(process, 0)  # noqa: ASYNC222 - it ends at once
+                for task in connections:
+                    task.cancel()
+                await asyncio.gather(*connections, return_exceptions=True)
                 daemon.close()
                 await daemon.wait_closed()
 
 
-async def _none_left(*sets: set[Any]) -> None:
-    while any(sets):  # noqa: ASYNC110 - they are the proxy's own
+def start(listener: socket.socket, upstream: str, environ: dict[str, str]) -> int:
+    """Return a process that serves."""
+    never, held = socket.socketpair()
+    process = os.fork()
+    if not process:
+        try:
+            serve(listener, upstream, environ, never.fileno())
+        except BaseException:  # noqa: BLE001 - it must not go on as the test
+            traceback.print_exc()
+        finally:
+            os._exit(3)
+    never.close()
+    held.close()
+    return process
+
+
+async def idle(process: int, path: str) -> int:
+    """Return how many files the proxy has open once it serves, and nobody is connected."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"no HTTP\r\n\r\n")
+    await reader.read()
+    connected = descriptors(process)
+    writer.close()
+    await until(lambda: descriptors(process) < connected or not connected, "the first client is forgotten")
+    return descriptors(process)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition holds; `what` says what was waited for in vain."""
+    for _ in range(1000):
+        if condition():
+            return
         await asyncio.sleep(0.005)
+    raise AssertionError(what)
 
 
-def descriptors() -> int:
-    """Return how many files this process has open, where that can be known."""
-    return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+def descriptors(process: int) -> int:
+    """Return how many files a process has open, where that can be known."""
+    return len(os.listdir(f"/proc/{process}/fd")) if sys.platform == "linux" else 0
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:

@@ -173,8 +173,19 @@ def test_schema_looks_at_no_workspace(workspace: Path) -> None:
     assert os.listdir(workspace) == []
 
 
-def test_the_help_of_the_proxy_needs_no_asyncio(workspace: Path) -> None:
-    assert not loaded("docker-proxy", "--help") & {"asyncio", "socket", "paude_venv_hook.proxy.server"}
+def test_the_help_of_the_proxy_needs_no_socket(workspace: Path) -> None:
+    assert not loaded("docker-proxy", "--help") & {"socket", "paude_venv_hook.proxy.server"}
+
+
+def test_the_proxy_loads_what_plans_only_when_the_first_container_is_created() -> None:
+    code = "import sys, paude_venv_hook.proxy.server; print(*sys.modules)"
+    modules = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+    assert "paude_venv_hook.proxy.server" in modules
+    assert not modules & {"asyncio", "concurrent.futures", "json", "ssl", "subprocess", "threading", "typing"}
+    assert not modules & {"paude_venv_hook.proxy.planning", "paude_venv_hook.workspace"}
 
 
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:

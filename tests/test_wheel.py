@@ -89,10 +89,13 @@ PACKAGE = """
     plan.py
     proxy/__init__.py
     proxy/api.py
-    proxy/end.py
-    proxy/exchange.py
+    proxy/client.py
     proxy/framing.py
+    proxy/helpers.py
     proxy/listener.py
+    proxy/loop.py
+    proxy/planning.py
+    proxy/pump.py
     proxy/server.py
     py.typed
     records.py

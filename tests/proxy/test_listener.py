@@ -26,6 +26,7 @@ from paude_venv_hook.docker_api import sockets
 from paude_venv_hook.docker_api.sockets import refuse_podman
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.proxy import listener as module
+from paude_venv_hook.proxy import server
 from paude_venv_hook.proxy.listener import listening, passed_socket
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
@@ -176,6 +177,70 @@ def test_a_folder_of_others_is_refused(folder: Path, mode: int) -> None:
     )
 
 
+OPEN = "other users can write to it"
+LINK = "is a symlink, which other users can replace"
+
+
+@pytest.mark.parametrize(
+    ("modes", "link", "wrong", "why"),
+    [
+        pytest.param({"a": 0o777}, "", "a", OPEN, id="others can write"),
+        pytest.param({"a": 0o770}, "", "a", OPEN, id="the group can"),
+        pytest.param({"a": 0o1777, "a/b": 0o777}, "", "a/b", OPEN, id="the sticky bit is another folder's"),
+        pytest.param({"a": 0o1777}, "a/b", "a/b", LINK, id="a symlink among what others may write"),
+        pytest.param({"real": 0o777}, "a", "real", OPEN, id="a symlink to such a folder"),
+    ],
+)
+def test_each_folder_above_it_is_looked_at(
+    folder: Path, modes: dict[str, int], link: str, wrong: str, why: str
+) -> None:
+    (folder / "real" / "b" / "c").mkdir(parents=True)
+    (folder / "a" / "b" / "c").mkdir(parents=True)
+    if link:
+        (folder / link).rename(folder / "away")
+        (folder / link).symlink_to(folder / "real" if link == "a" else folder / "away")
+    for name, mode in modes.items():
+        (folder / name).chmod(mode)
+
+    with pytest.raises(EngineError) as caught, listening(f"{folder}/a/b/c/docker.sock"):
+        pass
+    assert str(caught.value) == (
+        f"{folder}/{wrong}: {why}, and with the proxy's socket they would have your Docker; "
+        "name a --listen in a folder that is yours alone"
+    )
+
+
+def test_nothing_is_made_in_a_folder_that_is_refused(folder: Path) -> None:
+    folder.chmod(0o777)
+
+    with pytest.raises(EngineError, match=OPEN), listening(f"{folder}/a/b/docker.sock"):
+        pass
+    assert os.listdir(folder) == []
+
+
+def test_folders_of_root_with_the_sticky_bit_and_links_among_ones_own_are_right(folder: Path) -> None:
+    umask = os.umask(0)
+    (folder / "sticky").mkdir(mode=0o1777)
+    (folder / "sticky").chmod(0o1777)
+    (folder / "sticky" / "own").mkdir(mode=0o700)
+    (folder / "link").symlink_to("sticky/../sticky/own")
+    try:
+        with listening(f"{folder}/link/made/too/docker.sock"):
+            for made in ("made", "made/too"):
+                assert stat.S_IMODE((folder / "sticky" / "own" / made).stat().st_mode) == 0o700
+    finally:
+        os.umask(umask)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_above_it_of_another_user_is_refused(folder: Path) -> None:
+    (folder / "a" / "b").mkdir(parents=True)
+    os.chown(folder / "a", 1000, 1000)
+
+    with pytest.raises(EngineError, match=f"^{folder}/a: {OPEN}"), listening(f"{folder}/a/b/docker.sock"):
+        pass
+
+
 def test_what_the_system_refuses_is_said(folder: Path) -> None:
     (folder / "file").write_text("")
 
@@ -194,7 +259,7 @@ def test_a_path_that_is_too_long_is_said(folder: Path) -> None:
 def test_where_no_more_files_can_be_opened_a_client_waits(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(server, "_PAUSE_SECONDS", 0.01)
     accept = socket.socket.accept
     failures = [OSError(errno.EMFILE, "Too many open files"), BlockingIOError(errno.EAGAIN, "Nobody is there any more")]
 
@@ -206,8 +271,8 @@ def test_where_no_more_files_can_be_opened_a_client_waits(
     monkeypatch.setattr(socket.socket, "accept", fail)
 
     async def scenario() -> None:
-        async with proxied(answering(answer())) as lab, lab.client() as client:
-            assert await client.ask(request("GET /")) == answer()
+        async with proxied(answering(answer())) as lab:
+            assert await lab.ask(request("GET /")) == answer()
 
     run(scenario())
     assert capfd.readouterr().err == "paude-venv-hook: warning: a client has to wait: Too many open files\n"

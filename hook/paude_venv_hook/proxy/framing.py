@@ -1,10 +1,8 @@
-"""HTTP/1.1 as far as Docker's API needs it: where a message begins and ends (RFC 9112). Pure.
+"""HTTP/1.1 as far as the proxy reads it (RFC 9112): the head of a request, and the body of one that it changes. Pure.
 
-No library does it: all of them (h11, httptools) give a message in parts and write another one, while here every byte
-has to pass as it came, what follows a head may be a raw stream, and a gigabyte of `docker save` goes through, of which
-only the sizes of its chunks have to be read. For that reason the reading is strict. A request that could be read in two
-ways is refused, since the daemon's reading of it is what counts: a container that it finds in there has to be found
-here too. Go, in which all clients and daemons that matter are written, sends nothing of what is refused here.
+The reading is strict: a request that could be read in two ways is refused, since the daemon's reading of it is what
+counts, and a container that the daemon finds in it has to be found here too. Go, in which all clients and daemons that
+matter are written, sends nothing of what is refused here.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
 MOST_HEAD_BYTES = 1024 * 1024  # as Go's server (net/http, DefaultMaxHeaderBytes)
 _MOST_LINE_BYTES = 4096  # of what stands between chunks, as Go's
@@ -23,24 +21,28 @@ _MOST_LINE_BYTES = 4096  # of what stands between chunks, as Go's
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 _REQUEST = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])" % _TOKEN)
-_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?" % _VALUE)
 _FIELD = re.compile(rb"(%b):(%b)" % (_TOKEN, _VALUE))
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[\t ]*(?:;%b)?\r\n" % _VALUE)
 _ODD = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")  # a CR at the end may get its LF yet
+_END = b"\r\n\r\n"
 
 
 class BadMessageError(ValueError):
     """A message that is not HTTP/1.1, or not for certain."""
 
 
+class TooLongError(ValueError):
+    """A body that has more bytes than it may have."""
+
+
 class Head(NamedTuple):
-    """The head of a message: a request's method and target, or a response's status and "", then the digit after `1.`.
+    """The head of a request: its method and target, and the digit after `HTTP/1.`.
 
     `fields` are the pairs of a name in lower case and a value, in their order.
     """
 
-    first: bytes
-    second: bytes
+    method: bytes
+    target: bytes
     version: bytes
     fields: list[tuple[bytes, bytes]]
 
@@ -49,39 +51,31 @@ class Head(NamedTuple):
         return [value for field, value in self.fields if field == name]
 
 
-def head_length(data: bytes) -> int:
-    """Return how many of the bytes are the head of a message, 0 where its end is not there yet.
+def head_length(data: bytes | bytearray, seen: int = 0) -> int:
+    """Return how many of the bytes are the head of a message, 0 if its end has not come yet.
 
-    Raises BadMessageError as soon as it can be none.
+    The first `seen` bytes were looked at before. Raises BadMessageError as soon as it can be none.
     """
-    end = data.find(b"\r\n\r\n") + 4
-    head = data[:end] if end >= 4 else data  # noqa: PLR2004 - find returns -1
-    if len(head) > MOST_HEAD_BYTES:
+    end = data.find(_END, max(0, seen - len(_END)))
+    length = len(data) if end < 0 else end + len(_END)
+    if length > MOST_HEAD_BYTES:
         raise BadMessageError(f"a head of more than {MOST_HEAD_BYTES} bytes")
-    if _ODD.search(head):
+    if _ODD.search(data, max(0, seen - 1), length):
         raise BadMessageError("a head with a line that does not end in CR and LF")
-    return len(head) if end >= 4 else 0  # noqa: PLR2004
+    return 0 if end < 0 else length
 
 
 def parse_request(head: bytes) -> Head:
     """Return a request's head, which is whole. Raises BadMessageError."""
-    line, *lines = head[:-4].split(b"\r\n")
+    line, *lines = head[: -len(_END)].split(b"\r\n")
     match = _REQUEST.fullmatch(line)
     if not match:
         raise BadMessageError("a request line that is not METHOD TARGET HTTP/1.1")
-    return Head(match[1], match[2], match[3], _fields(lines))
+    return Head(match[1], match[2], match[3], parse_fields(lines))
 
 
-def parse_response(head: bytes) -> Head:
-    """Return a response's head, which is whole. Raises BadMessageError."""
-    line, *lines = head[:-4].split(b"\r\n")
-    match = _RESPONSE.fullmatch(line)
-    if not match:
-        raise BadMessageError("a status line that is not HTTP/1.1 STATUS")
-    return Head(match[2], b"", match[1], _fields(lines))
-
-
-def _fields(lines: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+def parse_fields(lines: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a head, or those behind the last chunk. Raises BadMessageError."""
     fields = []
     for line in lines:
         match = _FIELD.fullmatch(line)
@@ -91,122 +85,130 @@ def _fields(lines: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
     return fields
 
 
-class Sized:
-    """A body of so many bytes."""
+def body_size(head: Head) -> int | None:
+    """Return the size of the body that follows a request's head, None if it comes in chunks.
 
-    def __init__(self, size: int) -> None:
-        """Await that many."""
-        self.left = size
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of it has been seen."""
-        return self.left == 0
-
-    def feed(self, data: bytes) -> int:
-        """Return how many of the bytes that follow belong to the body."""
-        size = min(self.left, len(data))
-        self.left -= size
-        return size
-
-
-class Chunked:
-    """A body in chunks, with what may follow the last one (RFC 9112, 7.1)."""
-
-    def __init__(self) -> None:
-        """Await the size of the first chunk."""
-        self.is_whole = False
-        self._left = 0  # of a chunk
-        self._line = b""
-        self._read = self._read_size
-
-    def feed(self, data: bytes) -> int:
-        """Return how many of the bytes that follow belong to the body. Raises BadMessageError."""
-        at = 0
-        while at < len(data) and not self.is_whole:
-            if self._left:
-                size = min(self._left, len(data) - at)
-                self._left -= size
-                at += size
-                continue
-            end = data.find(b"\n", at, at + _MOST_LINE_BYTES) + 1
-            self._line += data[at : end or at + _MOST_LINE_BYTES + 1]
-            at = end or len(data)
-            if len(self._line) > _MOST_LINE_BYTES or _ODD.search(self._line):
-                raise BadMessageError("a chunk with a line that is too long, or does not end in CR and LF")
-            if end:
-                line, self._line = self._line, b""
-                self._read(line)
-            elif self._read == self._read_end and not b"\r\n".startswith(self._line):
-                self._read(self._line)
-        return at
-
-    def _read_size(self, line: bytes) -> None:
-        match = _SIZE.fullmatch(line)
-        if not match:
-            raise BadMessageError("a chunk whose size is no hexadecimal number")
-        self._left = int(match[1], 16)
-        self._read = self._read_end if self._left else self._read_trailer
-
-    def _read_end(self, line: bytes) -> None:
-        if line != b"\r\n":
-            raise BadMessageError("a chunk that is longer than its size")
-        self._read = self._read_size
-
-    def _read_trailer(self, line: bytes) -> None:
-        if line == b"\r\n":
-            self.is_whole = True
-        else:
-            _fields([line[:-2]])
-
-
-def decode_chunks(data: bytes) -> bytes:
-    """Return what the chunks of a whole body hold."""
-    parts: list[bytes] = []
-    at = 0
-    while True:
-        end = data.index(b"\r\n", at) + 2
-        size = int(re.split(rb"[;\t \r]", data[at:end])[0], 16)
-        if not size:
-            return b"".join(parts)
-        parts.append(data[end : end + size])
-        at = end + size + 2
-
-
-def request_body(head: Head) -> Sized | Chunked:
-    """Return the body that follows a request's head. Raises BadMessageError where it can be read in two ways."""
-    body = _body(head)
-    return Sized(0) if body is None else body
-
-
-def response_body(head: Head, method: bytes) -> Sized | Chunked | None:
-    """Return the body that follows the head of a final response to a method, None for one that ends with the stream.
-
-    Raises BadMessageError where it can be read in two ways.
+    Raises BadMessageError if it can be read in two ways.
     """
-    if head.first == b"101":
-        return None
-    if method == b"HEAD" or head.first in (b"204", b"304"):
-        return Sized(0)
-    return _body(head)
-
-
-def _body(head: Head) -> Sized | Chunked | None:
     sizes, codings = head.values(b"content-length"), head.values(b"transfer-encoding")
     if codings:
         if sizes or [coding.lower() for coding in codings] != [b"chunked"] or head.version == b"0":
             raise BadMessageError("a body whose length is said in two ways, or in an unknown one")
-        return Chunked()
-    if not sizes:
         return None
+    if not sizes:
+        return 0
     if len(sizes) > 1 or not re.fullmatch(rb"[0-9]{1,18}", sizes[0]):
         raise BadMessageError("a Content-Length that is not one number")
-    return Sized(int(sizes[0]))
+    return int(sizes[0])
+
+
+def read_head(data: bytearray) -> Generator[None, None, bytes]:
+    """Take the head of a message from the data, and return it; a reader stops as long as more data is needed.
+
+    Raises BadMessageError as soon as it can be none.
+    """
+    seen = 0
+    while not (length := head_length(data, seen)):
+        seen = len(data)
+        yield
+    return _take(data, length)
+
+
+def read_sized(data: bytearray, size: int) -> Generator[None, None, tuple[bytes, bytes]]:
+    """Take a body of so many bytes from the data, and return it twice: as it comes, and what it holds."""
+    while len(data) < size:
+        yield
+    body = _take(data, size)
+    return body, body
+
+
+def read_chunks(data: bytearray, most: int) -> Generator[None, None, tuple[bytes, bytes]]:
+    """Take a body in chunks from the data, with what may follow the last one (RFC 9112, 7.1).
+
+    Returns it as it comes, and what it holds. Raises BadMessageError, and TooLongError for more than `most` bytes.
+    """
+    raw, content = bytearray(), bytearray()
+    while True:
+        line = yield from _read_line(data)
+        size = _chunk_size(line)
+        raw += line
+        if len(raw) + size > most:
+            raise TooLongError
+        if not size:
+            break
+        chunk, _ = yield from read_sized(data, size)
+        while len(data) < len(b"\r\n") and b"\r\n".startswith(data):
+            yield
+        if not data.startswith(b"\r\n"):
+            raise BadMessageError("a chunk that is longer than its size")
+        content += chunk
+        raw += chunk + _take(data, 2)
+    while True:
+        line = yield from _read_line(data)
+        raw += line
+        if line == b"\r\n":
+            return bytes(raw), bytes(content)
+        parse_fields([line[:-2]])
+        if len(raw) > most:
+            raise TooLongError
+
+
+def _read_line(data: bytearray) -> Generator[None, None, bytes]:
+    while True:
+        length = data.find(b"\n", 0, _MOST_LINE_BYTES) + 1
+        line = data[: length or _MOST_LINE_BYTES]
+        if _ODD.search(line) or (not length and len(line) == _MOST_LINE_BYTES):
+            raise BadMessageError("a chunk with a line that is too long, or does not end in CR and LF")
+        if length:
+            return _take(data, length)
+        yield
+
+
+def _chunk_size(line: bytes) -> int:
+    match = _SIZE.fullmatch(line)
+    if not match:
+        raise BadMessageError("a chunk whose size is no hexadecimal number")
+    return int(match[1], 16)
+
+
+def _take(data: bytearray, size: int) -> bytes:
+    """Return the first bytes of the data, which then begins behind them."""
+    part = bytes(data[:size])
+    del data[:size]
+    return part
+
+
+def split_answer(data: bytes, most: int) -> tuple[bytes, bytes] | None:
+    """Return the head and the body of an answer that begins so, None while more of it is to come.
+
+    Raises BadMessageError if it is no answer with a length, which is at most `most`.
+    """
+    length = head_length(data)
+    if not length:
+        return None
+    fields = parse_fields(data[: length - len(_END)].split(b"\r\n")[1:])
+    size = body_size(Head(b"", b"", b"1", fields))
+    if size is None or size > most:
+        raise BadMessageError("a body that is too long, or comes in chunks")
+    body = data[length : length + size]
+    return (data[:length], body) if len(body) == size else None
+
+
+def closing(head: bytes, request: Head) -> bytes:
+    """Return a request's whole head, which asks that the connection ends with the answer.
+
+    Whatever else its Connection fields say stays, such as `Upgrade`, but in one field: Go looks for `close` in the
+    first of them alone.
+    """
+    words = [word.strip() for word in b",".join(request.values(b"connection")).split(b",")]
+    kept = [word for word in words if word and word.lower() not in (b"close", b"keep-alive")]
+    value = b", ".join([*kept, b"close"])
+    return without(head, b"connection", b"keep-alive")[:-2] + b"Connection: %b\r\n\r\n" % value
 
 
 def without(head: bytes, *names: bytes) -> bytes:
     """Return a whole head without the fields of these names, which are in lower case."""
-    first, *fields = head[:-4].split(b"\r\n")
+    first, *fields = head[: -len(_END)].split(b"\r\n")
     kept = [field for field in fields if field.partition(b":")[0].lower() not in names]
     return b"\r\n".join([first, *kept, b"", b""])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import signal
@@ -13,18 +12,17 @@ from contextlib import contextmanager, suppress
 from paude_venv_hook.docker_api.sockets import is_same_socket, is_socket, refuse_long
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import locked
-from paude_venv_hook.proxy.end import cancel
-from paude_venv_hook.proxy.server import Proxy
+from paude_venv_hook.proxy.server import serve
 from paude_venv_hook.terminal import complain
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
+    from typing import NoReturn
 
 _BACKLOG = 4096  # as Docker's own, up to the system's limit
-_MOST_FILES = 65536
-_PAUSE_SECONDS = 1.0
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _FIRST_PASSED = 3  # sd_listen_fds(3)
 # The exit code for each signal that ends the proxy: systemd stops it with SIGTERM.
 _CODES = {signal.SIGTERM: 0, signal.SIGINT: 130, **({signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {})}
@@ -65,27 +63,29 @@ def _listener_at_path(descriptor: int) -> socket.socket | None:
 def listening(path: str) -> Iterator[socket.socket]:
     """Listen at a host path, for this user alone, and take the socket away again.
 
-    A socket that nobody serves any more is replaced. Raises EngineError where another proxy does, and for a folder in
-    which other users could put theirs.
+    A socket that nobody serves any more is replaced. Raises EngineError if another proxy serves it, and for a folder
+    in which other users could put theirs.
     """
     refuse_long(path, "--listen")
     folder = os.path.dirname(path)
     with socket.socket(socket.AF_UNIX) as listener:
+        umask = os.umask(0o177)
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            _refuse_open(folder)
+            refuse_open(folder)
+            os.umask(0o077)
+            os.makedirs(folder, exist_ok=True)
+            refuse_open(folder)
             with locked(folder):
                 _remove_stale(path)
-                umask = os.umask(0o177)
-                try:
-                    listener.bind(path)
-                finally:
-                    os.umask(umask)
+                os.umask(0o177)
+                listener.bind(path)
                 listener.listen(_BACKLOG)
             ours = os.lstat(path)
         except OSError as error:
             why = error.strerror
             raise EngineError(f"{shown(path)}: cannot be listened on: {why}; name another --listen") from None
+        finally:
+            os.umask(umask)
         try:
             yield listener
         finally:
@@ -94,13 +94,52 @@ def listening(path: str) -> Iterator[socket.socket]:
                     os.unlink(path)
 
 
-def _refuse_open(folder: str) -> None:
-    found = os.stat(folder)
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise EngineError(
-            f"{shown(folder)}: other users can write to it, and with the proxy's socket they would have your Docker; "
-            "name a --listen in a folder that is yours alone"
-        )
+def refuse_open(folder: str) -> None:
+    """Raise EngineError if other users could put their socket into the host folder, or theirs in place of it.
+
+    What is not there yet is no reason. The folder itself has to be this user's alone. In each one above it others may
+    write only if they cannot rename what is this user's (the sticky bit). Symlinks are followed, but for those in a
+    folder in which others can write. Raises OSError for what cannot be looked at.
+    """
+    at = os.sep
+    names = folder.split(os.sep)
+    while names:
+        name = names.pop(0)
+        if name in ("", os.curdir):
+            continue
+        path = os.path.normpath(os.path.join(at, name))
+        is_shared = _is_open(at)
+        try:
+            about = os.lstat(path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISLNK(about.st_mode):
+            at = path
+        elif is_shared:
+            _refuse(path, "is a symlink, which other users can replace")
+        else:
+            target = os.readlink(path)
+            names[:0] = target.split(os.sep)
+            at = os.sep if os.path.isabs(target) else at
+    about = os.stat(at)
+    if about.st_uid != os.geteuid() or about.st_mode & _OTHERS_WRITE:
+        _refuse(at, "other users can write to it")
+
+
+def _is_open(folder: str) -> bool:
+    """Tell whether other users can make files in a folder; EngineError if they can rename those of this user too."""
+    about = os.stat(folder)
+    is_open = bool(about.st_mode & _OTHERS_WRITE)
+    if about.st_uid not in (0, os.geteuid()) or (is_open and not about.st_mode & stat.S_ISVTX):
+        _refuse(folder, "other users can write to it")
+    return is_open
+
+
+def _refuse(path: str, why: str) -> NoReturn:
+    raise EngineError(
+        f"{shown(path)}: {why}, and with the proxy's socket they would have your Docker; "
+        "name a --listen in a folder that is yours alone"
+    )
 
 
 def _remove_stale(path: str) -> None:
@@ -116,75 +155,38 @@ def _remove_stale(path: str) -> None:
     os.unlink(path)
 
 
-def run(listener: socket.socket, upstream: str, environ: MutableMapping[str, str]) -> int:
+def run(listener: socket.socket, upstream: str, environ: Mapping[str, str]) -> int:
     """Serve what comes to a listening socket, until a signal ends it; return the exit code.
 
-    `upstream` is the host path of the daemon's socket. Raises EngineError where that is the proxy's own.
+    `upstream` is the host path of the daemon's socket. Raises EngineError if that is the proxy's own.
     """
     path = listener.getsockname()
     if is_same_socket(path, upstream):
         raise EngineError(f"--upstream: {shown(upstream)} is the proxy's own socket; name Docker's")
     complain(f"in front of {shown(upstream)}; for what is to use it: export DOCKER_HOST=unix://{shown(path)}")
-    _allow_files()
-    return asyncio.run(_serve(listener, Proxy(upstream, environ)))
-
-
-def _allow_files() -> None:
-    """Let this process have two sockets for each of many clients."""
-    import resource  # noqa: PLC0415 - not on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-async def _serve(listener: socket.socket, proxy: Proxy) -> int:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[int] = loop.create_future()
-
-    def end(code: int) -> None:
-        if not ended.done():
-            ended.set_result(code)
-
-    for number, code in _CODES.items():
-        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` wants it ignored
-            loop.add_signal_handler(number, end, code)
-    with accepting(listener, proxy) as clients:
-        await ended
-    await cancel(*clients)
-    return ended.result()
+    with _signals() as signals:
+        serve(listener, upstream, environ, signals.fileno())
+        return _CODES[signal.Signals(signals.recv(1)[0])]
 
 
 @contextmanager
-def accepting(listener: socket.socket, proxy: Proxy) -> Iterator[set[asyncio.Task[None]]]:
-    """Serve each client that comes meanwhile, as a task that is among those yielded for as long as it is served."""
-    loop = asyncio.get_running_loop()
-    clients: set[asyncio.Task[None]] = set()
-    pause: asyncio.TimerHandle | None = None
-
-    def accept() -> None:
-        nonlocal pause
+def _signals() -> Iterator[socket.socket]:
+    """Yield a socket to which the number of each signal comes that is to end the proxy."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)  # noqa: FBT003 - it takes no keyword
+        before = {number: signal.getsignal(number) for number in _CODES}
+        writes_to = signal.set_wakeup_fd(theirs.fileno())
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:  # `nohup` wants it ignored
+                signal.signal(number, _do_nothing)
         try:
-            sock, _ = listener.accept()
-        except BlockingIOError:  # the client has gone again
-            return
-        except OSError as error:  # too many open files, say: those that wait are served when others have ended
-            complain(f"warning: a client has to wait: {error.strerror}")
-            loop.remove_reader(listener)
-            pause = loop.call_later(_PAUSE_SECONDS, loop.add_reader, listener, accept)
-            return
-        sock.settimeout(0)
-        task = loop.create_task(proxy.serve(sock))
-        clients.add(task)
-        task.add_done_callback(clients.discard)
+            yield ours
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(writes_to)
 
-    listener.settimeout(0)
-    loop.add_reader(listener, accept)
-    try:
-        yield clients
-    finally:
-        loop.remove_reader(listener)
-        if pause:
-            pause.cancel()
+
+def _do_nothing(*_: object) -> None:
+    """Let the signal's number be written, and nothing else happen."""

@@ -1,0 +1,276 @@
+"""A client of the proxy: its one request is read, and if it creates a container, that gets its shadows.
+
+Each request asks the daemon to end the connection with its answer. So no second one is served on it that nobody here
+has seen, and all that follows the first head, or the body of a creation, needs no reading: it is passed on.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import socket
+from contextlib import suppress
+from functools import partial
+
+from paude_venv_hook.proxy.framing import (
+    BadMessageError,
+    TooLongError,
+    body_size,
+    closing,
+    parse_request,
+    read_chunks,
+    read_head,
+    read_sized,
+    split_answer,
+    with_body,
+    without,
+)
+from paude_venv_hook.proxy.helpers import Helper
+from paude_venv_hook.proxy.loop import IN
+from paude_venv_hook.proxy.pump import BLOCK_BYTES, LINGER_SECONDS, Pump
+from paude_venv_hook.terminal import bug, complain
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from typing import Any
+
+    from paude_venv_hook.proxy.framing import Head
+    from paude_venv_hook.proxy.loop import Loop
+
+    # The steps of a client: each yields what its socket is to be watched for, and gets what it has waited for.
+    Steps = Generator[int, Any, Any]
+
+MOST_BODY_BYTES = 16 * 1024 * 1024
+_MOST_ANSWER_BYTES = 1024 * 1024
+_MOST_HELPERS = 64
+_PAUSE_SECONDS = 0.002
+_REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
+_ONLY_HANG_UP = 0
+
+
+class _RefusedError(Exception):
+    """A request that is answered here: the status, and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        """Hold both."""
+        super().__init__(sentence)
+        self.status = status
+
+
+class _GoneError(Exception):
+    """The client has closed the connection before its request was whole."""
+
+
+class Daemon:
+    """What all clients of one proxy share."""
+
+    def __init__(self, path: str, environ: Mapping[str, str], loop: Loop) -> None:
+        """Take the host path of the daemon's socket. DOCKER_HOST is ours, perhaps, and says nothing about it."""
+        self.path = path
+        self.environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
+        self.loop = loop
+        self.helpers = 0  # how many of them are at work
+        # The last request that created nothing, and what its client should know: only a success can tell it.
+        self.untold: tuple[bytes, list[str]] = (b"", [])
+
+
+class Client:
+    """A client until its request can be passed on."""
+
+    def __init__(self, sock: socket.socket, daemon: Daemon) -> None:
+        """Take a connected socket that the loop has adopted."""
+        self._sock = sock
+        self._daemon = daemon
+        self._loop = daemon.loop
+        self._method = b""
+        self._data = bytearray()  # that was received, and not taken yet
+        self._mask = IN
+        self._steps = self._serve()
+        self._step()
+
+    def ready(self, *_: object) -> None:
+        """Go on, if something was to be read; else it has hung up."""
+        if self._mask == _ONLY_HANG_UP:
+            self.close()
+        else:
+            self._step()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._steps.close()
+        self._loop.drop(self._sock)
+
+    def _step(self, result: object = None) -> None:
+        """Go on with what was waited for, to where more has to be waited for, or all is passed on."""
+        try:
+            self._mask = self._steps.send(result)
+            self._loop.watch(self._sock, self._mask, self)
+        except StopIteration:
+            return
+        except BadMessageError as error:
+            self._refuse(400, f"the request cannot be passed on: {error}")
+        except TooLongError:
+            most = f"the container is described in more than {MOST_BODY_BYTES} bytes; say less of it"
+            self._refuse(413, most)
+        except _RefusedError as error:
+            self._refuse(error.status, str(error))
+        except _GoneError:
+            self._loop.drop(self._sock)
+        except Exception as error:  # noqa: BLE001 - our bug must not end the proxy, and the client should know
+            complain(bug(error))
+            self._refuse(500, bug(error))
+
+    # ---- the steps
+
+    def _serve(self) -> Steps:
+        head = yield from self._fed(read_head(self._data))
+        request = parse_request(head)
+        self._method = request.method
+        size = body_size(request)
+        upstream = socket.socket(socket.AF_UNIX)
+        self._loop.adopt(upstream)
+        try:
+            yield from self._connect(upstream)
+            edit = None
+            head = closing(head, request)
+            if is_create(request):
+                head, edit = yield from self._create(request, head, size)
+        except BaseException:
+            self._loop.drop(upstream)
+            raise
+        Pump(self._loop, self._sock, upstream, head + bytes(self._data), edit)
+
+    def _receive(self) -> Steps:
+        """Receive a block, which is behind the data. Raises _GoneError."""
+        while True:
+            try:
+                block = self._sock.recv(BLOCK_BYTES)
+                break
+            except BlockingIOError:
+                yield IN
+            except OSError:
+                block = b""
+                break
+        if not block:
+            raise _GoneError
+        self._data += block
+
+    def _fed(self, reader: Generator[None, None, Any]) -> Steps:
+        """Return what a reader returns, after each of whose steps it needs more data. Raises what it raises."""
+        while True:
+            try:
+                next(reader)
+            except StopIteration as end:
+                return end.value
+            yield from self._receive()
+
+    def _connect(self, upstream: socket.socket) -> Steps:
+        """Connect to the daemon, as soon as there is room in its queue, of which nobody tells."""
+        while True:
+            try:
+                upstream.connect(self._daemon.path)
+            except BlockingIOError:
+                yield from self._pause()
+            except OSError as error:
+                why = f"{shown(self._daemon.path)}: {error.strerror}"
+                raise _RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
+            else:
+                return
+
+    def _pause(self) -> Steps:
+        self._loop.later(_PAUSE_SECONDS, self._step)
+        yield _ONLY_HANG_UP
+
+    def _create(self, request: Head, head: bytes, size: int | None) -> Steps:
+        """Return the request that creates a container, with its shadows, and what edits the answer."""
+        body = read_chunks(self._data, MOST_BODY_BYTES) if size is None else read_sized(self._data, size)
+        if size and size > MOST_BODY_BYTES:
+            raise TooLongError
+        if [value.lower() for value in request.values(b"expect")] == [b"100-continue"]:
+            self._sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        raw, content = yield from self._fed(body)
+        status, changed, warnings = yield from self._let_help(request.target, content)
+        if status:
+            raise _RefusedError(status, warnings[0])
+        if changed == content:
+            whole = without(head, b"expect") + raw
+        else:
+            rest = without(head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
+            whole = with_body(rest, changed)
+        lines = [f"paude-venv-hook: {warning}" for warning in warnings]
+        if whole == self._daemon.untold[0]:  # `docker run` tries again once it has pulled the image
+            lines = list(dict.fromkeys([*lines, *self._daemon.untold[1]]))
+            self._daemon.untold = (b"", [])
+        return whole, partial(self._edit, whole, lines) if lines else None
+
+    def _let_help(self, target: bytes, content: bytes) -> Steps:
+        """Return what a helper makes of the body; see `planning.plan_create`."""
+        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and for who creates something
+
+        daemon = self._daemon
+        while daemon.helpers >= _MOST_HELPERS:
+            yield from self._pause()
+        daemon.helpers += 1
+        helper = Helper(self._loop, lambda: plan_create(content, target, daemon.path, daemon.environ), self._step)
+        try:
+            result = yield _ONLY_HANG_UP
+        finally:
+            helper.close()
+            daemon.helpers -= 1
+        if result is None:
+            raise _RefusedError(500, "what plans the container has ended; try again")
+        return result
+
+    def _edit(self, request: bytes, lines: list[str], data: bytes) -> bytes | None:
+        """Return the daemon's answer to a request with lines for the client, None while it is not whole."""
+        try:
+            answer = split_answer(data, _MOST_ANSWER_BYTES)
+        except BadMessageError:
+            answer = (b"", b"")
+        if not answer:
+            return None
+        head, body = answer
+        if not head.startswith((b"HTTP/1.1 201 ", b"HTTP/1.0 201 ")):
+            self._daemon.untold = (request, lines)
+            return data
+        from paude_venv_hook.proxy.api import add_warnings  # noqa: PLC0415 - as above
+
+        rest = data[len(head) + len(body) :]
+        return with_body(without(head, b"content-length"), add_warnings(body, lines)) + rest
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer the request ourselves, in Docker's form. A client that sends more has time to read that."""
+        import json  # noqa: PLC0415 - not for who is served
+
+        body = json.dumps({"message": f"paude-venv-hook: {sentence}"}).encode() + b"\n"
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+        answer = with_body(head.encode(), body)
+        with suppress(OSError):
+            self._sock.send(answer[: -len(body)] if self._method == b"HEAD" else answer)
+            self._sock.shutdown(socket.SHUT_WR)
+        self._loop.later(LINGER_SECONDS, self.close)
+        self._steps = self._read_away()
+        self._step()
+
+    def _read_away(self) -> Steps:
+        while True:
+            yield from self._receive()
+            self._data.clear()
+
+
+def is_create(request: Head) -> bool:
+    """Tell whether Docker's router may take the request for the call that creates a container.
+
+    It knows two paths, with and without a version, decodes them, and sends a client to the clean form of another one
+    (gorilla/mux). What is taken for it here and there is not, does no harm.
+    """
+    if request.method.upper() != b"POST":
+        return False
+    path = re.sub(rb"%([0-9A-Fa-f]{2})", _decoded, request.target.partition(b"?")[0])
+    return posixpath.normpath(b"/" + path).endswith(b"/containers/create")
+
+
+def _decoded(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode())
