@@ -571,7 +571,8 @@ def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: P
 
     prepared = ready(workspace)
 
-    assert prepared.messages() == []
+    setting = '"venv": ["tpyo", ".venv"] in paude.json'
+    assert prepared.messages() == [f".venv stays visible in the container; to shadow what is there, write {setting}"]
     assert prepared.made([f"{workspace}/tpyo"]) == [
         f"made an empty tpyo, which {workspace}/paude.json lists; not listed, so visible: .venv, api/.venv"
     ]

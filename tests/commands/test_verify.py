@@ -43,6 +43,10 @@ def test_the_topmost_mount_on_each_path_is_read() -> None:
     }
 
 
+VISIBLE = (
+    "paude-venv-hook: warning: env stays visible in the container; to shadow what is there, "
+    'write "venv": [".venv", "env"] in paude.json\n'
+)
 RECREATE = "recreate the container with the arguments of the overlay"
 
 
@@ -217,7 +221,7 @@ def test_verify_looks_at_each_container_of_a_service_that_binds_the_workspace(
         esac""",
     )
 
-    assert main(["verify", "--venv", ".venv", "--service", "web"]) == 0
+    assert main(["verify", "--venv", ".venv", "--service", "web", "--quiet"]) == 0
     assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n" * 2, "")
     assert main(["verify", "--service", "db"]) == 1
     assert capfd.readouterr() == (
@@ -236,7 +240,7 @@ def test_verify_takes_a_container_or_a_service(capfd: pytest.CaptureFixture[str]
 def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--venv", ".venv", "c"]) == 0
 
-    assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", "")
+    assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", VISIBLE)
 
 
 def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
@@ -248,7 +252,7 @@ def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
 
     assert capfd.readouterr() == (
         f".venv: not writable for the container's user; name it in venv-tmpfs, and {RECREATE} (/app/.venv)\n",
-        "",
+        VISIBLE,
     )
 
 
@@ -281,7 +285,7 @@ def test_with_a_store_a_venv_that_does_not_work_is_a_problem(
         + cure,
         "closed": f"not writable for the container's user; {RECREATE}",
     }
-    assert capfd.readouterr() == (f".venv: {problems.get(state, 'shadowed')} (/app/.venv)\n", "")
+    assert capfd.readouterr() == (f".venv: {problems.get(state, 'shadowed')} (/app/.venv)\n", VISIBLE)
     assert code == (1 if state in problems else 0)
 
 

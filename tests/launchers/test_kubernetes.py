@@ -135,12 +135,15 @@ def test_a_list_is_the_same_on_every_machine_and_a_pattern_is_looked_up_here(
 
     listed = hook(*FLAGS)
     assert [mount["mountPath"] for mount in mounts_of(json.loads(listed.out))] == ["/app/.venv", "/app/back/.venv"]
-    assert listed.err == said(EMPTY_DIR)
+    setting = '"venv": [".venv", "back/.venv", "not-listed"] in paude.json'
+    warning = f"not-listed stays visible in the container; to shadow what is there, write {setting}"
+    visible = f"paude-venv-hook: warning: {warning}\n"
+    assert listed.err == visible + said(EMPTY_DIR)
 
     make_venv(workspace / "back" / ".venv")
     assert hook(*FLAGS) == listed
     by_pattern = hook(*FLAGS, "--venv", ".venv,*/.venv")
-    assert (by_pattern.out, by_pattern.err) == (listed.out, said(planned_from(workspace), EMPTY_DIR))
+    assert (by_pattern.out, by_pattern.err) == (listed.out, visible + said(planned_from(workspace), EMPTY_DIR))
 
 
 def test_a_venv_that_the_project_reserves_is_shadowed_and_not_made_here(workspace: Path, hook: Hook) -> None:

@@ -235,7 +235,8 @@ def test_the_annotation_auto_stands_for_the_opt_in_of_each_bind(
     mounts, messages = mounts_of(*binds, annotation="auto")
 
     assert mounts == [binds[0], tmpfs("/other/env"), binds[1], binds[2], tmpfs("/app/own")]
-    assert messages == []
+    setting = '"venv": ["own", ".venv"] in paude.json'
+    assert messages == [f".venv stays visible in the container; to shadow what is there, write {setting}"]
     assert os.listdir(tmp_path / "empty") == []
 
 

@@ -389,6 +389,21 @@ def test_what_auto_leaves_alone_is_named(workspace: Path) -> None:
     ]
 
 
+def test_what_two_mounted_folders_hold_is_named_once(tmp_path: Path) -> None:
+    fill(
+        tmp_path,
+        "autogen/python/.venv/pyvenv.cfg",
+        "autogen/.tox/py/",
+        "autogen/.venv = nothing",
+        "other/env/pyvenv.cfg",
+    )
+    folder = str(tmp_path / "autogen")
+
+    detected = detect(folder, (folder, str(tmp_path), f"{folder}/python"), (), same_path=False)
+
+    assert [item.path for item in detected.unshadowed] == [".tox", ".venv", "python/.venv", "../other/env"]
+
+
 def test_of_pixi_only_the_environments_are_named(workspace: Path) -> None:
     fill(workspace, ".pixi/config.toml", ".pixi/envs/default/conda-meta/")
 

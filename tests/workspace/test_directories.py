@@ -105,3 +105,53 @@ def test_status_tells_of_it(workspace: Path, hook: Hook) -> None:
         ("packages/a/node_modules", "listed in venv-also"),
     ]
     assert f" venv-also node_modules, packages/*/node_modules ({user_file()}) storage " in text
+
+
+def test_a_list_that_leaves_a_venv_visible_says_so_at_each_launch_as_status_does(workspace: Path, hook: Hook) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", "env/pyvenv.cfg", "uv.lock", 'paude.json = {"venv": ["env"]}')
+    visible = (
+        "paude-venv-hook: warning: .venv stays visible in the container; to shadow what is there, "
+        'write "venv": ["env", ".venv"] in paude.json\n'
+    )
+
+    for _ in range(2):
+        assert hook("run", "--engine", "docker").err == visible + planned("env")
+    assert [(row["path"], row["state"]) for row in rows(hook)] == [("env", "shadowed"), (".venv", "not shadowed")]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ['paude.json = {"venv": []}', ".venv/pyvenv.cfg"],
+        ['paude.json = {"venv": [".*", "env"]}', ".venv/pyvenv.cfg"],
+        ['paude.json = {"venv": ["env"], "venv-also": [".venv"]}', ".venv/pyvenv.cfg"],
+        [
+            'paude.json = {"venv": ["env"]}',
+            ".venv/",
+            "uv.lock",
+            ".tox/py/",
+            "conda/conda-meta/",
+            "back/.venv/pyvenv.cfg",
+        ],
+        ['paude.json = {"venv": ["env"]}', ".venv -> /usr"],
+    ],
+)
+def test_a_list_that_leaves_none_visible_at_the_top_level_says_nothing(
+    workspace: Path, hook: Hook, entries: list[str]
+) -> None:
+    fill(workspace, "env/pyvenv.cfg", *entries)
+
+    assert "warning" not in hook("run", "--engine", "docker").err
+
+
+def test_of_what_is_mounted_above_a_list_leaves_the_venv_visible_and_says_so(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "sub/.venv/pyvenv.cfg", 'sub/paude.json = {"venv": [".venv"]}', "env/pyvenv.cfg")
+    config = {
+        "workspaceMount": "source=${localWorkspaceFolder}/..,target=/src,type=bind",
+        "workspaceFolder": "/src/sub",
+    }
+    fill(workspace, f"sub/.devcontainer.json = {json.dumps(config)}")
+
+    visible = "../env stays visible in the container; only a paude.json in that folder can name it"
+    done = hook("run", "--engine", "docker", "--workspace-folder", "sub")
+    assert done.err == f"paude-venv-hook: warning: {visible}\n" + planned(".venv")

@@ -136,7 +136,7 @@ def _directories(prepared: Prepared) -> list[dict[str, Any]]:
     # A list cannot name what lies above the workspace folder.
     own = [shadow.path for shadow in prepared.plan.shadows if shadow.kind is not Kind.ALSO]
     listed = list(dict.fromkeys(path for path in own if not path.startswith("../")))
-    for item in (*prepared.plan.visible, *left_visible(prepared)):
+    for item in dict.fromkeys((*prepared.plan.visible, *left_visible(prepared))):
         setting = json.dumps([*listed, item.path], ensure_ascii=False)
         coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
         hint = f'; to shadow it: "venv": {setting}' if coverable else ""

@@ -65,7 +65,8 @@ def detect(
             warnings.append(f"{shown(folder)}: cannot be searched for venvs: {error.strerror}; mend it")
             continue
         found += [*more, *_reserve(folder, workspace_folder, more, ())]
-        unshadowed += left
+        named = {item.host_path for item in unshadowed}
+        unshadowed += [item for item in left if item.host_path not in named]
     shadowed = {item.host_path for item in found if not item.problem}
 
     def needs_none(link: Found) -> bool:

@@ -6,7 +6,7 @@ import os
 
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.found import Kind
+from paude_venv_hook.workspace.found import Kind, Unshadowed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def find_directories(
 ) -> Detected:
     """Return what is to be shadowed in a workspace folder, unless its `venv` is "none", and what is left alone.
 
-    The arguments are those of `detect`. Raises WorkspaceError, and SettingsError for a list that names what cannot be
-    shadowed.
+    Of a list these are the venvs at the top level, whether or not it names them. The arguments are those of `detect`.
+    Raises WorkspaceError, and SettingsError for a list that names what cannot be shadowed.
     """
     if settings.venv == "auto":
         detected = detect(workspace_folder, mounted_folders, configurations, same_path=same_path)
@@ -34,7 +34,8 @@ def find_directories(
         from paude_venv_hook.workspace.listed import find_listed  # noqa: PLC0415 - few workspaces have a list
 
         where = _name_list(settings.venv_source, "venv")
-        detected = Detected(find_listed(workspace_folder, settings.venv, where, same_path=same_path))
+        listed = find_listed(workspace_folder, settings.venv, where, same_path=same_path)
+        detected = Detected(listed, _not_listed(workspace_folder, settings.venv, mounted_folders))
     if not settings.also:
         return detected
     from paude_venv_hook.workspace.listed import find_listed  # noqa: PLC0415 - as above
@@ -42,6 +43,18 @@ def find_directories(
     where = _name_list(settings.also_source, "venv-also")
     also = find_listed(workspace_folder, settings.also, where, Kind.ALSO, same_path=same_path)
     return detected._replace(found=[*detected.found, *also])
+
+
+def _not_listed(workspace_folder: str, listed: Sequence[str], mounted_folders: Sequence[str]) -> list[Unshadowed]:
+    """Return the venvs at the top level of the workspace and of what is mounted, which a list may leave visible.
+
+    Who lists nothing at all means it.
+    """
+    if not listed:
+        return []
+    detected = detect(workspace_folder, mounted_folders, (), same_path=False)
+    venvs = [item for item in detected.found if item.kind is not Kind.RESERVED and not item.problem]
+    return [Unshadowed(item.path, item.host_path, item.kind) for item in venvs]
 
 
 def _name_list(source: str, key: str) -> str:
