@@ -22,6 +22,8 @@ from paude_venv_hook.cli import main
 from paude_venv_hook.installation import podman_hook
 from readmes import MARKED, commands
 
+pytest_plugins = ["workers", "dispositions", "closing"]
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 

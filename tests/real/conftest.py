@@ -1,4 +1,4 @@
-"""Fixtures of the tests on real engines, and the table of what they proved.
+"""Fixtures of the tests on real engines.
 
 `tests/real/start-engines python -m pytest tests/real` gives them Docker and Podman on a bare Debian 12 machine.
 """
@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -214,7 +215,23 @@ def _pip(venv: Path, *arguments: str) -> None:
         missing(f"pip {arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
 
 
-# ---- the table: what the tests with the marker `proves` and the fixture `engine` proved
+# ---- side by side: `workers.py` gives the tests of each engine to a worker of its own
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let a test that changes /etc/containers, by its fixture `etc`, run while no worker runs another test."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with open(folder / "queue", "w") as queue, open(folder / "room", "w") as room:
+        flock(queue, LOCK_EX)  # who waits for the room to be empty keeps others from entering it
+        flock(room, LOCK_EX if "etc" in request.fixturenames else LOCK_SH)
+        flock(queue, LOCK_UN)
+        yield
+
+
+# ---- what the tests with the marker `proves` and the fixture `engine` proved, for the table of `closing.py`
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -228,25 +245,3 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
     if isinstance(engine, (Engine, Sandbox)) and (report.when == "call" or report.failed):
         report.user_properties += [("proves", (mark.args[0], str(engine))) for mark in item.iter_markers("proves")]
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was proved on which engine, as the Markdown table of tests/README.md; what was not run is not in it.
-
-    A test that passes for another reason than the usual says so as its property `result`.
-    """
-    table: dict[str, dict[str, str]] = {}
-    for outcome in ("passed", "failed", "error"):
-        for report in terminalreporter.getreports(outcome):
-            if isinstance(report, pytest.CollectReport):
-                continue
-            result = dict(report.user_properties).get("result", "yes") if outcome == "passed" else "FAILED"
-            for what, engine in (value for name, value in report.user_properties if name == "proves"):
-                table.setdefault(what, {})[engine] = result
-    if table:
-        engines = list(dict.fromkeys(engine for row in table.values() for engine in row))
-        terminalreporter.section("what was proved")
-        for cells in (["", *engines], ["---"] * (len(engines) + 1)):
-            terminalreporter.line(f"| {' | '.join(cells)} |")
-        for what, row in table.items():
-            terminalreporter.line(f"| {' | '.join([what, *(row.get(engine, '') for engine in engines)])} |")
