@@ -1,4 +1,4 @@
-"""The command line: it picks the command, whose module in `commands` says all the rest."""
+"""The command line: chooses the command; its module in `commands` does the rest."""
 
 from __future__ import annotations
 
@@ -22,30 +22,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     `exec` returns the code of an engine that could not be started (125, 126, 127), and otherwise does not return.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    return guarded(lambda: _dispatch(given))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(lambda: _dispatch(words))
 
 
-def _dispatch(given: Sequence[str]) -> int:
-    first = given[0] if given else "run"
+def _dispatch(words: Sequence[str]) -> int:
+    first = words[0] if words else "run"
     if first in ("-h", "--help"):
-        from paude_venv_hook.command_line.parser import program_parser  # noqa: PLC0415
-
-        write(program_parser((name, load(name)) for name in command_names()).format_help())
+        write(_program_help())
         return 0
     if first in ("-V", "--version"):
         write(f"{PROGRAM} {__version__}\n")
         return 0
-    is_named = not first.startswith("-")
-    name, words = (first, given[1:]) if is_named else ("run", given)
+    if first.startswith("-"):
+        return _run_command("run", words, is_named=False)
+    return _run_command(first, words[1:], is_named=True)
+
+
+def _program_help() -> str:
+    from paude_venv_hook.command_line.parser import program_parser  # noqa: PLC0415 - argparse is slow to load
+
+    commands = [(name, load(name)) for name in command_names()]
+    return program_parser(commands).format_help()
+
+
+def _run_command(name: str, words: Sequence[str], *, is_named: bool) -> int:
+    """Run a command and return its exit code; `is_named` is false if `run` is meant because no command is named."""
     command = load(name)
     if not words and not any(_is_required(argument) for argument in command.ARGUMENTS):
-        return command.execute(command.Options())  # the call of every launch does without argparse
-    from paude_venv_hook.command_line.parser import parse  # noqa: PLC0415
+        return command.execute(command.Options())  # the call before each launch, which does not load argparse
+    from paude_venv_hook.command_line.parser import parse  # noqa: PLC0415 - argparse is slow to load
 
+    other_commands = () if is_named else command_names()
     try:
-        options = parse(name, command, words, () if is_named else command_names())
-    except SystemExit:  # after --help
+        options = parse(name, command, words, other_commands)
+    except SystemExit:  # --help was printed
         write("")
         return 0
     return command.execute(options)
@@ -57,7 +68,7 @@ def _is_required(argument: Argument) -> bool:
 
 
 def load(name: str) -> Command:
-    """Return the module of the command called `name`. Raises UsageError where there is none."""
+    """Return the module of the command called `name`. Raises UsageError if there is none."""
     names = command_names()
     if name not in names:
         if os.path.isdir(name):
@@ -65,7 +76,7 @@ def load(name: str) -> Command:
                 f'"{shown(name)}" is a folder and no command; write {PROGRAM} --workspace-folder {shown(name)}'
             )
         raise UsageError(f'"{shown(name)}" is no command{did_you_mean(name, names)}; see {PROGRAM} --help')
-    # What importlib does, without loading that.
+    # As importlib does it, which takes time to load.
     command: Command = __import__(f"{commands.__name__}.{name.replace('-', '_')}", fromlist=["execute"])
     return command
 

@@ -1,4 +1,4 @@
-"""Files: whether a path is in a folder, reading what may be anything, writing atomically, making mount points."""
+"""Files: reading what a stranger may have put there, atomic writes, locks, and mount points."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def write_if_changed(
 ) -> bool:
     """Make the file at the host path hold `data`, and return whether it had to be written.
 
-    A reader, and a crash at any moment, sees the old file or the new one, whole. A symlink is followed, an existing
-    mode is kept, a new file and folder are private to the user. What is stdout by another name (`/dev/stdout`) is
-    written to as stdout is. Raises an error of that class, which ends in the advice; the old file is then unchanged.
+    The write is atomic: a reader, also after a crash, sees the old file or the new one, whole. A symlink is followed,
+    an existing mode is kept, a new file and folder are private to the user. stdout by another name (`/dev/stdout`) is
+    written to directly. Raises an error of that class, which ends in the advice; the old file is then unchanged.
     """
     try:
         if _is_stdout(path):
@@ -51,7 +51,7 @@ def write_if_changed(
 
 
 def read_file(path: str) -> bytes | None:
-    """Return the bytes of a regular file, None where nothing is. Raises OSError, which says so of what is no file."""
+    """Return the bytes of the file at a host path, None if there is none. Raises OSError if it is no regular file."""
     try:
         return read_bytes(path)
     except FileNotFoundError:
@@ -71,7 +71,7 @@ def is_file(path: str) -> bool:
 
 
 def read_start(path: str) -> bytes:
-    """Return the first 64 KB of a file, nothing for what cannot be read or is no file."""
+    """Return the first 64 KB of the file at a host path, nothing if it cannot be read or is no regular file."""
     try:
         return read_bytes(path, START_BYTES)
     except OSError:
@@ -81,7 +81,7 @@ def read_start(path: str) -> bytes:
 def read_bytes(path: str, most: int = MOST_BYTES) -> bytes:
     """Return the first bytes of a regular file at a host path, which a stranger may have put there.
 
-    Raises OSError, also for what is no regular file: a FIFO would block for ever, a device never end.
+    Raises OSError, also if it is no regular file: a FIFO would block for ever, a device never end.
     """
     with open(path, "rb", buffering=0, opener=_open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -137,8 +137,8 @@ def locked(folder: str) -> Iterator[None]:
 
 
 def _replace(path: str, data: bytes) -> None:
-    # The name is always the same, so that what killed writers leave behind is one file. The next one removes it: its
-    # mode, and whoever else has it open, are not to be trusted.
+    # The name is always the same, so that killed writers leave one file at most. The next writer removes it: its mode,
+    # and whoever has it open, cannot be trusted.
     temporary = os.path.join(os.path.dirname(path), _TEMPORARY)
     with suppress(FileNotFoundError):
         os.unlink(temporary)
@@ -164,34 +164,34 @@ def _open_private(path: str, flags: int) -> int:
 def mount_points(host_paths: Iterable[str]) -> Iterator[list[str]]:
     """Make the directories that do not exist yet (real host paths): the engine would make them as root.
 
-    Yields those that were made. What was made is removed again where the block fails. Raises WorkspaceError.
+    Yields the new ones, which are removed again if the block fails. Raises WorkspaceError.
     """
-    made: list[str] = []
+    new_paths: list[str] = []
     try:
         for path in host_paths:
             if _make_mount_point(path):
-                made.append(path)  # noqa: PERF401 - what was made before an error has to be known
-        yield made
+                new_paths.append(path)  # noqa: PERF401 - those made before an error have to be known
+        yield new_paths
     except BaseException:
-        for path in made:
+        for path in new_paths:
             with suppress(OSError):
                 _in_place(os.rmdir, path)
         raise
 
 
 def can_make(folder: str) -> bool:
-    """Tell whether a directory can be made in the host folder: its file system and its mode let this user."""
+    """Tell whether this user can make a directory in the host folder, by its file system and its mode."""
     return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _make_mount_point(path: str) -> bool:
-    """Return whether it had to be made."""
+    """Make the directory, and return whether it is new."""
     if os.path.isdir(path):
         return False
     try:
         _in_place(os.mkdir, path)
     except OSError as error:
-        if os.path.isdir(path):  # another hook was quicker
+        if os.path.isdir(path):  # another process made it meanwhile
             return False
         raise WorkspaceError(
             f"{shown(path)}: the mount point cannot be made: {error.strerror}; "
@@ -201,10 +201,9 @@ def _make_mount_point(path: str) -> bool:
 
 
 def _in_place(change: Callable[..., None], path: str) -> None:
-    """Make or remove the directory at a real host path, but not through a symlink that came into it since.
+    """Make or remove the directory at a real host path, without following a symlink that appeared in it meanwhile.
 
-    Root does it as the owner of the folder: the workspace of another user stays that user's, who could otherwise lead
-    root to another place.
+    Root acts as the owner of the folder above: otherwise that user could lead root elsewhere, and would not own it.
     """
     if change not in os.supports_dir_fd:
         change(path)
@@ -225,7 +224,7 @@ def _in_place(change: Callable[..., None], path: str) -> None:
 
 @contextmanager
 def _as_owner(folder: os.stat_result) -> Iterator[None]:
-    """Be the owner of a folder, if root is somebody else: unless this root may not, who has no power over it either."""
+    """Act as the owner of a folder, if this is root and the owner is not; a root without that right stays itself."""
     if os.geteuid() != 0 or folder.st_uid == 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""Words for people: names made safe to print, a guess at what was meant, and a line on stderr."""
+"""Text for people: names that are safe to print, a guess at what was meant, and a line on stderr."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def shown(name: str) -> str:
 
 
 def complaint(stderr: str) -> str:
-    """Return what a program complains of, for one line of ours: its last line, as far as that is no story."""
+    """Return the last line of a program's stderr, shortened to fit into one line of ours."""
     line = shown((stderr.strip().splitlines() or ["no reason given"])[-1])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean "…"?)` for the known word nearest to `word`, or nothing where none is near."""
-    import difflib  # noqa: PLC0415 - only needed on the way to a message
+    """Return ` (did you mean "…"?)` for the known word nearest to `word`, "" if none is near."""
+    import difflib  # noqa: PLC0415 - only for an error
 
     near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.7)
     return f' (did you mean "{near[0]}"?)' if near else ""
 
 
 def say(line: str) -> None:
-    """Write a line to stderr, or nowhere: that nobody can be told (a full disk, a closed terminal) stops no launch."""
+    """Print a line on stderr; if that fails (a full disk, a closed terminal) the launch goes on."""
     if sys.stderr:  # None where it was closed
         try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
         except (OSError, ValueError):
-            sys.stderr = None  # Python would try again at its end, and make that the exit code
+            sys.stderr = None  # else Python tries again when it exits, and fails

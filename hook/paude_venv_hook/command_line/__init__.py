@@ -1,1 +1,1 @@
-"""What a command line says: the arguments that a command declares, and the parser made from them."""
+"""The command line: the arguments that a command declares, and the parser made from them."""

@@ -1,4 +1,4 @@
-"""The parser of the command line, made from what a command declares: one for the command that is asked for."""
+"""The parser of the command line, made from the arguments that the chosen command declares."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MISSING = "the following arguments are required"  # as argparse says it
 
 class _PlainFormatter(argparse.HelpFormatter):
     def _set_color(self, _: bool) -> None:  # noqa: FBT001 - argparse's
-        """Load no colours."""
+        """Use no colours: loading them is slow."""
 
 
 class _Parser(argparse.ArgumentParser):
     def _get_validation_formatter(self) -> argparse.HelpFormatter:
-        """Return what Python 3.14 checks each argument with: its own would load colours, for 10 ms."""
+        """Return the formatter with which Python 3.14 checks each argument; its own would load colours, for 10 ms."""
         return _PlainFormatter(self.prog, width=80)
 
     def format_help(self) -> str:
@@ -71,7 +71,7 @@ def parse(name: str, command: Command, words: Sequence[str], other_commands: Col
     if unknown:
         raise UsageError(_explain(unknown, words, parser, other_commands))
     for names, _ in command.ARGUMENTS:
-        # What a script passes on from a variable that is not set would else mean the current folder.
+        # A script may pass a variable that is not set; an empty path would mean the current folder.
         if getattr(options, names[0].lstrip("-").replace("-", "_")) in ("", [""]):
             raise UsageError(f"{names[0]}: is empty; write a value, or leave it out")
     return options
@@ -102,7 +102,7 @@ def _explain(
 
 
 def make_parser(name: str, command: Command) -> argparse.ArgumentParser:
-    """Return the parser of a command; flags that are not given set nothing, so that the defaults of Options stand."""
+    """Return the parser of a command; options that are not given keep the defaults of its Options."""
     parser = _Parser(prog=f"{PROGRAM} {name}", **_keywords(command))
     _add_arguments(parser, command)
     return parser
@@ -112,7 +112,7 @@ def _keywords(command: Command) -> dict[str, Any]:
     return {
         "description": command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
         "epilog": "examples:\n" + command.EXAMPLES.rstrip("\n"),
-        # One is made for each argument, and without a width each would ask shutil for the terminal's: 3 ms.
+        # argparse makes one for each argument; without a width each asks for the terminal's, for 3 ms in all.
         "formatter_class": partial(argparse.HelpFormatter, width=80),
         "argument_default": argparse.SUPPRESS,
         "allow_abbrev": False,

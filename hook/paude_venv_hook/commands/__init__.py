@@ -1,4 +1,4 @@
-"""One module a command, whole: its words, its arguments, its examples, and what it does.
+"""The commands, one module each: its words, its arguments, its examples, and what it does.
 
 The name of a module is that of its command. It declares
 
@@ -6,5 +6,5 @@ The name of a module is that of its command. It declares
   is for programs, and not listed);
 - ARGUMENTS: flags and their argparse keywords (`command_line/options.py` has those that several commands share);
 - Options: the values of the arguments, with their defaults;
-- execute(options): does it, and returns the exit code.
+- execute(options): runs the command and returns the exit code.
 """

@@ -1,4 +1,4 @@
-"""`completion`: the completion script of a shell, which was made when the wheel was built."""
+"""`completion`: the completion script of a shell, made when the wheel is built."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from paude_venv_hook.command_line.options import argument
 from paude_venv_hook.errors import InstallationError
 from paude_venv_hook.terminal import PROGRAM, write
 
-# Where each is, below the prefix of the installation: where the shell looks, if that prefix is the system's.
+# The places below the prefix of an installation; shells look there if the prefix is the system's.
 SCRIPTS = {
     "bash": f"share/bash-completion/completions/{PROGRAM}",
     "zsh": f"share/zsh/site-functions/_{PROGRAM}",
@@ -30,16 +30,15 @@ class Options:
 
 
 def execute(options: Options) -> int:
-    """Print the script. Raises InstallationError where there is none: in a source tree that was not installed."""
+    """Print the script. Raises InstallationError if there is none, as in a source tree that was not installed."""
     from importlib.metadata import PackageNotFoundError, files  # noqa: PLC0415 - not for --help
 
     place = SCRIPTS[options.shell]
     try:
-        found = next((file for file in files(PROGRAM) or () if file.as_posix().endswith(place)), None)
-        script = found and found.read_text(encoding="utf-8")
+        scripts = [file.read_text(encoding="utf-8") for file in files(PROGRAM) or () if file.as_posix().endswith(place)]
     except (PackageNotFoundError, OSError):
-        script = None
-    if not script:
+        scripts = []
+    if not scripts:
         raise InstallationError(f"{place}: is not part of this installation; install {PROGRAM} with pip, pipx or uv")
-    write(script)
+    write(scripts[0])
     return 0

@@ -1,4 +1,4 @@
-"""`init`: copy a template project, one for each tool that manages a venv, and change no file that is there."""
+"""`init`: copy a template project, without changing a file that is there; each tool for venvs has a template."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EXAMPLES = """\
 METADATA = "devcontainer-template.json"
 _DEVCONTAINER = os.path.join(".devcontainer", "devcontainer.json")
 _GUARD = os.path.join(".devcontainer", "own-venv.sh")
-# What a template has to say about venvs and containers. The rest is an example, for a folder that holds no project yet.
+# The files about venvs and containers. The others are an example, for a folder that holds no project yet.
 _SETTINGS = (_DEVCONTAINER, _GUARD, ".gitignore", "hatch.toml", FILE_NAME, "poetry.toml")
 _PROJECT_FILES = frozenset(("Pipfile", "pyproject.toml", "requirements.txt", "setup.cfg", "setup.py"))
 _OWN_CHOICES = ("base", "image", "name")
@@ -56,7 +56,7 @@ class Options:
 
 
 def execute(options: Options) -> int:
-    """Copy a template, say what was left alone and what comes next. Without one, list them, which is an error."""
+    """Copy a template, and print what was left alone and what comes next. Without one, list them: a usage error."""
     if options.template is None:
         write(_listing())
         raise UsageError(f"--template: needed; use {one_of(template_ids())}")
@@ -84,8 +84,8 @@ def _listing() -> str:
 class Copied(NamedTuple):
     """What `init` did, as paths relative to the folder, sorted.
 
-    `written` is new; `kept` was there already and is as it was; `left_out` is the example, which a folder that holds a
-    project already does not get. `additions` maps what was kept to the text that it lacks, for a person to merge.
+    `written` is new; `kept` was there and is unchanged; `left_out` is the example, which is not for a folder that holds
+    a project. `additions` maps files of `kept` to the text that they lack, for a person to merge.
     """
 
     written: list[str]
@@ -94,7 +94,7 @@ class Copied(NamedTuple):
     additions: dict[str, str]
 
     def messages(self) -> list[str]:
-        """Return what a person should know besides `written`: what was left alone, and what to add to it."""
+        """Return lines for a person: what was left alone, and what to add to it."""
         lines = [f"{shown(path)} is there already and was left alone" for path in self.kept]
         if self.left_out:
             lines.append("the folder holds a Python project already, so the example is left out")
@@ -110,39 +110,48 @@ def template_ids() -> list[str]:
 
 
 def init(template: str, folder: str, storage: str | None = None) -> Copied:
-    """Copy a template into a host folder, which is made if it is missing; with a storage, that is in paude.json.
+    """Copy a template into a host folder, which is made if it is missing; a storage is written into paude.json.
 
-    A file that is there is never changed, so that it is safe to repeat. If a devcontainer.json is there, paude.json
-    names its image, or none. Raises UsageError for an unknown template,
-    WorkspaceError for a folder that cannot take it, JsonFileError for a file to merge that cannot be read; but for
-    files that the system will not let it write, nothing has been written then.
+    A file that is there is never changed, so `init` can be repeated. If a devcontainer.json is there, paude.json names
+    its image, or none. Raises UsageError for an unknown template, WorkspaceError for a folder that cannot take it,
+    JsonFileError for a file to merge that cannot be read; nothing has been written then, unless the system refused to
+    write a file.
     """
-    if template not in (ids := template_ids()):
+    ids = template_ids()
+    if template not in ids:
         raise UsageError(f'"{shown(template)}" is no template{did_you_mean(template, ids)}; use {one_of(ids)}')
     source, folder = os.path.join(_templates_folder(), template), os.path.abspath(folder)
-    names = _list_folder(folder)
-    copied = Copied([], [], [], {})
-    chosen = {"venv-storage": storage} if storage else {}
-    for path in sorted(_files(source)):
-        there = _find_existing(folder, path)
-        if there:
-            copied.kept.append(there)
-            values = chosen if path == FILE_NAME else {}
-            if path in _SETTINGS and (
-                addition := _addition(os.path.join(source, path), os.path.join(folder, there), values)
-            ):
-                copied.additions[there] = addition
-        elif path not in _SETTINGS and _PROJECT_FILES & names:
-            copied.left_out.append(path)
-        else:
-            copied.written.append(path)
+    values = {"venv-storage": storage} if storage else {}
+    copied = _compare(source, folder, values)
     config = find_devcontainer(folder)  # before the template's is copied
     for path in copied.written:
         with open(os.path.join(source, path), encoding="utf-8") as file:
             text = file.read()
+        if path == FILE_NAME and config is not None:
+            text = _with_image_of(config, text)
         if path == FILE_NAME:
-            text = _with_values(text if config is None else _with_image_of(config, text), chosen)
+            text = _with_values(text, values)
         _write(os.path.join(folder, path), text.encode())
+    return copied
+
+
+def _compare(source: str, folder: str, values: Mapping[str, str]) -> Copied:
+    """Return what copying a template (host path `source`) into a host folder does, with values for paude.json."""
+    has_project = bool(_PROJECT_FILES & _list_folder(folder))
+    copied = Copied([], [], [], {})
+    for path in sorted(_files(source)):
+        existing = _find_existing(folder, path)
+        if existing:
+            copied.kept.append(existing)
+        elif has_project and path not in _SETTINGS:
+            copied.left_out.append(path)
+        else:
+            copied.written.append(path)
+        if existing and path in _SETTINGS:
+            own_values = values if path == FILE_NAME else {}
+            addition = _addition(os.path.join(source, path), os.path.join(folder, existing), own_values)
+            if addition:
+                copied.additions[existing] = addition
     return copied
 
 
@@ -154,7 +163,7 @@ def _templates_folder() -> str:
 
 
 def _files(source: str) -> Iterator[str]:
-    """Yield the files of a template, relative to it, but for what its own .gitignore says a trial leaves behind."""
+    """Yield the files of a template, relative to it, without those that its .gitignore names: a trial leaves them."""
     with open(os.path.join(source, ".gitignore"), encoding="utf-8") as file:
         ignored = [line.strip().strip("/") for line in file]
     for folder, folders, files in os.walk(source):
@@ -176,9 +185,10 @@ def _list_folder(folder: str) -> set[str]:
 
 
 def _find_existing(folder: str, path: str) -> str:
-    """Return what stands in the place of a template's file, relative to the folder, or "" where nothing does."""
-    if path == _DEVCONTAINER and (found := find_devcontainer(folder)):
-        return os.path.relpath(found, folder)  # .devcontainer.json, say, which a second one would put out of use
+    """Return the existing file in the place of a template's file, relative to the folder, "" if there is none."""
+    config = find_devcontainer(folder) if path == _DEVCONTAINER else None
+    if config is not None:
+        return os.path.relpath(config, folder)  # for example .devcontainer.json, which a second one would disable
     if os.path.lexists(os.path.join(folder, path)):
         return path
     above = os.path.join(folder, path)
@@ -191,23 +201,29 @@ def _find_existing(folder: str, path: str) -> str:
 
 
 def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
-    """Return what the existing file lacks of the template's, and of further values."""
+    """Return the text that the existing file lacks of the template's file, and of further values."""
     if template.endswith(".json"):
         theirs = read_object(existing, unique_keys=False)
-        ours = {**read_object(template), **values}.items()
-        return _members({k: v for k, v in ours if k not in _OWN_CHOICES and theirs.get(k) != v and k[:2] != "//"})
+        ours = {**read_object(template), **values}
+        lacking = {}
+        for key, value in ours.items():
+            is_comment = key.startswith("//")
+            if not is_comment and key not in _OWN_CHOICES and theirs.get(key) != value:
+                lacking[key] = value
+        return _members(lacking)
     with open(template, encoding="utf-8") as file:
         lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
     try:
-        there = read_bytes(existing).decode("utf-8", "replace")
+        text = read_bytes(existing).decode("utf-8", "replace")
     except OSError as error:
         raise WorkspaceError(
             f"{shown(existing)}: cannot be read: {error.strerror}; make it a readable file, or remove it"
         ) from None
-    present = {line.strip() for line in there.splitlines()}
-    lacking = [line for line in lines if line.strip() not in present]
-    # A line of TOML needs its table, and a script is one whole.
-    return "\n".join(lacking if template.endswith(".gitignore") or not lacking else lines)
+    present = {line.strip() for line in text.splitlines()}
+    missing = [line for line in lines if line.strip() not in present]
+    if missing and not template.endswith(".gitignore"):
+        missing = lines  # a line of TOML needs its table, and a script has to be whole
+    return "\n".join(missing)
 
 
 def _members(values: dict[str, object]) -> str:
