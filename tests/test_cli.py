@@ -440,7 +440,7 @@ def test_the_help_names_each_command_for_people_and_has_examples(hook: Hook, fla
         (["verify", ""], f"container: {EMPTY}"),
         (["init", "--template", "pip", ""], f"folder: {EMPTY}"),
         (["--work", "."], "--work is no option of run; see paude-venv-hook run --help"),
-        (["--output"], "--output: expected one argument; see paude-venv-hook run --help"),
+        (["--output"], "--output: needs a value; see paude-venv-hook run --help"),
         (["verify"], "CONTAINER: needed, or --service in its place; name one of them"),
         (
             ["--container-workspace-folder", "app"],

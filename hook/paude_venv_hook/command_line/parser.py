@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.command_line.options import Command
 
-_MISSING = "the following arguments are required"  # as argparse says it
+# As argparse says it.
+_MISSING, _NO_VALUE = "the following arguments are required", "expected one argument"
 
 
 class _PlainFormatter(argparse.HelpFormatter):
@@ -40,7 +41,8 @@ class _Parser(argparse.ArgumentParser):
         needed = [action for action in self._actions if action.required and action.choices]
         if needed and message.startswith(_MISSING):
             raise UsageError(f"{_name_of(self)}: one word is missing; use {_listed(needed[0])}")
-        raise UsageError(f"{shown(message.removeprefix('argument '))}; see {self.prog} --help")
+        problem = message.removeprefix("argument ").replace(_NO_VALUE, "needs a value")
+        raise UsageError(f"{shown(problem)}; see {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Raise UsageError for a value that is none of the choices."""
