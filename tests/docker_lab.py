@@ -97,11 +97,12 @@ def answering(*answers: bytes, seen: list[bytes] | None = None) -> Serve:
 
 
 class Lab(NamedTuple):
-    """The proxy's socket and the daemon's, and the process of the proxy."""
+    """The proxy's socket and the daemon's, the process of the proxy, and what ends it when it is closed."""
 
     proxy: str
     daemon: str
     process: int
+    stop: socket.socket
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -139,15 +140,23 @@ async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> Asyn
         at = f"{folder}/daemon.sock"
         daemon = await asyncio.start_unix_server(served, at)
         with listening(f"{folder}/own/proxy.sock") as listener:
-            process = start(listener, at, environ or {})
+            process, stop = start(listener, at, environ or {})
             try:
                 before = await idle(process, listener.getsockname())
-                yield Lab(f"{folder}/own/proxy.sock", at, process)
+                yield Lab(f"{folder}/own/proxy.sock", at, process, stop)
                 await until(lambda: not connections, "the daemon has no connection any more")
-                await until(lambda: descriptors(process) == before, "the proxy has no connection any more")
+                if stop.fileno() >= 0:
+                    await until(lambda: descriptors(process) == before, "the proxy has no connection any more")
+                stop.close()
+                ended: list[tuple[int, int]] = []
+                await until(lambda: has_ended(process, ended), "the proxy has ended")
+                assert ended == [(process, 0)]
+                process = 0
             finally:
-                os.kill(process, signal.SIGTERM)
-                os.waitpid(process, 0)  # noqa: ASYNC222 - it ends at once
+                stop.close()
+                if process:
+                    os.kill(process, signal.SIGKILL)
+                    os.waitpid(process, 0)  # noqa: ASYNC222 - it ends at once
                 for task in connections:
                     task.cancel()
                 await asyncio.gather(*connections, return_exceptions=True)
@@ -155,20 +164,29 @@ async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> Asyn
                 await daemon.wait_closed()
 
 
-def start(listener: socket.socket, upstream: str, environ: dict[str, str]) -> int:
-    """Return a process that serves."""
-    never, held = socket.socketpair()
+def start(listener: socket.socket, upstream: str, environ: dict[str, str]) -> tuple[int, socket.socket]:
+    """Return a process that serves, and the socket whose end ends it."""
+    theirs, ours = socket.socketpair()
     process = os.fork()
     if not process:
         try:
-            serve(listener, upstream, environ, never.fileno())
+            ours.close()
+            serve(listener, upstream, environ, theirs.fileno())
+            os._exit(0)
         except BaseException:  # noqa: BLE001 - it must not go on as the test
             traceback.print_exc()
         finally:
             os._exit(3)
-    never.close()
-    held.close()
-    return process
+    theirs.close()
+    return process, ours
+
+
+def has_ended(process: int, ended: list[tuple[int, int]]) -> bool:
+    """Tell whether the process has ended; then it is added, with its status."""
+    about = os.waitpid(process, os.WNOHANG)
+    if about != (0, 0):
+        ended.append(about)
+    return bool(ended)
 
 
 async def idle(process: int, path: str) -> int:

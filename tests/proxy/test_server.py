@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import re
@@ -358,6 +359,15 @@ def test_more_plans_than_can_be_made_at_once_wait_for_their_turn(app: Path, monk
     run(scenario())
 
 
+def test_a_plan_that_cannot_be_started_is_said(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(module, "Helper", fail)
+    said = "the container cannot be planned now: Resource temporarily unavailable; try again"
+    assert refused(request(CREATE, body_for(app)), refusal("500 Internal Server Error", said)) == []
+
+
 def test_a_plan_that_is_killed_is_said(app: Path, slow: Callable[[], None]) -> None:
     async def scenario() -> None:
         async with proxied(answering(CREATED)) as lab:
@@ -369,6 +379,14 @@ def test_a_plan_that_is_killed_is_said(app: Path, slow: Callable[[], None]) -> N
             assert await creating == refusal("500 Internal Server Error", said)
 
     run(scenario())
+
+
+def is_running(process: int) -> bool:
+    """Tell whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
 
 
 def children(process: int) -> list[int]:
@@ -606,6 +624,29 @@ def test_a_client_that_hangs_up_a_silent_stream_is_noticed_also_by_the_daemon() 
         async with proxied(serve) as lab, lab.client() as client:
             await client.say(UPGRADE)
             assert await client.reader.readexactly(len(TAKEN[0])) == TAKEN[0]
+
+    run(scenario())
+
+
+def test_it_ends_at_once_whatever_is_under_way(app: Path, slow: Callable[[], None]) -> None:
+    """A client that sends nothing, one in the midst of a stream, and one whose container is being planned."""
+    sent = [b"", UPGRADE, request(CREATE, body_for(app, slow=True))]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(TAKEN[0])
+        await reader.read()
+
+    async def scenario() -> None:
+        async with proxied(serve) as lab, contextlib.AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(lab.client()) for _ in sent]
+            for client, data in zip(clients, sent, strict=True):
+                await client.say(data)
+            await clients[1].reader.readexactly(len(TAKEN[0]))
+            await until(lambda: children(lab.process), "it is planned")
+            (helper,) = children(lab.process)
+            lab.stop.close()
+            assert [await client.rest() for client in clients] == [b"", b"", b""]
+            await until(lambda: not is_running(helper), "what plans it has ended")
 
     run(scenario())
 

@@ -129,17 +129,15 @@ class Client:
         request = parse_request(head)
         self._method = request.method
         size = body_size(request)
-        upstream = socket.socket(socket.AF_UNIX)
-        self._loop.adopt(upstream)
-        try:
-            yield from self._connect(upstream)
-            edit = None
-            head = closing(head, request)
-            if is_create(request):
+        upstream = yield from self._connect()
+        edit = None
+        head = closing(head, request)
+        if is_create(request):
+            try:
                 head, edit = yield from self._create(request, head, size)
-        except BaseException:
-            self._loop.drop(upstream)
-            raise
+            except BaseException:
+                self._loop.drop(upstream)
+                raise
         Pump(self._loop, self._sock, upstream, head + bytes(self._data), edit)
 
     def _receive(self) -> Steps:
@@ -166,18 +164,19 @@ class Client:
                 return end.value
             yield from self._receive()
 
-    def _connect(self, upstream: socket.socket) -> Steps:
-        """Connect to the daemon, as soon as there is room in its queue, of which nobody tells."""
+    def _connect(self) -> Steps:
+        """Return a socket that is connected to the daemon; nobody tells when there is room in its queue."""
         while True:
             try:
-                upstream.connect(self._daemon.path)
+                upstream = _connected(self._daemon.path)
             except BlockingIOError:
                 yield from self._pause()
             except OSError as error:
                 why = f"{shown(self._daemon.path)}: {error.strerror}"
                 raise _RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
             else:
-                return
+                self._loop.adopt(upstream)
+                return upstream
 
     def _pause(self) -> Steps:
         self._loop.later(_PAUSE_SECONDS, self._step)
@@ -212,8 +211,11 @@ class Client:
         daemon = self._daemon
         while daemon.helpers >= _MOST_HELPERS:
             yield from self._pause()
+        try:
+            helper = Helper(self._loop, lambda: plan_create(content, target, daemon.path, daemon.environ), self._step)
+        except OSError as error:
+            raise _RefusedError(500, f"the container cannot be planned now: {error.strerror}; try again") from None
         daemon.helpers += 1
-        helper = Helper(self._loop, lambda: plan_create(content, target, daemon.path, daemon.environ), self._step)
         try:
             result = yield _ONLY_HANG_UP
         finally:
@@ -258,6 +260,19 @@ class Client:
         while True:
             yield from self._receive()
             self._data.clear()
+            yield IN  # so that others have their turn
+
+
+def _connected(path: str) -> socket.socket:
+    """Return a socket that is connected to the one at a host path. Raises OSError, BlockingIOError for a full queue."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.setblocking(False)  # noqa: FBT003 - it takes no keyword
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def is_create(request: Head) -> bool:

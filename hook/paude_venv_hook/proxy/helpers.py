@@ -31,14 +31,21 @@ class Helper:
     """A process that does one piece of work."""
 
     def __init__(self, loop: Loop, work: Work, done: Callable[[Any], None]) -> None:
-        """Start it. `done` gets the result, which marshal can write, or None if the process ended without one."""
+        """Start it. `done` gets the result, which marshal can write, or None if the process ended without one.
+
+        Raises OSError if it cannot be started.
+        """
         self._loop, self._done = loop, done
         self._parts: list[bytes] = []
         self._socket, theirs = socket.socketpair()
-        self._process = os.fork()
-        if not self._process:
-            _work(work, theirs, loop)
-        theirs.close()
+        with theirs:
+            try:
+                self._process = os.fork()
+            except OSError:
+                self._socket.close()
+                raise
+            if not self._process:
+                _work(work, theirs, loop)
         loop.adopt(self._socket)
         loop.watch(self._socket, IN, self)
 

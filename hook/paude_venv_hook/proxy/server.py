@@ -30,6 +30,7 @@ def serve(listener: socket.socket, upstream: str, environ: Mapping[str, str], st
         _Reception(listener, Daemon(upstream, environ, loop))
         loop.run(stop)
     finally:
+        loop.sockets.discard(listener)
         loop.close()
 
 
@@ -41,7 +42,7 @@ class _Reception:
         self._listener = listener
         self._daemon = daemon
         self._loop = daemon.loop
-        listener.setblocking(False)  # noqa: FBT003 - it takes no keyword
+        self._loop.adopt(listener)
         self._await()
 
     def _await(self) -> None:
