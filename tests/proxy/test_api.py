@@ -210,7 +210,11 @@ def test_what_another_container_binds_is_shadowed_too_but_not_what_it_has_on_dis
     result, _, messages = add_shadows(json.dumps({"HostConfig": host}).encode(), "", {}, mounts)
 
     assert asked == ["/containers/first%2F%C3%A9/json"]
-    assert (json.loads(result)["HostConfig"]["Tmpfs"], messages) == ({"/app/two": OPTIONS}, [])
+    stays = '.venv stays visible in the container; to shadow what is there, write "venv": ["one", "two", ".venv"]'
+    assert (json.loads(result)["HostConfig"]["Tmpfs"], messages) == (
+        {"/app/two": OPTIONS},
+        [f"{stays} in paude.json"],
+    )
 
 
 def test_where_docker_does_not_tell_of_another_container_it_is_said() -> None:
