@@ -89,7 +89,7 @@ def make_venv() -> MakeVenv:
 
     def make(folder: Path) -> Path:
         folder.mkdir(parents=True)
-        (folder / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11.2\n")
+        (folder / "pyvenv.cfg").write_text("version = 3.11.2\n")
         return folder
 
     return make

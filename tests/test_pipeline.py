@@ -526,42 +526,62 @@ def test_a_venv_that_the_container_made_for_itself_is_left_alone_and_named(works
     assert prepared.messages() == []
 
 
-@pytest.mark.parametrize(("home", "is_left"), [("/no/such/bin", True), (os.path.dirname(sys.executable), False)])
-def test_under_the_same_path_a_venv_is_the_containers_if_its_python_is_not_here(
-    workspace: Path, home: str, is_left: bool
+@pytest.mark.parametrize("name", [".venv", "env"])
+@pytest.mark.parametrize("home", ["/no/such/bin", os.path.dirname(sys.executable)])
+def test_under_the_same_path_nothing_tells_a_containers_venv_from_the_hosts_and_it_is_shadowed(
+    workspace: Path, home: str, name: str
 ) -> None:
-    fill(workspace, f"env/pyvenv.cfg = home = {home}\n", f"env/bin/activate = VIRTUAL_ENV={workspace}/env\n")
+    fill(workspace, f"{name}/pyvenv.cfg = home = {home}\n", f"{name}/bin/activate = VIRTUAL_ENV={workspace}/{name}\n")
 
-    assert destinations(ready(workspace)) == ({} if is_left else {"env": f"{workspace}/env"})
+    prepared = ready(workspace)
 
-
-def test_a_venv_called_venv_is_shadowed_whoever_made_it(workspace: Path) -> None:
-    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n")
-    configure(workspace)
-
-    assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
+    assert destinations(prepared) == {name: f"{workspace}/{name}"}
+    is_here = home != "/no/such/bin"
+    trouble = "its Python is not here, so a container may have made it: make it anew"
+    assert prepared.messages() == ([] if is_here else [f"{name} does not run on this machine: {trouble}"])
 
 
-@pytest.mark.parametrize(
-    ("command", "entries"),
-    [
-        ("[ -d .venv ] || python3 -m venv .venv", []),
-        ("make .venv", ["Makefile = .venv:\n\tpython3 -m venv .venv\n"]),
-    ],
+LEFT_ALONE = (
+    ".venv not shadowed: made in a container, at /workspaces/app/.venv: left alone; the host has none; "
+    'to get one each, remove it on the host, or write "venv": [".venv"] in paude.json'
 )
-def test_a_venv_that_would_not_be_made_again_is_shadowed_only_if_the_host_made_it(
-    workspace: Path, command: str, entries: list[str]
-) -> None:
-    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n", *entries)
+
+
+@pytest.mark.parametrize("command", ["[ -d .venv ] || python3 -m venv .venv", "uv sync", "true"])
+def test_a_venv_that_only_a_container_made_is_left_to_it_and_a_line_says_so(workspace: Path, command: str) -> None:
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/bin/activate = VIRTUAL_ENV=/workspaces/app/.venv\n", "uv.lock")
     configure(workspace, postCreateCommand=command)
 
     prepared = ready(workspace)
-    assert destinations(prepared) == {}
-    why = "made in a container, at /workspaces/app/.venv: left alone"
-    assert prepared.plan.skipped == (Skipped(".venv", Reason(why), is_expected=True),)
+    assert (destinations(prepared), prepared.messages()) == ({}, [LEFT_ALONE])
+
+    listed = ready(workspace, venv=".venv,env")
+    assert destinations(listed)[".venv"] == "/workspaces/app/.venv"
 
     fill(workspace, f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n")
     assert destinations(ready(workspace)) == {".venv": "/workspaces/app/.venv"}
+
+
+def test_a_containers_venv_is_of_no_use_at_another_path_and_shadowed_there(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/work/.venv\n")
+    configure(workspace)
+    line = ".venv does not run on this machine: made in a container at /work/.venv: make it anew"
+
+    prepared = ready(workspace)
+    assert (destinations(prepared), prepared.messages()) == ({".venv": "/workspaces/app/.venv"}, [line])
+
+    configure(workspace, mounts=["type=bind,source=${localWorkspaceFolder},target=/work"])
+    prepared = ready(workspace)
+    assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
+    assert prepared.messages() == [LEFT_ALONE.replace("/workspaces/app", "/work"), line]
+
+
+def test_a_venv_that_runs_here_has_no_line_wherever_it_was_made(workspace: Path) -> None:
+    home = os.path.dirname(sys.executable)
+    fill(workspace, f"env/pyvenv.cfg = home = {home}", "env/bin/activate = VIRTUAL_ENV=/home/me/old/env\n")
+    fill(workspace, "other/pyvenv.cfg")
+
+    assert ready(workspace).messages() == []
 
 
 def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: Path, make_venv: MakeVenv) -> None:

@@ -113,7 +113,7 @@ def test_the_status_example(
     written: list[str], workspace: Path, home: Path, programs: Callable[[str, str], Path], hook: Hook
 ) -> None:
     programs("podman", "exit 1")
-    uv = "home = /usr/bin\nversion_info = 3.11.2\nuv = 0.9.6"
+    uv = "version_info = 3.11.2\nuv = 0.9.6"
     fill(workspace, f".venv/pyvenv.cfg = {uv}", ".tox/py311/pyvenv.cfg", '.devcontainer.json = {"image": "python"}')
     hook("run")
 

@@ -21,7 +21,14 @@ _MANY = 3  # more in folders beside each other are one pattern
 
 def of_plan(plan: Plan) -> list[str]:
     """Return what was skipped and why, and what of the host's stays visible."""
-    return [_not_shadowed(item.path, item.reason) for item in plan.skipped if not item.is_expected] + _visible(plan)
+    skipped = [_not_shadowed(item.path, item.reason) for item in plan.skipped if not item.is_expected]
+    return [*skipped, *troubles(plan.shadows), *_visible(plan)]
+
+
+def troubles(shadows: Iterable[Shadow]) -> list[str]:
+    """Return which of the host's venvs do not run on this machine, and why."""
+    broken = {shadow.path: shadow.trouble for shadow in shadows if shadow.trouble}
+    return [f"{shown(path)} does not run on this machine: {trouble}" for path, trouble in broken.items()]
 
 
 def _not_shadowed(path: str, reason: Reason) -> str:

@@ -9,7 +9,7 @@ from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import Found, Kind, Reason, Unshadowed
+from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Shadow(NamedTuple):
 
     `evidence` says what tells that a venv will be there, if it is reserved.
     `source` is the real host path of the mount that carries it. `store` is the host path of the folder that covers it,
-    "" where an empty tmpfs does.
+    "" where an empty tmpfs does. `trouble` is why the venv does not run on this machine, and what to do, "" if it runs.
     """
 
     path: str
@@ -33,6 +33,7 @@ class Shadow(NamedTuple):
     evidence: str = ""
     source: str = ""
     store: str = ""
+    trouble: str = ""
 
     @property
     def why(self) -> str:
@@ -79,7 +80,9 @@ def make_plan(
     shadows: dict[str, Shadow] = {}  # by destination, so that what is found twice is one
     for item, places, _ in placed:
         for destination, source in places:
-            shadow = Shadow(item.path, item.host_path, destination, item.kind, item.evidence, source)
+            shadow = Shadow(
+                item.path, item.host_path, destination, item.kind, item.evidence, source, trouble=item.trouble
+            )
             shadows.setdefault(destination, shadow)
     outermost = [item for item in shadows.values() if not any(map(shadows.get, _folders_above(item.destination, "/")))]
     by_host_path = {shadow.host_path: shadow for shadow in reversed(outermost)}
@@ -161,10 +164,11 @@ def _places(
         return skip(f"not inside of {sources}, the folder that is mounted", is_expected=True)
     if is_inside(workspace_folder, item.host_path):
         return skip("holds the workspace folder, whose source it would hide")
-    if any(_was_made_there(item, destination) for destination, _, _ in destinations):
-        return skip(f"made in a container, at {shown(item.made_at)}: left alone", is_expected=True)
+    free = [(destination, source) for destination, source, why in destinations if why is None]
+    places = [place for place in free if not _was_made_there(item, place[0])]
+    if places != free:
+        return places, _left_alone(item)
     problem = next((why for _, _, why in destinations if why), "")
-    places = [(destination, source) for destination, source, why in destinations if why is None]
     return places, Skipped(item.path, Reason(problem)) if problem else None
 
 
@@ -183,8 +187,21 @@ def _destinations(
 
 
 def _was_made_there(item: Found, destination: str) -> bool:
-    """Tell whether a venv was made in a container, at its container path: the container keeps it there for itself."""
-    return item.made_at == destination and (destination != item.host_path or not item.has_python)
+    """Tell whether a venv was made in a container, at this container path: the container keeps it there for itself.
+
+    Under the same path as here nothing tells a container's from the host's.
+    """
+    return item.made_at == destination != item.host_path
+
+
+def _left_alone(item: Found) -> Skipped:
+    """Return that a venv is a container's. Other names than `.venv` are chosen for that."""
+    text = f"made in a container, at {shown(item.made_at)}: left alone"
+    if posixpath.basename(item.path) != RESERVED:
+        return Skipped(item.path, Reason(text), is_expected=True)
+    setting = f'"venv": ["{shown(item.path)}"]'
+    advice = f"the host has none; to get one each, remove it on the host, or write {setting} in paude.json"
+    return Skipped(item.path, Reason(text, advice))
 
 
 def _taken(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Mapping[str, str]) -> str | None:

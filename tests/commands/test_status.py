@@ -40,10 +40,10 @@ def rich(workspace: Path) -> Path:
     """Return a workspace with something of everything."""
     return fill(
         workspace,
-        ".venv/pyvenv.cfg = home = /usr/bin\nuv = 0.9.6\nversion_info = 3.11.2\n",
+        ".venv/pyvenv.cfg = uv = 0.9.6\nversion_info = 3.11.2\n",
         "a directory with quite a long name/pyvenv.cfg = virtualenv = 20.24.0\nversion_info = 3.13.0.final.0\n",
         "data/pyvenv.cfg",
-        "env/pyvenv.cfg = home = /usr\nversion = 3.12.1\n",
+        "env/pyvenv.cfg = version = 3.12.1\n",
         "old/bin/activate",
         "old/lib/python2.7/orig-prefix.txt",
         ".tox/py/",

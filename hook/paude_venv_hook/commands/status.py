@@ -128,6 +128,7 @@ def _directories(prepared: Prepared) -> list[dict[str, Any]]:
     for shadow in prepared.plan.shadows:
         state = "reserved" if shadow.kind is Kind.RESERVED else "shadowed"
         why = f"for the first venv made here ({shadow.evidence})" if state == "reserved" else shadow.why
+        why += f"; does not run on this machine: {shadow.trouble}" if shadow.trouble else ""
         why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
         row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
         row |= {"store": shadow.store, "stores": _stores(shadow)} if shadow.store else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.text import shown
 
 RESERVED = ".venv"  # where a venv is awaited, and what a symlink or a file may stand for
 
@@ -46,8 +47,8 @@ class Found(NamedTuple):
 
     `path` is how a user names it: relative to the workspace folder, separated by `/`. `host_path` is the real path
     on the host, after any symlink. `evidence` says what tells that a venv will be there, if it is reserved. `problem`
-    says why it cannot be shadowed, if so. For a venv that a container may have made for itself, `made_at` is the path
-    that it had there, and `has_python` tells whether this machine has the Python that made it.
+    says why it cannot be shadowed, if so. Of a venv, `made_at` is the path at which it was made, "" if it does not say,
+    and `has_python` tells whether this machine has the Python that made it.
     """
 
     path: str
@@ -62,6 +63,15 @@ class Found(NamedTuple):
     def why(self) -> str:
         """What it is, in words."""
         return why(self.kind, self.evidence)
+
+    @property
+    def trouble(self) -> str:
+        """Why a venv does not run on this machine, and what to do, "" if it runs."""
+        if self.has_python:
+            return ""
+        if self.made_at in ("", self.host_path):
+            return "its Python is not here, so a container may have made it: make it anew"
+        return f"made in a container at {shown(self.made_at)}: make it anew"
 
 
 class Unshadowed(NamedTuple):
