@@ -29,7 +29,8 @@ class Shape(NamedTuple):
     """A project: its devcontainer.json, its files and the host's venvs, and what is to come of it.
 
     `evidence` is why `.venv` is reserved in a fresh clone, "" where it is not. `says` is what is said of the host's
-    venvs, or of what a restart empties, and `both` tells that the fresh clone hears it as well.
+    venvs, or of what a restart empties, and `both` tells that the fresh clone hears it as well. `lands` is what the
+    fresh clone alone hears, of what the container makes on the host.
     """
 
     config: dict[str, Any]
@@ -39,6 +40,7 @@ class Shape(NamedTuple):
     evidence: str = ""
     says: str = ""
     both: bool = False
+    lands: str = ""
 
 
 def settings(path: str) -> dict[str, Any]:
@@ -56,6 +58,13 @@ def visible(path: str) -> str:
 
 def taken(path: str) -> str:
     return f".venv not shadowed: the configuration mounts something on {path} already"
+
+
+def lands(venv: str) -> str:
+    return (
+        f"postCreateCommand makes {venv}, which lands on the host too; to shadow it, "
+        f'write "venv-also": ["{venv}"] in paude.json'
+    )
 
 
 GUARDED = (
@@ -104,6 +113,8 @@ SHAPES = {
     "made where no directory is": Shape(
         {"postCreateCommand": "[ ! -d .venv ] && python3 -m venv .venv; .venv/bin/pip install -e ."},
         ("pyproject.toml",), DOT, DOT, "", GUARDED,
+        lands="postCreateCommand makes .venv, which lands on the host too, since postCreateCommand makes none if there "
+        "is such a directory: let it look for .venv/bin/python",
     ),
     "poetry with its defaults": Shape({"postCreateCommand": "poetry install"}, (POETRY, "poetry.lock")),
     "poetry that makes none": Shape(
@@ -112,6 +123,7 @@ SHAPES = {
     "nested, backend/venv": Shape(
         {"postCreateCommand": "cd backend && python -m venv venv && venv/bin/pip install -r requirements.txt"},
         ("backend/requirements.txt",), ("backend/venv",), says=visible("backend/venv"),
+        lands=lands("backend/venv"),
     ),
     "nested, dev/venv": Shape(
         {"postCreateCommand": "./dev/setup.sh"}, ("dev/setup.sh", "pyproject.toml"), ("dev/venv",),
@@ -120,6 +132,7 @@ SHAPES = {
     "nested, python/.venv": Shape(
         {"postCreateCommand": "cd python && uv sync", **settings("${workspaceFolder}/python/.venv/bin/python")},
         ("python/uv.lock",), ("python/.venv",), says=visible("python/.venv"),
+        lands=lands("python/.venv"),
     ),
     "nested, .venv/default": Shape(
         {"postCreateCommand": "hatch env create", **settings(".venv/default/bin/python")},
@@ -216,7 +229,7 @@ def start(
 def test_a_launch_in_the_developers_folder(workspace: Path, start: Start, hook: Hook, name: str) -> None:
     shape = SHAPES[name]
     fill(workspace, f"{CONFIG} = {json.dumps(shape.config)}", *shape.files)
-    fill(workspace, *(f"{venv}/pyvenv.cfg = home = /usr/bin" for venv in shape.venvs))
+    fill(workspace, *(f"{venv}/pyvenv.cfg = version = 3.11.2" for venv in shape.venvs))
     before = tree(workspace)
     line = cli_line(workspace, shape.config)
     warning = f"paude-venv-hook: warning: {shape.says}\n" if shape.says else ""
@@ -242,6 +255,7 @@ def test_a_launch_in_a_fresh_clone(workspace: Path, start: Start, name: str) -> 
 
     assert targets(words) == (["/workspaces/app/.venv"] if shape.evidence else [])
     warning = f"paude-venv-hook: warning: {shape.says}\n" if shape.both else ""
+    warning += f"paude-venv-hook: warning: {shape.lands}\n" if shape.lands else ""
     assert said == warning + (made(shape.evidence) if shape.evidence else "")
     assert tree(workspace) == sorted([*before, *([".venv"] if shape.evidence else [])])
 

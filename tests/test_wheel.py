@@ -113,11 +113,13 @@ PACKAGE = """
     text.py
     workspace/__init__.py
     workspace/binds.py
+    workspace/central.py
     workspace/detection.py
     workspace/directories.py
     workspace/devcontainer.py
     workspace/found.py
     workspace/git_root.py
+    workspace/guards.py
     workspace/jsonfile.py
     workspace/links.py
     workspace/listed.py

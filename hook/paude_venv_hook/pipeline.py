@@ -181,7 +181,7 @@ def _of_commands(plan: Plan, config: str, workspace_folder: str, *, in_memory: b
     commands = set_up_commands(config)
     if not commands:
         return []
-    from paude_venv_hook.workspace.reserve import command_guards  # noqa: PLC0415 - not every workspace has one
+    from paude_venv_hook.workspace.guards import command_guards  # noqa: PLC0415 - not every workspace has one
 
     guarded = next((key for key, text in commands.items() if command_guards(text, workspace_folder)), "")
     if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):

@@ -7,10 +7,11 @@ stays visible.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
-from paude_venv_hook.files import can_make, is_file
+from paude_venv_hook.files import can_make, is_file, read_start
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
 _WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
+_COMMANDS = rb'(?:Create|Content|Start|Attach)Command|"?setup"?\s*:'
 _NO_FOLDERS_INSIDE = 2  # links to a directory without any: its name, and its own `.`; file systems without count say 1
 
 
@@ -47,15 +49,16 @@ def detect(
         found, unshadowed = _scan(workspace_folder, workspace_folder, same_path=same_path)
     except OSError as error:
         raise WorkspaceError(f"{shown(workspace_folder)}: cannot be read: {error.strerror}; mend it") from None
-    warnings = []
+    warnings: list[str] = []
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
         warnings.append(
             "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; "
             "make it anew in .venv"
         )
     else:
-        found = _with_record_if_guarded(workspace_folder, found, configurations)
-        found += _reserve(workspace_folder, workspace_folder, found, configurations)
+        reserved, notes = _reserve(workspace_folder, workspace_folder, found, configurations)
+        found += reserved
+        warnings += notes
     for folder in dict.fromkeys(mounted_folders):
         if folder == workspace_folder:
             continue
@@ -64,7 +67,9 @@ def detect(
         except OSError as error:
             warnings.append(f"{shown(folder)}: cannot be searched for venvs: {error.strerror}; mend it")
             continue
-        found += [*more, *_reserve(folder, workspace_folder, more, ())]
+        reserved, notes = _reserve(folder, workspace_folder, more, ())
+        found += [*more, *reserved]
+        warnings += notes
         named = {item.host_path for item in unshadowed}
         unshadowed += [item for item in left if item.host_path not in named]
     shadowed = {item.host_path for item in found if not item.problem}
@@ -78,36 +83,30 @@ def detect(
     return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
 
 
-def _with_record_if_guarded(folder: str, found: list[Found], configurations: Sequence[str]) -> list[Found]:
-    """Return what was found; a `.venv` that is only made where no directory is says who made it, as others do.
-
-    Shadowed, one that a container made for itself would never be made again.
-    """
-    recorded = [_recorded(item) if (item.path, item.kind) == (RESERVED, Kind.VENV) else item for item in found]
-    if all(item.path != RESERVED or (item.made_at in ("", item.host_path) and item.has_python) for item in recorded):
-        return found
-    from paude_venv_hook.workspace.reserve import is_guarded, read_text  # noqa: PLC0415 - few are of a container
-
-    return recorded if is_guarded(folder, map(read_text, configurations)) else found
-
-
 def _reserve(
     folder: str, workspace_folder: str, found: Iterable[Found], configurations: Sequence[str]
-) -> Iterator[Found]:
-    """Yield the `.venv` of a folder whose project keeps its venv there, unless it was found."""
+) -> tuple[list[Found], Sequence[str]]:
+    """Return the `.venv` of a folder whose project keeps its venv there, unless it was found, and warnings."""
     host_path = os.path.join(folder, RESERVED)
-    if not any(item.host_path == host_path or os.path.basename(item.path) == RESERVED for item in found):
-        from paude_venv_hook.workspace.reserve import find_evidence  # noqa: PLC0415 - most workspaces have a .venv
+    if any(item.host_path == host_path or os.path.basename(item.path) == RESERVED for item in found):
+        return [], _warn_of_set_ups(folder, configurations)
+    from paude_venv_hook.workspace.reserve import find_evidence  # noqa: PLC0415 - most workspaces have a .venv
 
-        evidence = find_evidence(folder, configurations)
-        if evidence:
-            is_possible = os.path.isdir(host_path) or can_make(folder)
-            problem = (
-                None
-                if is_possible
-                else Reason(f"{shown(folder)} cannot be written, so that it cannot be made; make it")
-            )
-            yield Found(_relative(host_path, workspace_folder), host_path, Kind.RESERVED, evidence, problem)
+    evidence = find_evidence(folder, configurations)
+    if not evidence.text:
+        return [], evidence.warnings
+    is_possible = os.path.isdir(host_path) or can_make(folder)
+    problem = None if is_possible else Reason(f"{shown(folder)} cannot be written, so that it cannot be made; make it")
+    path = _relative(host_path, workspace_folder)
+    return [Found(path, host_path, Kind.RESERVED, evidence.text, problem)], evidence.warnings
+
+
+def _warn_of_set_ups(folder: str, configurations: Sequence[str]) -> Sequence[str]:
+    if not any(re.search(_COMMANDS, read_start(path)) for path in configurations):
+        return ()
+    from paude_venv_hook.workspace.reserve import warn_of_others  # noqa: PLC0415 - few have a command
+
+    return warn_of_others(folder, configurations)
 
 
 def _relative(path: str, workspace_folder: str) -> str:
@@ -168,14 +167,8 @@ def _links(entry: os.DirEntry[str]) -> int:
 
 
 def _found_venv(path: str, host_path: str, kind: Kind) -> Found:
-    found = Found(path, host_path, kind)
-    is_shared = os.path.basename(path) == RESERVED  # it is the host's and the container's, by name
-    return found if is_shared else _recorded(found)
-
-
-def _recorded(found: Found) -> Found:
-    made_at, has_python = origin(found.host_path)
-    return found._replace(made_at=made_at, has_python=has_python)
+    made_at, has_python = origin(host_path)
+    return Found(path, host_path, kind, made_at=made_at, has_python=has_python)
 
 
 def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unshadowed]) -> None:

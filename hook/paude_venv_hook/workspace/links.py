@@ -6,6 +6,7 @@ import os
 
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.central import KEEP_UV_APART, is_uv_link
 from paude_venv_hook.workspace.found import Reason
 from paude_venv_hook.workspace.venv import is_venv
 
@@ -20,6 +21,8 @@ def follow_link(link: str, folder: str, *, same_path: bool) -> tuple[str, Reason
     makes directories in its root, or stops the start).
     """
     text = os.readlink(link)
+    if is_uv_link(link):
+        return os.path.realpath(link), Reason("uv's link to its cache", KEEP_UV_APART)
     try:
         real = os.path.realpath(link, strict=True)
     except OSError:

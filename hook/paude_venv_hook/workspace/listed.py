@@ -68,7 +68,7 @@ def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, s
             if os.path.isdir(path) and (kind is Kind.ALSO or is_venv(path) or is_unused(path)):
                 found += _matched(workspace_folder, _below(folder, name), kind, "", same_path=same_path)
         if RESERVED not in names and matches(RESERVED, last):
-            evidence = find_evidence(parent)
+            evidence = find_evidence(parent).text
             if evidence:
                 found += _matched(workspace_folder, _below(folder, RESERVED), kind, evidence, same_path=same_path)
     if found or search.is_exhausted:

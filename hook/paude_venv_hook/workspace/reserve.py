@@ -1,70 +1,97 @@
 """Whether a project keeps its venv in `.venv`, so that it can be shadowed before it exists.
 
-Where it does not, an empty `.venv` does harm: Poetry takes it for its environment and forgets the one in its cache,
-older Pipenvs do too, and a Makefile's `.venv:` or direnv's `[ -d .venv ] ||` never makes one. So a Python project alone
-is no evidence.
+If it does not, an empty `.venv` does harm: Poetry takes it for its environment and forgets the one in its cache, older
+Pipenvs do too, uv cannot put its link there, and a Makefile's `.venv:` never makes one. So a Python project alone is no
+evidence.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
-from paude_venv_hook.files import is_inside, read_start
+from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.files import read_start
+from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.central import (
+    KEEP_UV_APART,
+    find_cached_environment,
+    find_uv_switch,
+    is_pipenv_project,
+    is_poetry_project,
+    sets_in_project,
+)
 from paude_venv_hook.workspace.found import RESERVED
-from paude_venv_hook.workspace.jsonfile import blank_comments
+from paude_venv_hook.workspace.guards import HERE, find_guard
+from paude_venv_hook.workspace.jsonfile import blank_comments, read_object
+from paude_venv_hook.workspace.setup import BY_DIRECTORY, read_set_ups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from paude_venv_hook.workspace.setup import SetUp
 
 PLACEHOLDERS = frozenset((".gitignore", ".gitkeep", ".keep"))
+_EMPTY = f"an empty {RESERVED}"
 
 # Text, since a workspace with a venv needs none of them compiled.
 # `[tool.pdm.build]` and `.version` are for pdm-backend, `[tool.uv.build-backend]` for uv_build: any tool may install
 # what those build.
 _TABLE = rb"(?m)^[ \t]*\[{1,2}[ \t]*tool[ \t]*\.[ \t]*%s[ \t]*(?:\]|\.(?![ \t]*(?:build|version)\b))"
-_IN_PROJECT = rb"(?m)^[^#\n]*\bin[-_]project\s*=\s*%s\b"
+_PDM_ELSEWHERE = rb"(?m)^[^#\n]*\bin[-_]project\s*=\s*false\b"
 _NAMED = r'(?<![\w.*-])\.venv(?![\w.*-])(?!"\s*:)'  # as the whole name of a directory, and not as a key
 _BEFORE = r"""[^\s"'=:;,()|&<>\\]*\Z"""  # the path before it, in a command or a setting
-_HERE = (
-    r"(?:\./)*|\$(?:\{(?:containerWorkspaceFolder|localWorkspaceFolder|workspaceFolder|PWD)\}|PWD)/"
-    r"|/workspaces?/[^/]+/"
-)
-# `[ ! -d .venv ]`, `test -d .venv ||`: a directory that was made is what it takes for a venv. Not `.venv/bin/python`,
-# and not `[ -d .venv ] &&`, which uses one.
-_GUARD = (
-    rf"""(?:\[|\btest)\s+(?P<no>!\s*)?-[de]\s+["'\\]*(?:{_HERE})?\.venv/?(?![\w.*/-])"""
-    r"""(?(no)|(?!["'\\]*\s*\]*\s*&&))"""
-)
-# `.venv:` and `$(VENV):` of a Makefile.
-_TARGET = r"(?mi)^(?:\./)?(?:\.venv|\$[({]\w{0,20}venv\w{0,20}[)}])/?[ \t]*:(?!=)"
-_SCRIPT = r"[\w./-]{1,200}\.sh\b"
-_SCRIPTS = 10  # as many are looked at
-_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _LONGEST = 300  # as far as it is looked back for that path
 _SWITCH = (
     r'\b(?:POETRY_VIRTUALENVS_IN_PROJECT|PIPENV_VENV_IN_PROJECT)"?\s*[:=]\s*"?(?:true|1|yes|on)\b'
     r"|\bvirtualenvs\.in-project\s+true\b"
 )
+_OF_EDITORS = ("customizations", "extensions", "settings")
 
 
-def find_evidence(folder: str, configurations: Sequence[str] = ()) -> str:
-    """Return what tells that the project in the folder (a host path) keeps its venv in `.venv`, "" if nothing does.
+class Evidence(NamedTuple):
+    """What tells that a project keeps its venv in `.venv`, "" if nothing does, and what a person should know of it."""
 
-    `configurations` are the host paths of its devcontainer.json and paude.json. A `.venv` that is there counts where it
-    is an empty directory or holds nothing but placeholders; anything else in its place means no. So does what makes the
-    venv only where no directory is.
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
+    """Return what tells that the project in the folder (a host path) keeps its venv in `.venv`.
+
+    `configurations` are the host paths of its devcontainer.json and paude.json. A `.venv` that is there counts if it is
+    an empty directory or holds nothing but placeholders; anything else in its place means no. So does what makes the
+    venv only if no directory is there, and what a tool keeps elsewhere for the folder and would forget.
     """
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
+    set_ups = _set_ups(folder, configurations)
+    others = _name_others(folder, set_ups)
     if is_there and not is_unused(path):
-        return ""
+        return Evidence("", others)
     # What the project says goes first: the answer is the same once the directory was made.
-    texts = {path: read_text(path) for path in configurations}
-    if is_guarded(folder, texts.values()):
-        return "an empty .venv" if is_there else ""
-    return next(_evidence(folder, texts), "an empty .venv" if is_there else "")
+    texts = [read_text(path) for path in configurations]
+    tool, text = next(_evidence(folder, configurations, texts, set_ups), ("", ""))
+    if tool == "uv":
+        switch = find_uv_switch(folder, texts)
+        if switch:
+            return Evidence(
+                "", (*others, f"uv keeps its environments in its cache ({switch}), not in .venv; {KEEP_UV_APART}")
+            )
+    rest = _EMPTY if is_there else ""
+    if not text:
+        return Evidence(rest, others)
+    guard = find_guard(folder, texts)
+    if guard or any(item.venv == RESERVED and item.guard == BY_DIRECTORY for item in set_ups):
+        return Evidence(rest, others if is_there else (*others, *_warn_of_guarded(set_ups, guard)))
+    if tool != "poetry" and not is_there:
+        environment = find_cached_environment(folder)
+        if environment:
+            return Evidence("", (*others, _warn_of_cached(environment)))
+    return Evidence(text, others)
 
 
 def is_unused(directory: str) -> bool:
@@ -80,31 +107,6 @@ def read_text(path: str) -> str:
     return blank_comments(read_start(path).decode("utf-8", "replace"))
 
 
-def _evidence(folder: str, texts: Mapping[str, str]) -> Iterator[str]:
-    def start_of(name: str) -> bytes:
-        return read_start(os.path.join(folder, name))
-
-    def files(*names: str) -> list[str]:
-        return [name for name in names if os.path.isfile(os.path.join(folder, name))]
-
-    project = start_of("pyproject.toml")
-    uv = files("uv.lock", "uv.toml") or _table(project, "uv")
-    if uv and not any(map(_moves_uv, texts.values())):
-        yield uv[0]
-    pdm = files("pdm.lock", "pdm.toml") or _table(project, "pdm")
-    if pdm and not re.search(_IN_PROJECT % b"false", start_of("pdm.toml")):
-        yield pdm[0]
-    if re.search(_IN_PROJECT % b"true", start_of("poetry.toml")):
-        yield "poetry.toml"
-    for path, text in texts.items():
-        if names_reserved(text):
-            yield os.path.basename(path)
-
-
-def _table(project: bytes, tool: str) -> list[str]:
-    return [f"[tool.{tool}] in pyproject.toml"] if re.search(_TABLE % tool.encode(), project) else []
-
-
 def names_reserved(text: str) -> bool:
     """Tell whether the text of a devcontainer.json or paude.json names the `.venv` of its workspace.
 
@@ -115,49 +117,109 @@ def names_reserved(text: str) -> bool:
     for match in re.finditer(_NAMED, text):
         found = re.search(_BEFORE, text[max(0, match.start() - _LONGEST) : match.start()])
         before = found[0] if found else ""
-        if re.fullmatch(_HERE, before) or (folder and before == folder[1].rstrip("/") + "/"):
+        if re.fullmatch(HERE, before) or (folder and before == folder[1].rstrip("/") + "/"):
             return True
     return bool(re.search(_SWITCH, text, re.IGNORECASE))
 
 
-def is_guarded(folder: str, texts: Iterable[str]) -> bool:
-    """Tell whether something makes the `.venv` of the folder (a host path) only where no such directory is there.
-
-    Once one was made for a shadow it would make none any more, in the container and on the host. `texts` are those of
-    the configurations; a Makefile and direnv's file are looked at besides.
-    """
-    if any(command_guards(text, folder) for text in texts):
-        return True
-    return guards_reserved(_text_in(folder, ".envrc")) or _makefile_guards(folder)
+# ---- What tells it
 
 
-def command_guards(command: str, folder: str) -> bool:
-    """Tell whether a command makes `.venv` only where no such directory is.
+def _evidence(
+    folder: str, configurations: Sequence[str], texts: Sequence[str], set_ups: Sequence[SetUp]
+) -> Iterator[tuple[str, str]]:
+    """Yield the tool that keeps its venv in `.venv`, "" for any, and what tells so."""
 
-    It does so itself, in a script of the folder (a host path) that it names, or by the Makefile there.
-    """
-    scripts = dict.fromkeys(re.findall(_SCRIPT, command)[:_SCRIPTS])
-    if any(map(guards_reserved, (command, *(_text_in(folder, name.lstrip("/")) for name in scripts)))):
-        return True
-    return re.search(r"\bmake\b", command) is not None and _makefile_guards(folder)
+    def start_of(name: str) -> bytes:
+        return read_start(os.path.join(folder, name))
+
+    def files(*names: str) -> list[str]:
+        return [name for name in names if os.path.isfile(os.path.join(folder, name))]
+
+    project = start_of("pyproject.toml")
+    uv = files("uv.lock", "uv.toml") or _table(project, "uv")
+    if uv and not any(map(_moves_uv, texts)):
+        yield "uv", uv[0]
+    pdm = files("pdm.lock", "pdm.toml") or _table(project, "pdm")
+    if pdm and not re.search(_PDM_ELSEWHERE, start_of("pdm.toml")):
+        yield "pdm", pdm[0]
+    if sets_in_project(folder, "true"):
+        yield "poetry", "poetry.toml"
+    is_kept_elsewhere = is_poetry_project(folder) or is_pipenv_project(folder)
+    for path, text in zip(configurations, texts, strict=True):
+        said = _without_editors(path) if is_kept_elsewhere else text
+        if names_reserved(said):
+            yield "", os.path.basename(path)
+    for item in set_ups:
+        if item.venv == RESERVED:
+            yield "", item.key
 
 
-def _makefile_guards(folder: str) -> bool:
-    texts = [_text_in(folder, name) for name in _MAKEFILES]
-    return any(re.search(_TARGET, text) or guards_reserved(text) for text in texts)
-
-
-def _text_in(folder: str, name: str) -> str:
-    path = os.path.normpath(os.path.join(folder, name))
-    return read_start(path).decode("utf-8", "replace") if is_inside(path, folder) else ""
-
-
-def guards_reserved(text: str) -> bool:
-    """Tell whether a command in the text looks for a directory `.venv`, as before making one."""
-    return re.search(_GUARD, text) is not None
+def _table(project: bytes, tool: str) -> list[str]:
+    return [f"[tool.{tool}] in pyproject.toml"] if re.search(_TABLE % tool.encode(), project) else []
 
 
 def _moves_uv(text: str) -> bool:
     """Tell whether the text makes uv keep the project's environment at another place than `.venv`."""
     match = re.search(r'\bUV_PROJECT_ENVIRONMENT"?\s*[:=]\s*"?([^"\s]*)', text)
     return match is not None and not names_reserved(match[1])
+
+
+def _without_editors(path: str) -> str:
+    """Return the text of a configuration (a host path) without the settings of editors."""
+    try:
+        document = read_object(path, unique_keys=False)
+    except JsonFileError:
+        return ""
+    return json.dumps({key: value for key, value in document.items() if key not in _OF_EDITORS}, ensure_ascii=False)
+
+
+def _set_ups(folder: str, configurations: Sequence[str]) -> list[SetUp]:
+    return [item for path in configurations for item in read_set_ups(path, folder)]
+
+
+# ---- What a person should know
+
+
+def warn_of_others(folder: str, configurations: Sequence[str]) -> tuple[str, ...]:
+    """Return a line on the venvs of other names than `.venv` that a container will make in a host folder.
+
+    The arguments are those of `find_evidence`.
+    """
+    return _name_others(folder, _set_ups(folder, configurations))
+
+
+def _name_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[str, ...]:
+    """Return a line on the venvs of other names that a container will make in the workspace."""
+    made: dict[str, str] = {}
+    for item in set_ups:
+        path = os.path.join(folder, item.venv)
+        if item.venv not in ("", RESERVED) and (not os.path.lexists(path) or is_unused(path)):
+            made.setdefault(item.venv, item.key)
+    if not made:
+        return ()
+    keys = ", ".join(dict.fromkeys(made.values()))
+    setting = json.dumps(list(made), ensure_ascii=False)
+    return (
+        f"{keys} makes {shown(', '.join(made))}, which lands on the host too; to shadow it, "
+        f'write "venv-also": {shown(setting)} in paude.json',
+    )
+
+
+def _warn_of_guarded(set_ups: Sequence[SetUp], guard: str) -> tuple[str, ...]:
+    """Return a line on the `.venv` that a container will make, and that cannot be shadowed for a guard."""
+    item = next((item for item in set_ups if item.venv == RESERVED), None)
+    if item is None:
+        return ()
+    where = item.key if item.guard == BY_DIRECTORY else guard
+    return (
+        f"{item.key} makes .venv, which lands on the host too, since {where} makes none if there is such a directory: "
+        "let it look for .venv/bin/python",
+    )
+
+
+def _warn_of_cached(environment: str) -> str:
+    return (
+        f".venv is not reserved, since the host's environment in {shown(environment)} would be forgotten for it; "
+        "let the container keep its own outside of the workspace, too"
+    )

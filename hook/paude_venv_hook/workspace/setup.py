@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 AT_EACH_START = ("postStartCommand", "postAttachCommand")
+_OF_PAUDE = "setup"  # of paude.json, at creation
 # What keeps a command from making an environment that is there.
 UNGUARDED = ""
 BY_DIRECTORY = "directory"  # the directory itself, which a shadow is: it makes none, then
@@ -48,9 +49,9 @@ _IN_VENV = r"/(?:bin/|Scripts/|pyvenv\.cfg$|lib/|\*$)"
 class SetUp(NamedTuple):
     """One command that makes an environment.
 
-    `key` is that of devcontainer.json. `venv` is the path of the environment relative to the workspace folder, "" if
-    nothing tells it: the tool decides (Poetry, Hatch), or the script is none of the workspace. `guard` is what keeps
-    the command from making it: UNGUARDED, BY_DIRECTORY, BY_CONTENT or BY_OTHER.
+    `key` is that of devcontainer.json or paude.json. `venv` is the path of the environment relative to the workspace
+    folder, "" if nothing tells it: the tool decides (Poetry, Hatch), or the script is none of the workspace. `guard` is
+    what keeps the command from making it: UNGUARDED, BY_DIRECTORY, BY_CONTENT or BY_OTHER.
     """
 
     key: str
@@ -64,11 +65,11 @@ class SetUp(NamedTuple):
 
 
 def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
-    """Return what makes an environment of the workspace, by a devcontainer.json; both are host paths.
+    """Return what makes an environment of the workspace, by a devcontainer.json or paude.json; both are host paths.
 
     A file that cannot be read makes none: its own tools complain of it.
     """
-    if not re.search(rb"(?:Create|Content|Start|Attach)Command", read_start(config)):
+    if not re.search(rb"(?:Create|Content|Start|Attach)Command|\bsetup\b", read_start(config)):
         return ()
     try:
         document = read_object(config, unique_keys=False)
@@ -76,7 +77,7 @@ def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
         return ()
     reader = _Reader(document, workspace_folder)
     set_ups: list[SetUp] = []
-    for key in (*AT_CREATION, *AT_EACH_START):
+    for key in (*AT_CREATION, *AT_EACH_START, _OF_PAUDE):
         for text in _texts(document.get(key)):
             set_ups += reader.read(key, text)
     return tuple(dict.fromkeys(set_ups))
