@@ -13,9 +13,9 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from distributions import Built, build, install
+from distributions import Built, build, install, shared
 from installed import StandIns
 from layout import fill
 from paude_venv_hook.cli import main
@@ -24,8 +24,11 @@ from readmes import MARKED, commands
 
 pytest_plugins = ["workers", "dispositions", "closing"]
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How many rounds a generated test has; CI has `--hypothesis-profile ci`. A busy machine fails none.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.register_profile("quick", UNTIMED, max_examples=50)
+settings.register_profile("ci", UNTIMED, max_examples=500)
+settings.load_profile("quick")
 
 MakeVenv = Callable[[Path], Path]
 
@@ -201,10 +204,10 @@ def written(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return the distributions of this source."""
-    return build(tmp_path_factory)
+    return build(shared(tmp_path_factory) / "dist")
 
 
 @pytest.fixture(scope="session")
-def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(built: Built) -> Path:
     """Return the folder of the programs of an environment that holds the wheel and nothing else."""
-    return install(built, tmp_path_factory)
+    return install(built)

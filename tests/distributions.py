@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,11 +35,12 @@ class Built(NamedTuple):
         return done.stdout
 
 
-def build(factory: pytest.TempPathFactory) -> Built:
-    """Build both, without a network, with the backend that is installed."""
+def build(folder: Path) -> Built:
+    """Build both in the folder, without a network, with the backend that is installed, unless they are there."""
     for name in ("build", "hatchling", "shtab"):
         pytest.importorskip(name, reason=f"{name} is not installed")
-    folder, home = factory.mktemp("dist"), factory.mktemp("home")
+    home = folder.with_name("dist-home")
+    home.mkdir(exist_ok=True)
     theirs = ("PYTHON", "PIP_", "COV", "XDG_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
     built = Built(
@@ -44,14 +48,34 @@ def build(factory: pytest.TempPathFactory) -> Built:
         folder / f"{NAME}-py3-none-any.whl",
         {**environ, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
-    built.run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    with once(folder) as is_first:
+        if is_first:
+            built.run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     return built
 
 
-def install(built: Built, factory: pytest.TempPathFactory) -> Path:
+def install(built: Built) -> Path:
     """Return the folder of the programs of an environment that holds the wheel and nothing else."""
     pytest.importorskip("pip", reason="pip is not installed")
-    venv = factory.mktemp("fresh") / "venv"
-    built.run(sys.executable, "-m", "venv", "--without-pip", venv)
-    built.run(sys.executable, "-m", "pip", "--python", venv, "install", "--no-deps", "--no-index", built.wheel)
+    venv = built.wheel.parent.with_name("fresh") / "venv"
+    with once(venv.parent) as is_first:
+        if is_first:
+            built.run(sys.executable, "-m", "venv", "--without-pip", venv)
+            built.run(sys.executable, "-m", "pip", "--python", venv, "install", "--no-deps", "--no-index", built.wheel)
     return venv / ("Scripts" if os.name == "nt" else "bin")
+
+
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that is that of this run, and of all of its workers."""
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@contextmanager
+def once(folder: Path) -> Iterator[bool]:
+    """Make the folder, and say whether nobody did before; who comes later waits until the first one is ready."""
+    with open(f"{folder}.lock", "w") as lock:
+        flock(lock, LOCK_EX)
+        is_first = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        yield is_first

@@ -18,7 +18,7 @@ from paude_venv_hook.proxy.listener import listening
 from paude_venv_hook.proxy.server import serve
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-SECONDS = 8.0
+SECONDS = 60.0
 JSON = b"Content-Type: application/json\r\n"
 
 

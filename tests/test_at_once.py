@@ -39,7 +39,7 @@ def seconds(number):
 took = min(seconds(number) for number in range(5))
 path = overlay.default_path(".")
 engines = set()
-for kill in range(100):
+for kill in range(40):
     child = os.fork()
     if not child:
         for number in range(kill, 1000):
@@ -94,7 +94,7 @@ def test_hooks_at_once_all_succeed_and_a_reader_sees_only_whole_overlays(workspa
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="hooks are forked, since a new process takes too long")
-def test_hooks_that_are_killed_at_any_of_100_moments_leave_a_whole_overlay(workspace: Path, written: Path) -> None:
+def test_hooks_that_are_killed_at_any_of_40_moments_leave_a_whole_overlay(workspace: Path, written: Path) -> None:
     hook = start(KILLED)
 
     assert (hook.communicate()[1], hook.returncode) == ("", 0)

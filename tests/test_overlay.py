@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -223,7 +222,6 @@ SETTINGS = st.builds(
 )
 
 
-@hypothesis_settings(deadline=None)
 @given(planned, SETTINGS, st.tuples(st.integers(0, 9), st.integers(0, 9)), st.sampled_from([True, False]))
 def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
     tmp_path_factory: pytest.TempPathFactory,

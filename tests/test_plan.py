@@ -189,13 +189,13 @@ def test_the_reason_is_the_nearest_mount_and_the_outermost_shadow() -> None:
 
 
 def test_a_list_as_long_as_a_file_can_hold_is_planned_in_one_go() -> None:
-    """To compare each with each other, or with each mount, would take an hour."""
-    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", Kind.LISTED) for index in range(100_000)]
-    mounted = {f"/workspaces/app/{index}": "volume" for index in range(50_000)}
+    """To compare each with each other, or with each mount, would take minutes."""
+    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", Kind.LISTED) for index in range(20_000)]
+    mounted = {f"/workspaces/app/{index}": "volume" for index in range(10_000)}
 
     made = make_plan(found, "/home/me/app", (APP,), mounted)
 
-    assert (len(made.shadows), len(made.skipped)) == (50_000, 50_000)
+    assert (len(made.shadows), len(made.skipped)) == (10_000, 10_000)
 
 
 def test_the_order_is_that_of_detection() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from layout import planned
@@ -165,7 +165,6 @@ def check_promises(overlay: dict[str, Any], folder: Path, more: list[dict[str, s
             assert value.startswith((f"{destination}:rw,exec,", "type=tmpfs,"))
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     entries=ENTRIES,
     paude=st.none() | PAUDE,
@@ -218,7 +217,6 @@ def test_every_run_ends_in_an_overlay_or_in_one_line(
 
 
 @pytest.mark.parametrize("command", ["run", "print", "status", "path", "devcontainer-config"])
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.lists(
         st.one_of(st.sampled_from(["--engine", "--venv", "--config", "--output", "--quiet", "-h"]), st.text(max_size=5))

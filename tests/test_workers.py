@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from test_dispositions import environ, pytest_line
-from workers import unit
+from workers import choose_workers, unit
+
+pytest_plugins = ["pytester"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "workers"),
     [
-        pytest.param([], "2", id="nothing named"),
-        pytest.param(["test_it.py::test[0]"], "none", id="a test"),
-        pytest.param(["-n1", "test_it.py"], "1", id="as many as asked for"),
-        pytest.param(["-p", "no:xdist"], "none", id="pytest-xdist turned off"),
-        pytest.param(["--cov=os"], "none", id="coverage"),
+        pytest.param([], "auto", id="nothing named"),
+        pytest.param(["."], "auto", id="a folder"),
+        pytest.param([".", "--pdb"], "auto", id="a debugger, of which pytest-xdist knows"),
+        pytest.param(["test_it.py"], None, id="a file"),
+        pytest.param([".", "test_it.py::test"], None, id="a test"),
+        pytest.param(["-n3", "test_it.py"], 3, id="as many as asked for"),
+        pytest.param(["-n0"], 0, id="none asked for"),
     ],
 )
-def test_a_folders_tests_run_on_all_cores(arguments: list[str], workers: str, tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(
-        "import os, pytest\n"
-        "@pytest.mark.parametrize('number', range(2))\n"
-        "def test(number): print('workers:', os.environ.get('PYTEST_XDIST_WORKER_COUNT', 'none'))\n"
-    )
-    done = subprocess.run(
-        pytest_line("-rP", "-p", "workers", *arguments), cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**environ(), "PYTEST_XDIST_AUTO_NUM_WORKERS": "2"},
-    )  # fmt: skip
+def test_a_folders_tests_run_on_all_cores(
+    arguments: list[str], workers: object, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(test_it="def test(): pass")
+    config = pytester.parseconfig(*arguments)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert set(re.findall(r"^workers: (\w+)", done.stdout, re.MULTILINE)) == {workers}
+    choose_workers(config)
+
+    assert config.option.numprocesses == workers
+
+
+def test_without_pytest_xdist_there_are_no_workers(pytester: pytest.Pytester) -> None:
+    config = pytester.parseconfig("-p", "no:xdist")
+
+    choose_workers(config)
+
+    assert not hasattr(config.option, "numprocesses")
+
+
+def test_with_coverage_they_have_to_be_asked_for(pytester: pytest.Pytester) -> None:
+    """Since pytest-cov looks for them before."""
+    config = pytester.parseconfig()
+    config.option.cov_source = ["paude_venv_hook"]
+
+    choose_workers(config)
+
+    assert config.option.numprocesses is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import MakeVenv
@@ -760,7 +760,6 @@ hostile = st.lists(st.sampled_from([*PIECES, *WHOLE]), max_size=12).map(b"".join
 DAEMONS = answer(body=b"daemon")
 
 
-@settings(max_examples=150)
 @given(hostile)
 def test_whatever_comes_it_is_the_daemons_answer_or_one_clear_refusal(sent: bytes) -> None:
     """Here `containers/create` comes to the daemon only as what was read here as such."""

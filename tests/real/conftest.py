@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from distributions import shared
 from lab import missing
 from real.containers import (
     AS_OWNER,
@@ -221,9 +222,7 @@ def _pip(venv: Path, *arguments: str) -> None:
 @pytest.fixture(autouse=True)
 def turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let a test that changes /etc/containers, by its fixture `etc`, run while no worker runs another test."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
+    folder = shared(tmp_path_factory)
     with open(folder / "queue", "w") as queue, open(folder / "room", "w") as room:
         flock(queue, LOCK_EX)  # who waits for the room to be empty keeps others from entering it
         flock(room, LOCK_EX if "etc" in request.fixturenames else LOCK_SH)

@@ -11,7 +11,7 @@ from typing import Any
 
 import json5
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paude_venv_hook.errors import JsonFileError
@@ -372,7 +372,6 @@ def _rendered(draw: st.DrawFn) -> tuple[Any, str]:
     return value, render(value)
 
 
-@settings(deadline=None, max_examples=500)
 @given(_rendered())
 def test_a_document_with_comments_means_what_it_means_without(document: tuple[Any, str]) -> None:
     value, text = document
@@ -381,7 +380,6 @@ def test_a_document_with_comments_means_what_it_means_without(document: tuple[An
     assert json.dumps(json5.loads(text)) == json.dumps(value)
 
 
-@settings(deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 2, "\t"]))
 def test_in_strict_json_nothing_is_blanked(value: Any, ascii_only: bool, indent: int | str | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
@@ -389,7 +387,6 @@ def test_in_strict_json_nothing_is_blanked(value: Any, ascii_only: bool, indent:
     assert blank_comments(text) == text
 
 
-@settings(deadline=None)
 @given(st.lists(TOKENS, max_size=12).map("".join))
 @example("/*\r\n\r*/ [1,\r]")
 def test_every_character_keeps_its_place(text: str) -> None:
@@ -410,7 +407,6 @@ def _damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=1000)
 @given(_damaged() | st.lists(TOKENS, max_size=12).map("".join))
 def test_what_the_quick_path_reads_json5_reads_the_same(text: str) -> None:
     """One difference is known: a comment that nothing closes is read, as the dev container tools do, not by json5."""
