@@ -33,7 +33,8 @@ DOCKER = """case "$*" in
     *"config --format json") printf '%s' '{config}' ;;
     *) printf '%s\\n' "$@" ;;
 esac"""
-CANNOT = "cannot be written: File too large; mend it"
+FULL = "cannot be written: File too large"
+CANNOT = f"{FULL}; mend it"
 OVERLAY = "{home}/.cache/paude/venv-overlays/app-*"
 STORE = f"{{home}}/.local/share/paude/venvs/CACHEDIR.TAG: {CANNOT}, or keep venvs in memory"
 AT_APP = "--container-workspace-folder /app"
@@ -46,7 +47,11 @@ CALLS = [
     ("print --format compose --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT} or use --output"),
     ("devcontainer-config", 1, f"error[overlay]: {OVERLAY}.compose.json: {CANNOT}"),
     ("devcontainer-config --storage disk", 1, f"error[store]: {STORE}"),
-    ("init --template pip", 1, f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {CANNOT}"),
+    (
+        "init --template pip",
+        1,
+        f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {FULL}; make room, or let yourself write there",
+    ),
     ("install-podman-hook", 1, f"error[engine]: {{home}}/hooks/paude-venv-hook.json: {CANNOT}"),
     ("exec docker compose up", 0, f"warning: nothing shadowed: {OVERLAY}.compose.json: {CANNOT}"),
     ("oci-precreate", 0, f"warning: nothing shadowed: {STORE}"),

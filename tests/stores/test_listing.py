@@ -13,6 +13,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from conftest import serving
+from paude_venv_hook.docker_api import contexts
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores import listing
 from paude_venv_hook.stores.folder import make_store, stores_folder
@@ -185,6 +186,7 @@ def test_an_engine_that_does_not_end_is_not_waited_for(app: Purpose, programs: P
     programs("docker", "exec /bin/sleep 60")
     make_store(app)
     mocker.patch.object(listing, "TIMEOUT", 0.01)
+    mocker.patch.object(contexts, "_SECONDS", 0.01)  # it is asked for its context before
 
     assert list_stores(os.environ)[1] == [
         "which containers have the stores of docker is unknown: docker does not answer: "
