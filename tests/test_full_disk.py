@@ -33,8 +33,8 @@ DOCKER = """case "$*" in
     *"config --format json") printf '%s' '{config}' ;;
     *) printf '%s\\n' "$@" ;;
 esac"""
-FULL = "cannot be written: File too large"
-CANNOT = f"{FULL}; mend it"
+TOO_LARGE = "cannot be written: File too large"
+CANNOT = f"{TOO_LARGE}; mend it"
 OVERLAY = "{home}/.cache/paude/venv-overlays/app-*"
 STORE = f"{{home}}/.local/share/paude/venvs/CACHEDIR.TAG: {CANNOT}, or keep venvs in memory"
 AT_APP = "--container-workspace-folder /app"
@@ -50,7 +50,7 @@ CALLS = [
     (
         "init --template pip",
         1,
-        f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {FULL}; make room, or let yourself write there",
+        f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {TOO_LARGE}; make room, or let yourself write there",
     ),
     ("install-podman-hook", 1, f"error[engine]: {{home}}/hooks/paude-venv-hook.json: {CANNOT}"),
     ("exec docker compose up", 0, f"warning: nothing shadowed: {OVERLAY}.compose.json: {CANNOT}"),
