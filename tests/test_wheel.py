@@ -114,6 +114,7 @@ PACKAGE = """
     workspace/__init__.py
     workspace/binds.py
     workspace/central.py
+    workspace/deep.py
     workspace/detection.py
     workspace/directories.py
     workspace/devcontainer.py

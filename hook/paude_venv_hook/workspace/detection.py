@@ -15,14 +15,13 @@ from paude_venv_hook.files import can_make, is_file, read_start
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
-from paude_venv_hook.workspace.venv import is_old_virtualenv, origin
+from paude_venv_hook.workspace.venv import WITHOUT_VENVS, is_old_virtualenv, origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
-_WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules"))
 _COMMANDS = rb'(?:Create|Content|Start|Attach)Command|"?setup"?\s*:'
 _NO_FOLDERS_INSIDE = 2  # links to a directory without any: its name, and its own `.`; file systems without count say 1
 
@@ -46,9 +45,10 @@ def detect(
     read.
     """
     try:
-        found, unshadowed = _scan(workspace_folder, workspace_folder, same_path=same_path)
+        found, left = _scan(workspace_folder, workspace_folder, same_path=same_path)
     except OSError as error:
         raise WorkspaceError(f"{shown(workspace_folder)}: cannot be read: {error.strerror}; mend it") from None
+    unshadowed = _named_once(left)
     warnings: list[str] = []
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
         warnings.append(
@@ -70,8 +70,7 @@ def detect(
         reserved, notes = _reserve(folder, workspace_folder, more, ())
         found += [*more, *reserved]
         warnings += notes
-        named = {item.host_path for item in unshadowed}
-        unshadowed += [item for item in left if item.host_path not in named]
+        unshadowed = _named_once([*unshadowed, *left])
     shadowed = {item.host_path for item in found if not item.problem}
 
     def needs_none(link: Found) -> bool:
@@ -81,6 +80,14 @@ def detect(
         return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
 
     return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
+
+
+def _named_once(unshadowed: Iterable[Unshadowed]) -> list[Unshadowed]:
+    """Return what is left alone, each under its first name."""
+    by_host_path: dict[str, Unshadowed] = {}
+    for item in unshadowed:
+        by_host_path.setdefault(item.host_path, item)
+    return list(by_host_path.values())
 
 
 def _reserve(
@@ -129,6 +136,11 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
                     _look_inside(prefix + entry.name, path, found, unshadowed)
             elif entry.is_symlink() or entry.name == RESERVED:
                 _follow(entry, folder, prefix, found, unshadowed, same_path=same_path)
+    if access(folder + "/.git/worktrees", exists):
+        from paude_venv_hook.workspace.deep import venvs_of_worktrees  # noqa: PLC0415 - few repositories have one
+
+        of_worktrees = venvs_of_worktrees(folder)
+        unshadowed += [Unshadowed(prefix + _relative(venv, folder), venv, Kind.OF_WORKTREE) for venv in of_worktrees]
     return sorted(found, key=_path), sorted(unshadowed, key=_path)
 
 
@@ -189,9 +201,21 @@ def _look_inside(name: str, path: str, found: list[Found], unshadowed: list[Unsh
             unshadowed.append(Unshadowed(name + "/envs", path + "/envs", Kind.HOLDS_ENVIRONMENTS))
     elif os.access(path + "/conda-meta", os.F_OK):
         unshadowed.append(Unshadowed(name, path, Kind.CONDA))
-    elif base not in _WITHOUT_VENVS:
-        inside = ((f"{name}/{inner}", os.path.join(path, inner)) for inner in _venvs_inside(path))
-        unshadowed += [Unshadowed(*item, Kind.FURTHER_DOWN) for item in inside]
+    elif base not in WITHOUT_VENVS:
+        unshadowed += _below(name, path)
+
+
+def _below(name: str, path: str) -> list[Unshadowed]:
+    """Return the venvs one level down in a directory, and in the worktrees that it holds."""
+    venvs = [
+        Unshadowed(f"{name}/{inner}", os.path.join(path, inner), Kind.FURTHER_DOWN) for inner in _venvs_inside(path)
+    ]
+    if os.access(path + "/worktrees", os.F_OK):
+        from paude_venv_hook.workspace.deep import venvs_below  # noqa: PLC0415 - few workspaces have one
+
+        of_worktrees = venvs_below(path + "/worktrees")
+        venvs += [Unshadowed(name + venv.removeprefix(path), venv, Kind.OF_WORKTREE) for venv in of_worktrees]
+    return venvs
 
 
 def _venvs_inside(folder: str) -> Iterator[str]:

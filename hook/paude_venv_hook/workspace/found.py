@@ -28,6 +28,8 @@ class Kind(Enum):
     HOLDS_ENVIRONMENTS = "holds environments one level down"
     CONDA = "a conda environment"
     FURTHER_DOWN = "a venv one level down"
+    OF_WORKTREE = "a venv of a worktree"
+    DEEP = "a venv further down"
 
 
 def why(kind: Kind, evidence: str) -> str:

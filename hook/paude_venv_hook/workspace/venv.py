@@ -7,6 +7,9 @@ import re
 
 from paude_venv_hook.files import is_file, read_start
 
+# Folders of which there are many, or large ones, and in which nobody keeps a venv.
+WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules", "site-packages"))
+
 
 def is_venv(path: str) -> bool:
     """Tell whether the host path is a venv: it has a `pyvenv.cfg` (PEP 405), or virtualenv before 20 made it."""
