@@ -19,6 +19,7 @@ from distributions import Built, build, install, shared
 from installed import StandIns
 from layout import fill
 from paude_venv_hook.cli import main
+from paude_venv_hook.docker_api import sockets
 from paude_venv_hook.installation import podman_hook
 from readmes import MARKED, commands
 
@@ -135,7 +136,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINERS_CONF"):
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "CONTAINERS_CONF"):
         monkeypatch.delenv(name, raising=False)
     with TemporaryDirectory() as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
@@ -153,7 +154,7 @@ def serving(path: Path, body: bytes = b"") -> Iterator[None]:
 
         def serve() -> None:
             while not ended.is_set():
-                with suppress(TimeoutError), server.accept()[0] as connection:
+                with suppress(OSError), server.accept()[0] as connection:  # who only connects reads nothing
                     connection.recv(4096)
                     connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body)
 
@@ -172,6 +173,15 @@ def proxy(own_socket: Path) -> Iterator[None]:
     own_socket.parent.mkdir()
     with serving(own_socket):
         yield
+
+
+@pytest.fixture
+def daemons(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the places of sockets at which daemons listen, as far as the tests are concerned: they are not ours."""
+    alive = {"/var/run/docker.sock", "/run/user/1000/docker.sock", "/run/other.sock"}
+    real = sockets._why_not_connected  # noqa: SLF001 - a socket cannot be made in those folders
+    monkeypatch.setattr(sockets, "_why_not_connected", lambda path: 0 if path in alive else real(path))
+    return alive
 
 
 @pytest.fixture

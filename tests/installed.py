@@ -14,13 +14,17 @@ line="${{0##*/}} $*"
 while IFS='	' read -r start reason; do
     case $line in "$start"*) printf '%b\\n' "$reason" >&2; exit 1 ;; esac
 done <"$state/failures"
-change() {{ printf '%s\\n' "$line" >>"$state/calls"; }}
+asked=$line
+change() {{ printf '%s\\n' "$asked" >>"$state/calls"; }}
 fail() {{ echo "$2" >&2; exit "$1"; }}
 """
 
 _DOCKER = """
-contexts=$state/contexts
-read -r current <"$state/current"
+[ "$1" != --config ] || { DOCKER_CONFIG=$2; shift 2; line="docker $*"; }
+case $DOCKER_CONFIG in "" | "$HOME/.docker") config=$state ;; *) config=$DOCKER_CONFIG ;; esac
+contexts=$config/contexts
+current=default
+[ ! -e "$config/current" ] || read -r current <"$config/current"
 case $line in
 "docker --version") echo 'Docker version 28.2.2, build e6534b4' ;;
 "docker context inspect"*)
@@ -28,8 +32,9 @@ case $line in
     shift 2
     named=${1:-${DOCKER_HOST:+default}}
     named=${named:-${DOCKER_CONTEXT:-$current}}
-    [ -e "$contexts/$named" ] || { echo '[]'; fail 1 "context \\"$named\\" does not exist"; }
-    { read -r address; read -r description; } <"$contexts/$named"
+    [ "$named" = default ] || [ -e "$contexts/$named" ] || { echo '[]'; fail 1 "context \\"$named\\" does not exist"; }
+    address=unix:///var/run/docker.sock
+    [ ! -e "$contexts/$named" ] || { read -r address; read -r description; } <"$contexts/$named"
     [ "$named" != default ] || address=${DOCKER_HOST:-$address}
     printf '[{"Name": "%s", "Metadata": {"Description": "%s"}, "Endpoints": {"docker": {"Host": "%s"}}}]\\n' \\
         "$named" "$description" "$address" ;;
@@ -43,8 +48,8 @@ case $line in
     printf '%s\\n%s\\n' "${5#host=}" "$description" >"$contexts/$3" ;;
 "docker context use "*)
     change
-    [ -e "$contexts/$3" ] || fail 1 'no such context'
-    echo "$3" >"$state/current" ;;
+    [ "$3" = default ] || [ -e "$contexts/$3" ] || fail 1 'no such context'
+    echo "$3" >"$config/current" ;;
 "docker context rm "*)
     change
     [ "$3" != "$current" ] || fail 1 "context \\"$3\\" is in use, set another context as current"
@@ -71,6 +76,7 @@ unit=paude-venv-docker-proxy
 case $line in
 "systemctl --user show --property=Version") echo Version=252; exit ;;
 "systemctl --user is-active $unit.socket") [ -e "$state/active" ] || exit 3; exit ;;
+"systemctl --user cat $unit."*) [ -e "$units/$4" ]; exit ;;
 "systemctl --user is-enabled $unit.socket") [ -L "$wants/$unit.socket" ] || exit 1; exit ;;
 esac
 change
@@ -122,17 +128,23 @@ class StandIns:
         lines = [f"{start}\t{reason}\n".replace("\n", "\\n", reason.count("\n")) for start, reason in failures.items()]
         (self.state / "failures").write_text("".join(lines))
 
-    def add_context(self, name: str, host: str, description: str = "") -> None:
+    def add_config(self, folder: Path) -> None:
+        """Let Docker's client keep contexts in a folder for DOCKER_CONFIG too, with its default one in use."""
+        (folder / "contexts").mkdir(parents=True)
+        (folder / "current").write_text("default\n")
+        self.add_context("default", "unix:///var/run/docker.sock", config=folder)
+
+    def add_context(self, name: str, host: str, description: str = "", config: Path | None = None) -> None:
         """Let Docker have a context."""
-        (self.state / "contexts" / name).write_text(f"{host}\n{description}\n")
+        ((config or self.state) / "contexts" / name).write_text(f"{host}\n{description}\n")
 
     def remove_context(self, name: str) -> None:
         """Let Docker have a context no longer."""
         (self.state / "contexts" / name).unlink()
 
-    def use_context(self, name: str) -> None:
+    def use_context(self, name: str, config: Path | None = None) -> None:
         """Let Docker use a context."""
-        (self.state / "current").write_text(f"{name}\n")
+        ((config or self.state) / "current").write_text(f"{name}\n")
 
     def has_no_hooks(self) -> None:
         """Let Podman be one that starts its containers on another machine."""
@@ -142,10 +154,11 @@ class StandIns:
         """Let systemd listen at the socket, or not."""
         (self.state / "active").touch() if now else (self.state / "active").unlink()
 
-    def known(self) -> dict[str, Any]:
+    def known(self, config: Path | None = None) -> dict[str, Any]:
         """Return what they know: the contexts, the one in use, and whether systemd listens at the socket."""
-        contexts = {path.name: path.read_text().splitlines() for path in (self.state / "contexts").iterdir()}
-        current = (self.state / "current").read_text().strip()
+        folder = config or self.state
+        contexts = {path.name: path.read_text().splitlines() for path in (folder / "contexts").iterdir()}
+        current = (folder / "current").read_text().strip()
         return {"contexts": contexts, "current": current, "listens": (self.state / "active").exists()}
 
     def inspections(self) -> int:

@@ -36,6 +36,7 @@ esac"""
 TOO_LARGE = "cannot be written: File too large"
 CANNOT = f"{TOO_LARGE}; mend it"
 OVERLAY = "{home}/.cache/paude/venv-overlays/app-*"
+HOOK = f"{{home}}/hooks/paude-venv-hook.json: {TOO_LARGE}; make room, or let yourself write there"
 STORE = f"{{home}}/.local/share/paude/venvs/CACHEDIR.TAG: {CANNOT}, or keep venvs in memory"
 AT_APP = "--container-workspace-folder /app"
 CALLS = [
@@ -52,7 +53,7 @@ CALLS = [
         1,
         f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {TOO_LARGE}; make room, or let yourself write there",
     ),
-    ("install-podman-hook", 1, f"error[engine]: {{home}}/hooks/paude-venv-hook.json: {CANNOT}"),
+    ("install --engine podman", 1, f"error[engine]: podman: {HOOK}"),
     ("exec docker compose up", 0, f"warning: nothing shadowed: {OVERLAY}.compose.json: {CANNOT}"),
     ("oci-precreate", 0, f"warning: nothing shadowed: {STORE}"),
     ("path", 0, ""),

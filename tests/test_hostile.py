@@ -79,7 +79,7 @@ def make_program(path: Path, pwned: Path) -> None:
         ("paude-venv-hook", ["verify", "c"]),
         ("paude-venv-hook", ["exec", "--", "docker", "ps"]),
         ("paude-venv-hook", ["exec", "--", "podman", "run", "-v", ".:/app", "IMG"]),
-        ("paude-venv-hook", ["install-podman-hook", "--dry-run"]),
+        ("paude-venv-hook", ["install", "--engine", "podman", "--dry-run"]),
         ("paude-venv-hook", ["install", "--dry-run"]),
         ("paude-venv-hook", ["uninstall", "--dry-run"]),
         ("paude-venv-docker", ["ps"]),

@@ -138,7 +138,9 @@ def test_init(written: list[str], home: Path, hook: Hook) -> None:
 
 
 @pytest.mark.usefixtures("with_devcontainer")
-def test_install(written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, proxy: None) -> None:
+def test_install(
+    written: list[str], stand_ins: StandIns, workspace: Path, hook: Hook, daemons: set[str], proxy: None
+) -> None:
     """With programs that stand in; real/test_install.py has real ones."""
     once, opting_in, on_and_off = written
     stand_ins.add("docker", "podman", "systemctl")

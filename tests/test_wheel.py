@@ -33,7 +33,6 @@ PACKAGE = """
     commands/exec.py
     commands/init.py
     commands/install.py
-    commands/install_podman_hook.py
     commands/oci_precreate.py
     commands/path.py
     commands/print.py
@@ -67,6 +66,7 @@ PACKAGE = """
     installation/changes.py
     installation/coverage.py
     installation/docker_install.py
+    installation/docker_record.py
     installation/docker_units.py
     installation/own_program.py
     installation/podman_hook.py

@@ -16,7 +16,7 @@ from installed import StandIns
 from layout import fill
 from paude_venv_hook.installation import changes
 
-pytestmark = pytest.mark.usefixtures("own_socket")
+pytestmark = pytest.mark.usefixtures("own_socket", "daemons")
 
 DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of workspaces"
 PODMANS = "Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
@@ -66,8 +66,22 @@ ExecStart={program} docker-proxy --upstream {upstream}
 """
 
 
-def record(context: str = "default", upstream: str = "/var/run/docker.sock") -> str:
-    return json.dumps({"context": context, "upstream": upstream}) + "\n"
+def record(
+    home: Path,
+    own_socket: Path,
+    context: str = "default",
+    upstream: str = "/var/run/docker.sock",
+    *,
+    units: bool = True,
+) -> str:
+    """Return the record as it has to be, letter by letter."""
+    document = {
+        "upstream": upstream,
+        "contexts": {f"{home}/.docker": context},
+        "units": [f"{home}/{UNITS}"] if units else [],
+        "sockets": [str(own_socket)],
+    }
+    return json.dumps(document, indent=2) + "\n"
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -99,7 +113,7 @@ def test_for_docker_units_and_a_context_are_made_and_shown(
         0,
         f"{name}.socket:\n{indented(unit)}{name}.service:\n{indented(service)}"
         "$ systemctl --user daemon-reload\n$ systemctl --user enable --now paude-venv-docker-proxy.socket\n"
-        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
+        f"{home}/{RECORD}:\n{indented(record(home, own_socket))}$ {create(own_socket)}\n",
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
         "`docker context use paude-venv` lets every docker command use it\n",
     )
@@ -107,7 +121,7 @@ def test_for_docker_units_and_a_context_are_made_and_shown(
         f"{UNITS}/paude-venv-docker-proxy.socket": unit,
         f"{UNITS}/paude-venv-docker-proxy.service": service,
         f"{UNITS}/sockets.target.wants/paude-venv-docker-proxy.socket": f"{name}.socket",
-        RECORD: record(),
+        RECORD: record(home, own_socket),
     }
     assert stand_ins.calls() == [
         "systemctl --user daemon-reload",
@@ -131,7 +145,7 @@ def test_for_podman_its_hook_is_installed(stand_ins: StandIns, hook: Hook, home:
         f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {path})\n",
     )
     assert hook("install") == (0, "", f"paude-venv-hook: podman: already installed (Podman reads {path})\n")
-    assert hook("install-podman-hook").err == "paude-venv-hook: already installed\n"
+    assert hook("install", "--engine", "podman").err.startswith("paude-venv-hook: podman: already installed (")
 
 
 def test_again_nothing_is_done(stand_ins: StandIns, hook: Hook, home: Path) -> None:
@@ -200,8 +214,8 @@ def test_what_does_not_work_is_not_used(stand_ins: StandIns, hook: Hook) -> None
     assert (done.code, done.err) == (
         1,
         "paude-venv-hook: error[engine]: docker: `docker --context paude-venv version --format '{{.Server.Version}}'` "
-        "failed: Cannot connect to the Docker daemon; mend it, and run this again; `systemctl --user status "
-        "paude-venv-docker-proxy.service` tells more\n",
+        "failed: Cannot connect to the Docker daemon; once that command works, run this again; `systemctl --user "
+        "status paude-venv-docker-proxy.service` tells more\n",
     )
     assert stand_ins.known()["current"] == "default"
     assert "docker context use paude-venv" not in stand_ins.calls()
@@ -247,8 +261,9 @@ def test_a_variable_that_beats_the_context_is_said(
 
 @pytest.mark.parametrize("how", ["DOCKER_HOST", "DOCKER_CONTEXT", "context"])
 def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
-    stand_ins: StandIns, hook: Hook, home: Path, program: Path, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    stand_ins: StandIns, hook: Hook, home: Path, program: Path, own_socket: Path, how: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     stand_ins.add("docker", "systemctl")
     stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
     stand_ins.use_context("rootless" if how == "context" else "default")
@@ -259,7 +274,7 @@ def test_the_proxy_is_put_before_the_daemon_that_docker_uses(
 
     before = "rootless" if how == "context" else "default"
     made = files(home)
-    assert made[RECORD] == record(before, "/run/user/1000/docker.sock")
+    assert made[RECORD] == record(home, own_socket, before, "/run/user/1000/docker.sock")
     assert made[f"{UNITS}/paude-venv-docker-proxy.service"] == service_unit(program, "/run/user/1000/docker.sock")
     # Now that all leads to the proxy, it is still put before the same one.
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
@@ -359,7 +374,7 @@ def test_a_docker_whose_daemon_is_podman_is_skipped(
         1,
         "",
         f"paude-venv-hook: docker: skipped: {path}: is Podman's socket; for every client of Podman, run "
-        "paude-venv-hook install-podman-hook\n",
+        "paude-venv-hook install --engine podman\n",
     )
     assert (files(home), stand_ins.calls()) == ({}, [])
 
@@ -389,6 +404,146 @@ def test_without_an_engine_it_says_what_to_do(stand_ins: StandIns, hook: Hook) -
     )  # fmt: skip
 
 
+# ---- for one engine
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_it_can_be_for_one_engine_alone(stand_ins: StandIns, hook: Hook, home: Path, engine: str) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    hooks = home / "hooks" / "paude-venv-hook.json"
+
+    done = hook("install", "--engine", engine)
+
+    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert done.err.startswith(f"paude-venv-hook: {engine}: installed")
+    assert (hooks.exists(), (home / RECORD).exists()) == (engine == "podman", engine == "docker")
+
+    other = "podman" if engine == "docker" else "docker"
+    hook("install", "--engine", other)
+    done = hook("uninstall", "--engine", engine)
+    assert (done.code, done.err) == (0, f"paude-venv-hook: {engine}: uninstalled\n")
+    assert (hooks.exists(), (home / RECORD).exists()) == (other == "podman", other == "docker")
+    assert hook("uninstall", "--engine", engine).err == f"paude-venv-hook: {engine}: not installed\n"
+
+
+def test_an_engine_that_is_named_has_to_be_here(
+    stand_ins: StandIns, hook: Hook, home: Path, programs: Callable[[str, str], Path]
+) -> None:
+    stand_ins.add("podman", "systemctl")
+
+    line = "paude-venv-hook: error[engine]: docker is not on PATH; install it\n"
+    assert hook("install", "--engine", "docker") == (1, "", line)
+    programs("docker", 'exec podman "$@"')
+    line = "paude-venv-hook: error[engine]: docker on PATH is Podman; use --engine podman\n"
+    assert hook("install", "--engine", "docker") == (1, "", line)
+    stand_ins.remove("podman")
+    line = "paude-venv-hook: error[engine]: podman is not on PATH; install it\n"
+    assert hook("install", "--engine", "podman") == (1, "", line)
+    assert files(home) == {}
+
+
+def test_the_command_that_was_for_podman_alone_is_no_more(hook: Hook) -> None:
+    done = hook("install-podman-hook")
+
+    assert (done.code, done.out) == (2, "")
+
+
+# ---- without a daemon
+
+
+def test_without_a_daemon_its_socket_is_named_and_the_rest_is_done(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, program: Path, daemons: set[str]
+) -> None:
+    stand_ins.add("docker", "podman", "systemctl")
+    stand_ins.fail({"docker --context": "Cannot connect to the Docker daemon"})
+    daemons.clear()
+    missing = "the docker context default leads to /var/run/docker.sock: no such file; start Docker\n"
+
+    done = hook("install")
+
+    assert (done.code, done.err.splitlines(keepends=True)[1]) == (0, f"paude-venv-hook: docker: installed; {missing}")
+    made = files(home)
+    assert made[RECORD] == record(home, own_socket)
+    assert made[f"{UNITS}/paude-venv-docker-proxy.service"] == service_unit(program)
+    assert "paude-venv" in stand_ins.known()["contexts"]
+    assert hook("install", "--use", "--engine", "docker") == (
+        1,
+        "",
+        "paude-venv-hook: error[engine]: docker: already installed, but not in use, since nothing answers there yet; "
+        + missing,
+    )
+    assert stand_ins.known()["current"] == "default"
+
+
+def test_without_a_daemon_and_systemd_both_are_said(
+    stand_ins: StandIns, hook: Hook, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/gone.sock")
+    line = (
+        "DOCKER_HOST leads to /run/gone.sock: no such file; start Docker; keep this running for it: "
+        f"{program} docker-proxy --upstream /run/gone.sock\n"
+    )
+
+    assert hook("install", "--dry-run").err == f"paude-venv-hook: docker: {DRY}; {line}"
+    assert hook("install").err == f"paude-venv-hook: docker: installed; {line}"
+
+
+# ---- another daemon than before
+
+
+def test_a_second_installation_for_another_daemon_says_so(
+    stand_ins: StandIns, hook: Hook, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+    line = (
+        "paude-venv-hook: warning: an earlier installation put the proxy in front of /var/run/docker.sock; this one "
+        "puts it in front of /run/other.sock, to which DOCKER_HOST leads\n"
+    )
+
+    assert line in hook("install", "--dry-run").err
+    done = hook("install")
+
+    assert line in done.err
+    assert "docker-proxy --upstream /run/other.sock\n" in files(home)[f"{UNITS}/paude-venv-docker-proxy.service"]
+    assert json.loads((home / RECORD).read_text())["upstream"] == "/run/other.sock"
+    assert line not in hook("install").err
+
+
+def test_a_proxy_that_runs_in_front_of_another_daemon_has_to_be_started_anew(
+    stand_ins: StandIns, hook: Hook, program: Path, proxy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker")
+    hook("install")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+
+    done = hook("install")
+
+    assert done.err.splitlines()[1] == (
+        f"paude-venv-hook: docker: installed; keep this running for it: {program} docker-proxy --upstream "
+        "/run/other.sock"
+    )
+
+
+def test_a_daemon_that_is_not_there_takes_no_place_of_one_that_is(
+    stand_ins: StandIns, hook: Hook, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    before = files(home)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/gone.sock")
+
+    done = hook("install")
+
+    assert done.err.splitlines()[0] == (
+        "paude-venv-hook: warning: DOCKER_HOST leads to /run/gone.sock: no such file; start Docker; the proxy stays "
+        "in front of /var/run/docker.sock"
+    )
+    assert (done.code, files(home)) == (0, before)
+
+
 # ---- without systemd
 
 
@@ -403,7 +558,7 @@ def test_without_systemd_it_says_what_to_keep_running(
     assert hook("install", "--dry-run").err == f"paude-venv-hook: docker: {DRY}; {by_hand}"
     assert hook("install") == (
         0,
-        f"{home}/{RECORD}:\n{indented(record())}$ {create(own_socket)}\n",
+        f"{home}/{RECORD}:\n{indented(record(home, own_socket, units=False))}$ {create(own_socket)}\n",
         f"paude-venv-hook: docker: installed; {by_hand}",
     )
     assert hook("install") == (0, "", f"paude-venv-hook: docker: already installed; {by_hand}")
@@ -415,7 +570,7 @@ def test_without_systemd_it_says_what_to_keep_running(
         "paude-venv-hook: error[engine]: docker: already installed, but not in use, since nothing answers there yet; "
         + by_hand,
     )
-    assert (files(home), stand_ins.calls()) == ({RECORD: record()}, [])
+    assert (files(home), stand_ins.calls()) == ({RECORD: record(home, own_socket, units=False)}, [])
 
 
 def test_a_proxy_that_runs_without_systemd_can_be_used(
@@ -583,7 +738,8 @@ def test_a_step_that_fails_is_named_and_can_be_done_again(
     assert (done.code, done.err) == (
         1,
         f"paude-venv-hook: podman: installed: {PODMANS} (Podman reads {home}/hooks/paude-venv-hook.json)\n"
-        f"paude-venv-hook: error[engine]: docker: `{command}` failed: last line; mend it, and run this again\n",
+        f"paude-venv-hook: error[engine]: docker: `{command}` failed: last line; once that command works, run this "
+        "again\n",
     )
     assert done.out.endswith(f"$ {command}\n")
     assert stand_ins.calls() == STEPS[step]
@@ -605,7 +761,7 @@ def test_a_step_without_an_end_is_given_up(stand_ins: StandIns, hook: Hook, monk
 
     assert done.err.splitlines()[1] == (
         "paude-venv-hook: error[engine]: docker: `docker context rm paude-venv` failed: no answer within 0.2 seconds; "
-        "mend it, and run this again"
+        "once that command works, run this again"
     )
 
 
@@ -630,7 +786,7 @@ def test_a_podman_that_fails_keeps_docker_from_nothing(
 
     assert (done.code, done.err) == (
         1,
-        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; mend it\n"
+        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; see whether it works\n"
         "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv); "
         "`docker context use paude-venv` lets every docker command use it\n",
     )
@@ -644,7 +800,7 @@ def test_a_podman_that_fails_keeps_docker_from_nothing(
             for path in (f"{UNITS}/paude-venv-docker-proxy.socket", f"{UNITS}/paude-venv-docker-proxy.service")
         )
         + f"$ systemctl --user daemon-reload\n{os.environ['HOME']}/{RECORD}: removed\n",
-        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; mend it\n"
+        f"paude-venv-hook: error[engine]: podman: {podman} --help failed: broken; see whether it works\n"
         "paude-venv-hook: docker: uninstalled\n",
     )
 
@@ -687,7 +843,7 @@ def test_uninstall_puts_back_what_was(
         + "$ docker context rm paude-venv\n"
         "$ systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service\n"
         "$ systemctl --user disable paude-venv-docker-proxy.socket\n"
-        f"{name}.socket: removed\n{name}.service: removed\n{own_socket}: removed\n$ systemctl --user daemon-reload\n"
+        f"{name}.socket: removed\n{name}.service: removed\n$ systemctl --user daemon-reload\n{own_socket}: removed\n"
         f"{home}/{RECORD}: removed\n",
         "paude-venv-hook: podman: uninstalled\npaude-venv-hook: docker: uninstalled\n",
     )
@@ -756,7 +912,9 @@ def test_without_systemd_the_units_and_what_enables_them_are_removed(
     assert (files(home), stand_ins.calls()) == ({}, ["docker context rm paude-venv"])
 
 
-def test_without_docker_its_context_stays_and_is_said(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+def test_without_docker_its_context_stays_and_is_said(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path
+) -> None:
     stand_ins.add("docker", "systemctl")
     hook("install", "--use")
     stand_ins.remove("docker")
@@ -767,7 +925,181 @@ def test_without_docker_its_context_stays_and_is_said(stand_ins: StandIns, hook:
     assert (done.code, done.err) == (
         0, f"paude-venv-hook: podman: not installed\n{stays}paude-venv-hook: docker: uninstalled\n"
     )  # fmt: skip
-    assert files(home) == {RECORD: record()}
+    assert files(home) == {RECORD: record(home, own_socket)}
     stand_ins.add("docker")
     assert hook("uninstall").code == 0
     assert (files(home), stand_ins.known()["current"]) == ({}, "default")
+
+
+# ---- another environment than that of the installation
+
+
+@pytest.mark.parametrize("at_install", [True, False], ids=["set at install", "set at uninstall"])
+def test_uninstall_goes_by_the_folder_of_dockers_client_that_the_record_names(
+    stand_ins: StandIns, hook: Hook, tmp_path: Path, at_install: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    config = tmp_path / "config"
+    stand_ins.add_config(config)
+    then, now = (config, None) if at_install else (None, config)
+    stand_ins.add_context("mine", "unix:///run/user/1000/docker.sock", config=then)
+    stand_ins.use_context("mine", then)
+    was = (stand_ins.known(), stand_ins.known(config))
+    if at_install:
+        monkeypatch.setenv("DOCKER_CONFIG", str(config))
+    hook("install", "--use")
+    assert stand_ins.known(then)["current"] == "paude-venv"
+    if at_install:
+        monkeypatch.delenv("DOCKER_CONFIG")
+    else:
+        monkeypatch.setenv("DOCKER_CONFIG", str(config))
+
+    done = hook("uninstall")
+
+    folder = then or f"{os.environ['HOME']}/.docker"
+    assert done.out.startswith(
+        f"$ docker --config {folder} context use mine\n$ docker --config {folder} context rm paude-venv\n"
+    )
+    assert done.err.endswith("paude-venv-hook: docker: uninstalled\n")
+    assert (stand_ins.known(), stand_ins.known(config)) == was
+    assert now in (None, config)
+
+
+def test_two_installations_with_two_folders_of_dockers_client_are_both_undone(
+    stand_ins: StandIns, hook: Hook, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    config, gone = tmp_path / "config", tmp_path / "gone"
+    for folder in (config, gone):
+        stand_ins.add_config(folder)
+        monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+        hook("install", "--use")
+    monkeypatch.delenv("DOCKER_CONFIG")
+    hook("install", "--use")
+    (gone / "contexts").rename(tmp_path / "removed")
+
+    assert hook("uninstall").code == 0
+
+    for known in (stand_ins.known(), stand_ins.known(config)):
+        assert (known["current"], [*known["contexts"]]) == ("default", ["default"])
+    assert files(home) == {}
+
+
+def test_uninstall_finds_the_units_and_the_socket_where_they_were_put(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    own_socket.parent.mkdir()
+    own_socket.touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "other"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+
+    done = hook("uninstall")
+
+    assert (done.code, files(home), own_socket.parent.exists()) == (0, {}, False)
+    assert "systemctl --user stop paude-venv-docker-proxy.socket paude-venv-docker-proxy.service" in stand_ins.calls()
+    assert not stand_ins.known()["listens"]
+
+
+OLD_RECORD = '{"context": "rootless", "upstream": "/run/user/1000/docker.sock"}\n'
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["installed again", "at once"])
+def test_what_version_0_2_0_installed_is_undone(stand_ins: StandIns, hook: Hook, home: Path, again: bool) -> None:
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless")
+    was = stand_ins.known()
+    hook("install", "--use")
+    (home / RECORD).write_text(OLD_RECORD)
+    if again:
+        assert hook("install", "--use").err == (
+            "paude-venv-hook: docker: installed (Docker 28.2.2 answers through the context paude-venv, which is in "
+            "use)\n"
+        )
+
+    assert hook("uninstall").code == 0
+
+    assert (files(home), stand_ins.known()) == ({}, was)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"contexts": 7, "units": "x", "sockets": [7, "rel"], "upstream": 1}',
+                                  '{"contexts": {"rel": "x", "/gone": 7}}'])  # fmt: skip
+def test_a_record_that_somebody_broke_stops_nothing(
+    stand_ins: StandIns, hook: Hook, home: Path, own_socket: Path, text: str
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install", "--use")
+    (home / RECORD).write_text(text)
+
+    assert hook("uninstall").err.endswith("paude-venv-hook: docker: uninstalled\n")
+    assert (files(home), stand_ins.known()["current"]) == ({}, "default")
+
+
+def test_a_context_that_somebody_removed_while_it_was_in_use_is_in_use_no_longer(
+    stand_ins: StandIns, hook: Hook
+) -> None:
+    """Docker's client fails with all commands then."""
+    stand_ins.add("docker", "systemctl")
+    stand_ins.add_context("rootless", "unix:///run/user/1000/docker.sock")
+    stand_ins.use_context("rootless")
+    hook("install", "--use")
+    stand_ins.remove_context("paude-venv")
+
+    assert hook("uninstall").out.startswith("$ docker context use rootless\n$ systemctl")
+    assert stand_ins.known()["current"] == "rootless"
+
+
+@pytest.mark.parametrize(("name", "value"), [("DOCKER_CONTEXT", "paude-venv"), ("DOCKER_HOST", "unix://{own_socket}")])
+def test_a_variable_that_leads_to_what_is_gone_is_said(
+    stand_ins: StandIns, hook: Hook, own_socket: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    value = value.format(own_socket=own_socket)
+    monkeypatch.setenv(name, value)
+
+    line = f"paude-venv-hook: warning: {name} is {value} still, where nothing is any more; unset it\n"
+    assert line in hook("uninstall").err
+    assert line not in hook("uninstall").err
+
+
+def test_a_proxy_that_nobody_can_reach_any_more_is_said(stand_ins: StandIns, hook: Hook, proxy: None) -> None:
+    stand_ins.add("docker")
+    hook("install")
+
+    assert "warning: a docker-proxy that nobody reaches any more still runs; end it\n" in hook("uninstall").err
+
+
+# ---- what cannot be written or removed
+
+
+def test_a_record_that_cannot_be_removed_is_not_said_to_be(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    hook("install")
+    (home / RECORD).unlink()
+    (home / RECORD).mkdir()
+
+    done = hook("uninstall")
+
+    assert (done.code, f"{RECORD}: removed" in done.out) == (1, False)
+    assert done.err.splitlines()[-1] == (
+        f"paude-venv-hook: error[engine]: docker: {home}/{RECORD}: cannot be removed: Is a directory; remove it as its "
+        "owner"
+    )
+    assert f"{home}/{UNITS}/paude-venv-docker-proxy.socket: removed\n" in done.out
+
+
+def test_a_home_in_which_nothing_can_be_written_is_said(stand_ins: StandIns, hook: Hook, home: Path) -> None:
+    stand_ins.add("docker", "systemctl")
+    fill(home, ".config/systemd")
+    unit = f"{home}/{UNITS}/paude-venv-docker-proxy.socket"
+
+    assert hook("install") == (
+        1,
+        "",
+        f"paude-venv-hook: error[engine]: docker: {unit}: cannot be read: Not a directory; remove it, or make it a "
+        "file that you can read\n",
+    )
+    assert stand_ins.calls() == []

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from pytest_mock import MockerFixture
 
+from conftest import serving
 from paude_venv_hook.docker_api import sockets
-from paude_venv_hook.docker_api.sockets import find_docker_socket, is_same_socket, own_socket, socket_in
+from paude_venv_hook.docker_api.sockets import (
+    Upstream,
+    does_answer,
+    find_docker_socket,
+    is_same_socket,
+    own_socket,
+    socket_in,
+)
 from paude_venv_hook.errors import EngineError
 
 Programs = Callable[[str, str], Path]
@@ -48,14 +60,18 @@ def no_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_docker_host_says_it(programs: Programs) -> None:
     programs("docker", CONTEXT % "unix:///context.sock")
 
-    assert find_docker_socket({**os.environ, "DOCKER_HOST": "unix:///host.sock"}, OWN) == "/host.sock"
-    assert find_docker_socket({**os.environ, "DOCKER_HOST": ""}, OWN) == "/context.sock"
+    assert find_docker_socket({**os.environ, "DOCKER_HOST": "unix:///host.sock"}, OWN) == Upstream(
+        "/host.sock", "DOCKER_HOST"
+    )
+    assert find_docker_socket({**os.environ, "DOCKER_HOST": ""}, OWN) == Upstream(
+        "/context.sock", "the docker context mine"
+    )
 
 
 def test_else_the_context_in_use_says_it(programs: Programs) -> None:
     programs("docker", CONTEXT % "unix:///context.sock")
 
-    assert find_docker_socket(os.environ, OWN) == "/context.sock"
+    assert find_docker_socket(os.environ, OWN) == Upstream("/context.sock", "the docker context mine")
 
 
 def test_else_it_is_in_one_of_the_usual_places(
@@ -65,11 +81,11 @@ def test_else_it_is_in_one_of_the_usual_places(
     environ = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path / "run")}
     desktop = listen(home / ".docker" / "run" / "docker.sock")
 
-    assert find_docker_socket(environ, OWN) == desktop
+    assert find_docker_socket(environ, OWN) == Upstream(desktop)
     rootless = listen(tmp_path / "run" / "docker.sock")
-    assert find_docker_socket(environ, OWN) == rootless
-    assert find_docker_socket(environ, listen(no_default)) == rootless
-    assert find_docker_socket(environ, OWN) == str(no_default)
+    assert find_docker_socket(environ, OWN) == Upstream(rootless)
+    assert find_docker_socket(environ, listen(no_default)) == Upstream(rootless)
+    assert find_docker_socket(environ, OWN) == Upstream(str(no_default))
 
 
 def test_the_proxys_own_socket_is_not_dockers(programs: Programs, no_default: Path, tmp_path: Path) -> None:
@@ -79,7 +95,7 @@ def test_the_proxys_own_socket_is_not_dockers(programs: Programs, no_default: Pa
     listen(no_default)
     programs("docker", CONTEXT % f"unix://{own}")
 
-    assert find_docker_socket({**os.environ, "DOCKER_HOST": f"unix://{link}"}, own) == str(no_default)
+    assert find_docker_socket({**os.environ, "DOCKER_HOST": f"unix://{link}"}, own) == Upstream(str(no_default))
 
 
 def test_where_nothing_tells_of_a_socket_it_is_to_be_named(programs: Programs, no_default: Path, home: Path) -> None:
@@ -113,6 +129,54 @@ def test_a_socket_without_a_path_is_dockers_default_and_a_relative_one_is_refuse
     with pytest.raises(EngineError) as caught:
         socket_in("unix://docker.sock", "DOCKER_HOST")
     assert str(caught.value) == "DOCKER_HOST: unix://docker.sock is no absolute path; write unix:///PATH"
+
+
+def test_where_no_daemon_listens_the_line_names_the_path_the_reason_and_what_led_there(tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "docker.sock")
+        assert Upstream(str(path)).why_silent() == f"{path}: no such file; start Docker"
+        assert Upstream(str(path), "DOCKER_HOST").why_silent() == (
+            f"DOCKER_HOST leads to {path}: no such file; start Docker"
+        )
+        with serving(path):
+            assert Upstream(str(path)).why_silent() == ""
+        assert Upstream(str(path)).why_silent() == f"{path}: Connection refused; start Docker"
+        assert Upstream(f"{path}/x").why_silent() == f"{path}/x: Not a directory; see whether Docker runs"
+    too_long = "/" + "x" * 200
+    assert Upstream(too_long).why_silent() == f"{too_long}: File name too long; see whether Docker runs"
+
+
+def test_a_daemon_to_which_one_may_not_speak_is_no_missing_one(mocker: MockerFixture) -> None:
+    mocker.patch("paude_venv_hook.docker_api.sockets._why_not_connected", return_value=errno.EACCES)
+
+    assert Upstream("/var/run/docker.sock").why_silent() == (
+        "/var/run/docker.sock: Permission denied; let this user use it, as a member of the group docker"
+    )
+
+
+def test_a_daemon_that_has_much_to_do_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_ANSWER_SECONDS", 0.05)
+    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        path = f"{folder}/docker.sock"
+        server.bind(path)
+        server.listen(0)
+        waiting = []
+        for _ in range(8):
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(0)
+            waiting.append(connection)
+            with suppress(BlockingIOError):
+                connection.connect(path)
+
+        assert Upstream(path).why_silent() == ""
+        for connection in waiting:
+            connection.close()
+
+
+def test_nothing_answers_where_no_socket_is_or_no_http_is_spoken(tmp_path: Path) -> None:
+    assert does_answer(str(tmp_path / "none.sock")) is False
+    assert does_answer(str(tmp_path)) is False
+    assert does_answer("/" + "x" * 200) is False
 
 
 def test_the_proxys_socket_is_in_a_folder_of_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,18 @@ import pytest
 
 from installed import StandIns
 from layout import fill
-from paude_venv_hook.installation.coverage import answers, find_launches
+from paude_venv_hook.installation.coverage import find_launches, why_proxy_is_down
 
 pytestmark = pytest.mark.usefixtures("own_socket")
 
 DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of workspaces"
-MENDS = "`paude-venv-hook install` mends it"
+NAMES = "`paude-venv-hook install` names the one that is here"
 INSTALL = "`paude-venv-hook install` changes that"
 RECORD = '.local/share/paude/docker-before.json = {"context": "default", "upstream": "/var/run/docker.sock"}'
+SERVICE = (
+    ".config/systemd/user/paude-venv-docker-proxy.service = "
+    "# Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +101,7 @@ def test_a_hook_file_that_starts_nothing_covers_nothing(
     folder = fill(home / ".config/containers/paude-venv-hook.d", f"paude-venv-hook.json = {text}")
 
     assert told(workspace) == [
-        ("podman", "", f"Podman's hook {folder}/paude-venv-hook.json starts a program that is gone; {MENDS}")
+        ("podman", "", f"Podman's hook {folder}/paude-venv-hook.json starts a program that is gone; {NAMES}")
     ]
 
 
@@ -107,7 +111,7 @@ def test_a_hook_whose_program_is_gone_covers_nothing(
     stand_ins.add("podman")
     path = hook_file(home / ".config/containers/paude-venv-hook.d", tmp_path / "gone")
 
-    assert told(workspace) == [("podman", "", f"Podman's hook {path} starts a program that is gone; {MENDS}")]
+    assert told(workspace) == [("podman", "", f"Podman's hook {path} starts a program that is gone; {NAMES}")]
 
 
 def test_podman_is_asked_where_it_may_read_another_configuration(
@@ -234,8 +238,7 @@ def test_a_proxy_that_is_dead_is_said_with_what_mends_it(
     stand_ins.add("docker")
     fill(home, RECORD)
     if by_systemd:
-        unit = "# Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.\n"
-        fill(home, f".config/systemd/user/paude-venv-docker-proxy.service = {unit}")
+        fill(home, SERVICE)
     if variable:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{own_socket}")
     else:
@@ -246,16 +249,18 @@ def test_a_proxy_that_is_dead_is_said_with_what_mends_it(
     mend = (
         "`systemctl --user restart paude-venv-docker-proxy.service` starts it again"
         if by_systemd
-        else "keep `paude-venv-hook docker-proxy --upstream /var/run/docker.sock` running"
+        else "it has to be kept running: `paude-venv-hook docker-proxy --upstream /var/run/docker.sock`"
     )
-    assert told(workspace) == [("docker", "", f"{said_in} leads to {own_socket}, where nothing answers; {mend}")]
+    line = f"{said_in} leads to the proxy at {own_socket}, which is down; {mend}"
+    assert told(workspace) == [("docker", "", line)]
+    assert why_proxy_is_down(os.environ) == line
 
 
 def test_a_context_that_is_installed_and_not_in_use_is_named(
     workspace: Path, stand_ins: StandIns, home: Path, own_socket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_ins.add("docker")
-    fill(home, RECORD)
+    fill(home, RECORD, SERVICE)
 
     use = "`paude-venv-hook install --use` changes that"
     assert told(workspace) == [("docker", "", f"the docker context default is in use; {use}")]
@@ -264,6 +269,63 @@ def test_a_context_that_is_installed_and_not_in_use_is_named(
     assert told(workspace) == [("docker", "", f"DOCKER_CONTEXT {beats} paude-venv")]
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
     assert told(workspace) == [("docker", "", f"DOCKER_HOST {beats} unix://{own_socket}")]
+
+
+def test_without_systemd_a_proxy_that_is_down_has_to_be_kept_running(
+    workspace: Path, stand_ins: StandIns, home: Path, own_socket: Path
+) -> None:
+    stand_ins.add("docker")
+    fill(home, RECORD)
+
+    assert told(workspace) == [
+        (
+            "docker",
+            "",
+            f"the docker context default is in use, and the proxy at {own_socket} is down; it has to be kept running: "
+            "`paude-venv-hook docker-proxy --upstream /var/run/docker.sock`",
+        )
+    ]
+    assert why_proxy_is_down(os.environ) == ""
+
+
+def test_without_systemd_a_proxy_that_runs_can_be_used(
+    workspace: Path, stand_ins: StandIns, home: Path, proxy: None
+) -> None:
+    stand_ins.add("docker")
+    fill(home, RECORD)
+
+    use = "`paude-venv-hook install --use` changes that"
+    assert told(workspace) == [("docker", "", f"the docker context default is in use; {use}")]
+
+
+def test_a_proxy_of_which_no_record_tells_finds_its_daemon_itself(
+    workspace: Path, stand_ins: StandIns, own_socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("docker")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{own_socket}")
+
+    assert why_proxy_is_down(os.environ) == (
+        f"DOCKER_HOST leads to the proxy at {own_socket}, which is down; it has to be kept running: "
+        "`paude-venv-hook docker-proxy`"
+    )
+
+
+@pytest.mark.parametrize("docker", [None, "exit 1"])
+def test_without_a_docker_that_tells_of_its_daemon_no_proxy_is_down(
+    own_socket: Path, programs: Callable[[str, str], Path], docker: str | None
+) -> None:
+    if docker:
+        programs("docker", f'[ "$1" != --version ] || exec echo Docker version 28; {docker}')
+
+    assert why_proxy_is_down(os.environ) == ""
+
+
+def test_a_proxy_that_runs_is_not_down(stand_ins: StandIns, own_socket: Path, proxy: None) -> None:
+    stand_ins.add("docker")
+    stand_ins.add_context("paude-venv", f"unix://{own_socket}", DESCRIPTION)
+    stand_ins.use_context("paude-venv")
+
+    assert why_proxy_is_down(os.environ) == ""
 
 
 @pytest.mark.parametrize("variable", [True, False])
@@ -303,9 +365,3 @@ def test_a_user_for_whom_no_proxy_can_be_is_told_why(
     assert docker[:2] == ("docker", "")
     assert docker[2].startswith(f"--listen: {runtime}/paude/docker.sock is longer than the 10")
     assert podman == ("podman", "", INSTALL)
-
-
-def test_nothing_answers_where_no_socket_is_or_no_http_is_spoken(tmp_path: Path, own_socket: Path) -> None:
-    assert answers(str(own_socket)) is False
-    assert answers(str(tmp_path)) is False
-    assert answers("/" + "x" * 200) is False

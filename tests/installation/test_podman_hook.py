@@ -17,16 +17,13 @@ import pytest
 from conftest import Done, Hook, MakeVenv
 from layout import fill
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.errors import EngineError
 from paude_venv_hook.installation import podman_hook
 from paude_venv_hook.installation.changes import Change, render
 from paude_venv_hook.installation.own_program import own_program
 from paude_venv_hook.installation.podman_hook import (
     config_folder,
     hooks_folders,
-    install,
     plan_install,
-    uninstall,
 )
 
 # Stands for /usr/share/containers/oci/hooks.d, which Podman knows where nothing is configured: below a file, since
@@ -81,8 +78,13 @@ def podman(programs: Programs, folder: Path) -> FakePodman:
 
 @pytest.fixture
 def hook(hook: Hook) -> Hook:
-    """Return a function that runs `install-podman-hook` in this process."""
-    return partial(hook, "install-podman-hook")
+    """Return a function that runs `install` for Podman in this process, or after `--uninstall` that command."""
+
+    def run(*arguments: str) -> Done:
+        command, rest = ("uninstall", arguments[1:]) if arguments[:1] == ("--uninstall",) else ("install", arguments)
+        return hook(command, "--engine", "podman", *rest)
+
+    return run
 
 
 def hook_text(program: Path, home: Path, *more: str) -> str:
@@ -118,7 +120,7 @@ printf \\"%s\\\\n\\" \\"$result\\"",
 def drop_in_text(*folders: Path | str) -> str:
     lines = "".join(f'  "{path}",\n' for path in folders)
     return (
-        "# Made by `paude-venv-hook install-podman-hook`; `--uninstall` removes it.\n"
+        "# Made by `paude-venv-hook install`; `paude-venv-hook uninstall` removes it.\n"
         "# This list takes the place of earlier ones. What they held when it was made is in it.\n"
         f"[engine]\nhooks_dir = [\n{lines}]\n"
     )
@@ -148,7 +150,7 @@ def test_a_folder_in_which_podman_looks_is_used_as_it_is(
     assert done == (
         0,
         f"{hooks}/paude-venv-hook.json:\n{indented(text)}\n{folder}/paude-venv-hook.folders:\n    {hooks}\n\n",
-        f"paude-venv-hook: {INSTALLED}\n",
+        f"paude-venv-hook: podman: {INSTALLED} (Podman reads {hooks}/paude-venv-hook.json)\n",
     )
     assert files(hooks) == {"other.json": "{}", "paude-venv-hook.json": text}
     assert files(folder) == {"paude-venv-hook.folders": f"{hooks}\n"}
@@ -159,9 +161,9 @@ def test_the_folder_may_be_spelled_in_any_way(podman: FakePodman, hook: Hook, tm
     hooks = fill(tmp_path / "hooks", "other.json = {}")
     podman(spelling.format(hooks))
 
-    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
-    assert hook().err == "paude-venv-hook: already installed\n"
-    assert hook("--uninstall").err == "paude-venv-hook: uninstalled\n"
+    assert hook().err.startswith(f"paude-venv-hook: podman: {INSTALLED} (Podman reads ")
+    assert hook().err.startswith("paude-venv-hook: podman: already installed (Podman reads ")
+    assert hook("--uninstall").err == "paude-venv-hook: podman: uninstalled\n"
     assert os.listdir(hooks) == ["other.json"]
 
 
@@ -183,7 +185,7 @@ def test_the_folder_that_has_the_hook_already_is_used_again(
     fill(tmp_path, "first/paude-venv-hook.json = {}", "last/")
     podman(tmp_path / "first", tmp_path / "last")
 
-    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+    assert hook().err.startswith(f"paude-venv-hook: podman: {INSTALLED} (Podman reads ")
 
     assert files(tmp_path / "first") == {"paude-venv-hook.json": hook_text(program, home)}
     assert os.listdir(tmp_path / "last") == []
@@ -206,7 +208,7 @@ def test_where_no_folder_can_be_used_a_drop_in_names_one_more(
         0,
         f"{folder}/paude-venv-hook.d/paude-venv-hook.json:\n{indented(text)}\n"
         f"{folder}/containers.conf.d/99-paude-venv-hook.conf:\n{indented(drop_in)}\n",
-        f"paude-venv-hook: {INSTALLED}\n",
+        f"paude-venv-hook: podman: {INSTALLED} (Podman reads {folder}/paude-venv-hook.d/paude-venv-hook.json)\n",
     )
 
 
@@ -261,12 +263,16 @@ def test_every_user_can_read_what_is_made_and_what_was_there_keeps_its_mode(
 
 
 @pytest.mark.parametrize("with_drop_in", [False, True])
-def test_a_second_time_nothing_is_written(podman: FakePodman, hook: Hook, tmp_path: Path, with_drop_in: bool) -> None:
+def test_a_second_time_nothing_is_written(
+    podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path, with_drop_in: bool
+) -> None:
     podman(PACKAGED if with_drop_in else tmp_path / "hooks")
     assert hook().code == 0
     before = {path: path.lstat() for path in tmp_path.rglob("*")}
 
-    assert hook() == (0, "", "paude-venv-hook: already installed\n")
+    path = f"{folder}/paude-venv-hook.d" if with_drop_in else f"{tmp_path}/hooks"
+    line = f"paude-venv-hook: podman: already installed (Podman reads {path}/paude-venv-hook.json)\n"
+    assert hook() == (0, "", line)
 
     # The time of a change tells of a file that was replaced, or whose mode was set anew.
     after = {path: path.lstat() for path in tmp_path.rglob("*")}
@@ -288,7 +294,8 @@ def test_a_program_that_moved_is_installed_anew(
     done = hook()
 
     path, text = folder / "paude-venv-hook.d" / "paude-venv-hook.json", hook_text(moved, home)
-    assert done == (0, f"{path}:\n{indented(text)}\n", f"paude-venv-hook: {INSTALLED}\n")
+    line = f"paude-venv-hook: podman: {INSTALLED} (Podman reads {path})\n"
+    assert done == (0, f"{path}:\n{indented(text)}\n", line)
     assert (path.read_text(), drop_in.stat().st_ctime_ns) == (text, before)
 
 
@@ -300,16 +307,16 @@ def test_dry_run_shows_the_whole_of_each_file_and_writes_nothing(
 
     would = hook("--dry-run")
 
-    assert (would.code, would.err) == (0, "paude-venv-hook: nothing is changed yet: --dry-run\n")
+    assert (would.code, would.err) == (0, "paude-venv-hook: podman: nothing is changed yet: --dry-run\n")
     assert sorted(tmp_path.rglob("*")) == before
     assert hook().out == would.out
-    assert hook("--dry-run") == (0, "", "paude-venv-hook: already installed\n")
+    assert hook("--dry-run") == (0, "", "paude-venv-hook: podman: already installed\n")
     installed = files(folder)
     assert hook("--uninstall", "--dry-run") == (
         0,
         f"{folder}/containers.conf.d/99-paude-venv-hook.conf: removed\n"
         f"{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n",
-        "paude-venv-hook: nothing is changed yet: --dry-run\n",
+        "paude-venv-hook: podman: nothing is changed yet: --dry-run\n",
     )
     assert files(folder) == installed
 
@@ -336,12 +343,12 @@ def test_uninstall_removes_what_install_made_and_nothing_else(
         f"{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n"
         f"{hooks}/paude-venv-hook.json: removed\n"
         f"{folder}/paude-venv-hook.folders: removed\n",
-        "paude-venv-hook: uninstalled\n",
+        "paude-venv-hook: podman: uninstalled\n",
     )
     after = files(tmp_path)
     assert after.pop("programs/podman")
     assert after == before
-    assert hook("--uninstall") == (0, "", "paude-venv-hook: not installed\n")
+    assert hook("--uninstall") == (0, "", "paude-venv-hook: podman: not installed\n")
 
 
 @pytest.mark.parametrize("then", ["another folder", "none", "broken", "gone"])
@@ -362,7 +369,7 @@ def test_uninstall_finds_a_hook_in_a_folder_that_podmans_configuration_names_no_
     assert hook("--uninstall") == (
         0,
         f"{tmp_path}/mine/paude-venv-hook.json: removed\n{folder}/paude-venv-hook.folders: removed\n",
-        "paude-venv-hook: uninstalled\n",
+        "paude-venv-hook: podman: uninstalled\n",
     )
     assert files(folder) == {}
 
@@ -376,30 +383,70 @@ def test_uninstall_finds_the_hooks_in_all_folders_that_it_went_into(
     podman(PACKAGED)
 
     assert (folder / "paude-venv-hook.folders").read_text() == f"{tmp_path}/one\n{tmp_path}/two\n"
-    assert hook("--uninstall").err == "paude-venv-hook: uninstalled\n"
+    assert hook("--uninstall").err == "paude-venv-hook: podman: uninstalled\n"
     assert (os.listdir(tmp_path / "one"), os.listdir(tmp_path / "two")) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("script", "why"),
+    ("script", "done"),
     [
-        (None, "podman is not on PATH; install it"),
-        ("exit 1", "{} --help failed: no reason given; mend it"),
-        ("echo usage", "{} has no --hooks-dir, so its containers are not started by this machine; "
-         "run this where they are (podman machine ssh)"),
+        (None, (0, "podman: not installed")),
+        ("exit 1", (1, "error[engine]: podman: {} --help failed: no reason given; see whether it works")),
+        ("echo usage", (0, "podman: not installed")),  # its containers are started by another machine
     ],
-)  # fmt: skip
-def test_uninstall_says_where_it_cannot_know_of_a_hook(
-    programs: Programs, hook: Hook, folder: Path, script: str | None, why: str
+)
+def test_if_nothing_is_known_of_podman_is_asked_where_a_hook_may_be(
+    programs: Programs, hook: Hook, folder: Path, script: str | None, done: tuple[int, str]
 ) -> None:
     program = programs("podman", script or "")
     if script is None:
         program.unlink()
 
-    why = why.format(program)
-    fails(
-        hook("--uninstall"), f"nothing to remove is found, but Podman does not say where else it may be: {why}", folder
+    assert hook("--uninstall") == (done[0], "", f"paude-venv-hook: {done[1].format(program)}\n")
+
+
+OLD_DROP_IN = """# Made by `paude-venv-hook install-podman-hook`; `--uninstall` removes it.
+# This list takes the place of earlier ones. What they held when it was made is in it.
+[engine]
+hooks_dir = [
+  "{}",
+]
+"""
+
+
+def old_installation(folder: Path) -> Path:
+    """Make what version 0.2.0 made with a command that is no more; return the drop-in."""
+    hooks = folder / "paude-venv-hook.d"
+    fill(folder, f"containers.conf.d/99-paude-venv-hook.conf = {OLD_DROP_IN.format(hooks)}")
+    fill(hooks, "paude-venv-hook.json = {}")
+    return folder / "containers.conf.d" / "99-paude-venv-hook.conf"
+
+
+def test_what_an_earlier_version_installed_is_uninstalled(podman: FakePodman, hook: Hook, folder: Path) -> None:
+    podman(PACKAGED)
+    drop_in = old_installation(folder)
+
+    assert hook("--uninstall") == (
+        0,
+        f"{drop_in}: removed\n{folder}/paude-venv-hook.d/paude-venv-hook.json: removed\n",
+        "paude-venv-hook: podman: uninstalled\n",
     )
+    assert files(folder) == {}
+
+
+def test_what_an_earlier_version_installed_names_no_command_that_is_no_more(
+    podman: FakePodman, hook: Hook, folder: Path, program: Path, home: Path
+) -> None:
+    podman(PACKAGED)
+    old_installation(folder)
+
+    assert hook().code == 0
+
+    assert files(folder) == {
+        "paude-venv-hook.d/paude-venv-hook.json": hook_text(program, home),
+        "containers.conf.d/99-paude-venv-hook.conf": drop_in_text(folder / "paude-venv-hook.d"),
+    }
+    assert hook().out == ""
 
 
 # ---- what root installs
@@ -452,6 +499,7 @@ def test_root_installs_no_program_that_others_can_change(
         f"{program}: others than root can change {tmp_path / changed}, and root would start what they put there; "
         "install this where only root can write",
         folder,
+        engine="",
     )
 
 
@@ -491,7 +539,7 @@ def test_uninstall_needs_no_podman_that_works(
     if script is None:
         broken.unlink()
 
-    assert (hook("--uninstall").err, files(folder)) == ("paude-venv-hook: uninstalled\n", {})
+    assert (hook("--uninstall").err, files(folder)) == ("paude-venv-hook: podman: uninstalled\n", {})
 
 
 def test_what_cannot_be_removed_is_named(podman: FakePodman, hook: Hook, folder: Path) -> None:
@@ -502,16 +550,16 @@ def test_what_cannot_be_removed_is_named(podman: FakePodman, hook: Hook, folder:
     assert hook("--uninstall") == (
         1,
         "",
-        f"paude-venv-hook: error[engine]: {path}: cannot be removed: Is a directory; remove it as its owner\n",
+        f"paude-venv-hook: error[engine]: podman: {path}: cannot be removed: Is a directory; remove it as its owner\n",
     )
 
 
 # ---- what stops it
 
 
-def fails(done: Done, error: str, folder: Path) -> None:
-    """Check that there is this one error, and that no file was written."""
-    assert done == (1, "", f"paude-venv-hook: error[engine]: {error}\n")
+def fails(done: Done, error: str, folder: Path, engine: str = "podman: ") -> None:
+    """Check that there is this one error, about the engine or the program itself, and that no file was written."""
+    assert done == (1, "", f"paude-venv-hook: error[engine]: {engine}{error}\n")
     assert not folder.exists() or files(folder) == {}
 
 
@@ -520,16 +568,20 @@ def test_a_podman_that_does_not_read_the_drop_in_has_everything_taken_back(
 ) -> None:
     podman(PACKAGED, reads_drop_in=False)
 
-    fails(
-        hook(),
-        f"{tmp_path}/programs/podman does not read {folder}/containers.conf.d/99-paude-venv-hook.conf; "
-        f"add {folder}/paude-venv-hook.d to hooks_dir in its containers.conf, and run this again",
-        folder,
+    done = hook()
+
+    hook_file = f"{folder}/paude-venv-hook.d/paude-venv-hook.json"
+    drop_in = f"{folder}/containers.conf.d/99-paude-venv-hook.conf"
+    assert done.out.endswith(f"{hook_file}: removed\n{drop_in}: removed\n")
+    assert (done.code, done.err) == (
+        1,
+        f"paude-venv-hook: error[engine]: podman: {tmp_path}/programs/podman does not read {drop_in}; "
+        f"add {folder}/paude-venv-hook.d to hooks_dir in its containers.conf, and run this again\n",
     )
-    assert os.listdir(folder) == ["containers.conf.d"]
+    assert (os.listdir(folder), files(folder)) == (["containers.conf.d"], {})
 
     podman(PACKAGED, folder / "paude-venv-hook.d", reads_drop_in=False)  # the advice was followed
-    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+    assert hook().err.startswith(f"paude-venv-hook: podman: {INSTALLED} (Podman reads ")
     assert [*files(folder)] == ["paude-venv-hook.d/paude-venv-hook.json"]
 
 
@@ -547,7 +599,7 @@ def test_with_containers_conf_only_what_that_file_names_can_be_used(
     )
 
     podman(PACKAGED, folder / "paude-venv-hook.d", reads_drop_in=False)  # the advice was followed
-    assert hook().err == f"paude-venv-hook: {INSTALLED}\n"
+    assert hook().err.startswith(f"paude-venv-hook: podman: {INSTALLED} (Podman reads ")
 
 
 @pytest.mark.parametrize(
@@ -567,7 +619,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     done = hook()
 
     named = f"{folder}{path or '/paude-venv-hook.d'}"
-    assert done == (1, "", f"paude-venv-hook: error[engine]: {named}: cannot be written; make it yours\n")
+    assert done == (1, "", f"paude-venv-hook: error[engine]: podman: {named}: cannot be written; make it yours\n")
     assert sorted(files(tmp_path)) == sorted(["bin/paude-venv-hook", "programs/podman", entry])
 
 
@@ -586,21 +638,19 @@ def test_a_folder_of_somebody_else_is_passed_over(podman: FakePodman, hook: Hook
 def test_without_podman_there_is_nothing_to_install_for(
     programs: Programs, hook: Hook, folder: Path, arguments: list[str]
 ) -> None:
-    fails(hook(*arguments), "podman is not on PATH; install it", folder)
+    fails(hook(*arguments), "podman is not on PATH; install it", folder, engine="")
 
 
 @pytest.mark.parametrize(
     ("script", "error"),
     [
-        ("echo first >&2; echo 'the reason\x1b' >&2; exit 125", "{} --help failed: the reason\\x1b; mend it"),
-        ("exit 3", "{} --help failed: no reason given; mend it"),
         (
-            "echo '      --url string   URL to access Podman service'; echo '      --hooks-dirs strings'",
-            "{} has no --hooks-dir, so its containers are not started by this machine; "
-            "run this where they are (podman machine ssh)",
+            "echo first >&2; echo 'the reason\x1b' >&2; exit 125",
+            "{} --help failed: the reason\\x1b; see whether it works",
         ),
+        ("exit 3", "{} --help failed: no reason given; see whether it works"),
     ],
-    ids=["fails", "fails in silence", "remote"],
+    ids=["fails", "fails in silence"],
 )
 def test_a_podman_that_does_not_say_where_it_looks(
     programs: Programs, hook: Hook, folder: Path, script: str, error: str
@@ -610,11 +660,25 @@ def test_a_podman_that_does_not_say_where_it_looks(
     fails(hook(), error.format(podman), folder)
 
 
+def test_a_podman_that_starts_no_containers_itself_is_skipped(programs: Programs, hook: Hook, folder: Path) -> None:
+    podman = programs(
+        "podman", "echo '      --url string   URL to access Podman service'; echo '      --hooks-dirs strings'"
+    )
+
+    assert hook() == (
+        1,
+        "",
+        f"paude-venv-hook: podman: skipped: {podman} has no --hooks-dir, so its containers are not started by this "
+        "machine; run this where they are (podman machine ssh)\n",
+    )
+    assert not folder.exists()
+
+
 def test_a_podman_that_cannot_be_started_is_named(programs: Programs, hook: Hook, folder: Path) -> None:
     program = programs("podman", "")
     program.write_text("#!/no/such/shell\n")
 
-    fails(hook(), f"{program}: cannot be asked: No such file or directory; mend it", folder)
+    fails(hook(), f"{program}: cannot be asked: No such file or directory; see whether it works", folder)
 
 
 def test_a_podman_that_does_not_answer_is_named(
@@ -623,7 +687,7 @@ def test_a_podman_that_does_not_answer_is_named(
     program = programs("podman", "while :; do :; done")
     monkeypatch.setattr(podman_hook, "ask", partial(ask, seconds=0.05))
 
-    fails(hook(), f"{program}: cannot be asked: no answer within 0.05 seconds; mend it", folder)
+    fails(hook(), f"{program}: cannot be asked: no answer within 0.05 seconds; see whether it works", folder)
 
 
 def test_a_path_that_a_configuration_cannot_name_is_refused(
@@ -645,7 +709,8 @@ def test_a_hook_file_that_is_no_file_is_named(podman: FakePodman, hook: Hook, tm
     assert hook() == (
         1,
         "",
-        f"paude-venv-hook: error[engine]: {path}: cannot be read: not a regular file; mend it\n",
+        f"paude-venv-hook: error[engine]: podman: {path}: cannot be read: not a regular file; remove it, or "
+        "make it a file that you can read\n",
     )
 
 
@@ -656,7 +721,8 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_written(
     podman(PACKAGED)
 
     drop_in = folder / "containers.conf.d" / "99-paude-venv-hook.conf"
-    fails(hook(), f"{drop_in}: cannot be read: Too many levels of symbolic links; mend it", folder)
+    error = "Too many levels of symbolic links; remove it, or make it a file that you can read"
+    fails(hook(), f"{drop_in}: cannot be read: {error}", folder)
     assert hook("--uninstall").out == f"{drop_in}: removed\n"
 
 
@@ -664,8 +730,8 @@ def test_a_wrong_flag_is_a_usage_error(hook: Hook) -> None:
     assert hook("--dry") == (
         2,
         "",
-        'paude-venv-hook: error[usage]: --dry is no option of install-podman-hook (did you mean "--dry-run"?); '
-        "see paude-venv-hook install-podman-hook --help\n",
+        'paude-venv-hook: error[usage]: --dry is no option of install (did you mean "--dry-run"?); '
+        "see paude-venv-hook install --help\n",
     )
 
 
@@ -749,8 +815,8 @@ def test_a_program_that_is_not_installed_is_refused(
 ) -> None:
     podman(PACKAGED)
 
-    fails(hook(), "paude-venv-hook is not installed as a program; install it, with pipx or uv say", folder)
-    assert hook("--uninstall").err == "paude-venv-hook: not installed\n"
+    fails(hook(), "paude-venv-hook is not installed as a program; install it, with pipx or uv say", folder, engine="")
+    assert hook("--uninstall").err == "paude-venv-hook: podman: not installed\n"
 
 
 @pytest.mark.parametrize("linked", [False, True])
@@ -767,29 +833,13 @@ def test_a_program_in_a_cache_is_refused(
     podman(PACKAGED)
 
     error = f"{sys.argv[0]}: lies in a cache, which is cleared some day; install it to stay"
-    fails(hook(), error, folder)
+    fails(hook(), error, folder, engine="")
 
 
 def test_what_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
     changes = [Change("/a\nb", None), Change("/c", b"one\n\ntwo\n")]
 
     assert render(changes) == "/a\\nb: removed\n/c:\n    one\n    \n    two\n\n"
-
-
-def test_the_functions_say_what_changed(podman: FakePodman, folder: Path, tmp_path: Path) -> None:
-    podman(tmp_path / "hooks")
-    path, record = str(tmp_path / "hooks" / "paude-venv-hook.json"), str(folder / "paude-venv-hook.folders")
-
-    would = install("/p", str(folder), os.environ, dry_run=True)
-    assert [change.path for change in would] == [path, record]
-    assert not os.path.lexists(path)
-    assert install("/p", str(folder), os.environ, dry_run=False) == would
-    assert Path(path).read_bytes() == would[0].data
-    assert install("/p", str(folder), os.environ, dry_run=False) == []
-    assert uninstall(str(folder), os.environ, dry_run=False) == [(path, None), (record, None)]
-    assert uninstall(str(folder), os.environ, dry_run=False) == []
-    with pytest.raises(EngineError, match=r"^podman is not on PATH; install it$"):
-        install("/p", str(folder), {"PATH": ""}, dry_run=False)
 
 
 # ---- the line of shell that Podman starts

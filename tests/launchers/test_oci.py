@@ -252,11 +252,11 @@ def test_an_annotation_that_is_not_known_is_said_and_does_nothing(app: Path) -> 
 
 
 TROUBLE = [
-    (b"", "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
-    (b'{"mounts": [', "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
-    (b"[" * 100_000, "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
-    (b"\xff\xfe{}", "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
-    (b"[]", "stdin holds no OCI config; let Podman start this, see install-podman-hook --help"),
+    (b"", "stdin holds no OCI config; let Podman start this, see install --help"),
+    (b'{"mounts": [', "stdin holds no OCI config; let Podman start this, see install --help"),
+    (b"[" * 100_000, "stdin holds no OCI config; let Podman start this, see install --help"),
+    (b"\xff\xfe{}", "stdin holds no OCI config; let Podman start this, see install --help"),
+    (b"[]", "stdin holds no OCI config; let Podman start this, see install --help"),
 ]
 
 
@@ -372,5 +372,5 @@ def test_as_a_command_it_is_a_filter(app: Path, command: list[str]) -> None:
     assert broken.stdout == b"\xff{"
     assert broken.stderr == (
         b"paude-venv-hook: warning: nothing shadowed: stdin holds no OCI config; "
-        b"let Podman start this, see install-podman-hook --help\n"
+        b"let Podman start this, see install --help\n"
     )

@@ -16,7 +16,7 @@ import pytest
 
 from conftest import MakeVenv
 from layout import fill
-from paude_venv_hook.installation.coverage import answers
+from paude_venv_hook.docker_api.sockets import does_answer
 from real.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, bind, need_engine, run
 
 proves = pytest.mark.proves
@@ -44,7 +44,7 @@ def etc(as_user: str) -> Iterator[None]:
     try:
         yield
     finally:
-        run(PROGRAM, "install-podman-hook", "--uninstall", env=ENVIRONMENT)
+        run(PROGRAM, "uninstall", "--engine", "podman", env=ENVIRONMENT)
         assert set(folder.rglob("*")) - set(before) <= {folder / "containers.conf.d"}
 
 
@@ -105,7 +105,7 @@ def served(user: User, said: str) -> Iterator[None]:
     words = shlex.split(said.splitlines()[-1].partition("keep this running for it: ")[2])
     with subprocess.Popen(words, env=user.environ, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            until(lambda: answers(str(user.socket)))
+            until(lambda: does_answer(str(user.socket)))
             yield
         finally:
             process.terminate()

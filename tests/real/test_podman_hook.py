@@ -47,11 +47,11 @@ class Hook:
         self.home.mkdir()
         self.install()
 
-    def install(self, *flags: str) -> str:
-        """Run `install-podman-hook` and return what it says."""
+    def install(self, command: str = "install") -> str:
+        """Run `install` or `uninstall` for Podman and return what it says."""
         own = {"CONTAINERS_CONF": self.configuration, "HOME": self.home, "XDG_CONFIG_HOME": self.home / ".config"}
         environ = {**ENVIRONMENT, **{name: str(path) for name, path in own.items()}}
-        return run(self.program, "install-podman-hook", *flags, env=environ).stderr
+        return run(self.program, command, "--engine", "podman", env=environ).stderr
 
     def keep_home(self) -> None:
         """Let the hook find the home folder as that of an ordinary user does; root's is for the homes of all users."""
@@ -312,8 +312,8 @@ def test_uninstalled_the_hosts_venv_is_visible_again(
     engine, line = own_hook.engine(podman), (bind(workspace, "/app"), "ls -A /app/.venv")
 
     assert engine.run(*line).stdout == ""
-    assert own_hook.install() == "paude-venv-hook: already installed\n"
-    assert own_hook.install("--uninstall") == "paude-venv-hook: uninstalled\n"
+    assert own_hook.install().startswith("paude-venv-hook: podman: already installed (Podman reads ")
+    assert own_hook.install("uninstall") == "paude-venv-hook: podman: uninstalled\n"
     assert engine.run(*line).stdout == "pyvenv.cfg\n"
     assert os.listdir(own_hook.folder) == []
 
@@ -324,10 +324,10 @@ def etc(as_user: str) -> Iterator[Path]:
     folder = Path("/etc/containers")
     before = sorted(folder.rglob("*"))
     try:
-        run(PROGRAM, "install-podman-hook", env=ENVIRONMENT)
+        run(PROGRAM, "install", "--engine", "podman", env=ENVIRONMENT)
         yield folder
     finally:
-        run(PROGRAM, "install-podman-hook", "--uninstall", env=ENVIRONMENT)
+        run(PROGRAM, "uninstall", "--engine", "podman", env=ENVIRONMENT)
         assert set(folder.rglob("*")) - set(before) <= {folder / "containers.conf.d"}
 
 
@@ -335,13 +335,14 @@ def etc(as_user: str) -> Iterator[Path]:
 def test_podman_finds_the_hook_by_itself(podman: Engine, etc: Path, workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
 
-    assert run(PROGRAM, "install-podman-hook", env=ENVIRONMENT).stderr == "paude-venv-hook: already installed\n"
+    again = run(PROGRAM, "install", "--engine", "podman", env=ENVIRONMENT).stderr
+    assert again.startswith("paude-venv-hook: podman: already installed (Podman reads ")
     with podman.running(bind(workspace, "/app")) as container:
         assert container.sh("ls -A /app/.venv; touch /app/.venv/lost") == ""
         podman("restart", container.name)
         assert container.sh("ls -A /app/.venv") == ""
 
-    run(PROGRAM, "install-podman-hook", "--uninstall", env=ENVIRONMENT)
+    run(PROGRAM, "uninstall", "--engine", "podman", env=ENVIRONMENT)
     assert podman.run(bind(workspace, "/app"), "ls -A /app/.venv").stdout == "pyvenv.cfg\n"
 
 

@@ -86,10 +86,10 @@ def users_program(as_user: str, tmp_path: Path) -> Iterator[str]:
     )
     program.chmod(0o755)
     try:
-        run(as_user, program, "install-podman-hook")
+        run(as_user, program, "install", "--engine", "podman")
         yield str(program)
     finally:
-        run(as_user, program, "install-podman-hook", "--uninstall")
+        run(as_user, program, "uninstall", "--engine", "podman")
 
 
 @pytest.mark.parametrize("options", [[], ["--userns=keep-id"]], ids=["mapped", "keep-id"])
@@ -129,7 +129,7 @@ def test_the_users_own_hook_shadows_an_unchanged_run(
     assert run(as_user, users_program, "store", "list").stdout.count("  idle  ") == 4
     assert tree_hash(workspace / "env") == before
 
-    run(as_user, users_program, "install-podman-hook", "--uninstall")
+    run(as_user, users_program, "uninstall", "--engine", "podman")
     assert engine.run(bind(workspace, "/app"), "ls -A /app/env").stdout == "pyvenv.cfg\n"
 
 
@@ -143,7 +143,7 @@ def test_the_hook_of_root_finds_the_own_settings_of_the_user(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run(as_user, users_program, "install-podman-hook", "--uninstall")
+    run(as_user, users_program, "uninstall", "--engine", "podman")
     monkeypatch.setattr(podman_hook, "is_root", lambda: True)
     hook_file, *_ = podman_hook.plan_install([str(tmp_path / "hooks")], users_program, str(tmp_path / "none"), {})
     fill(tmp_path, f"hooks/paude-venv-hook.json = {(hook_file.data or b'').decode()}")

@@ -5,8 +5,16 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.command_line.options import argument
-from paude_venv_hook.docker_api.sockets import find_docker_socket, own_socket, refuse_podman, socket_in
+from paude_venv_hook.docker_api.sockets import (
+    Upstream,
+    find_docker_socket,
+    is_same_socket,
+    own_socket,
+    refuse_podman,
+    socket_in,
+)
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.terminal import warn
 
 SUMMARY = "serve Docker's API with the shadows added, for every client of it"
 POSITION = 11
@@ -45,13 +53,15 @@ def execute(options: Options) -> int:
     if options.upstream is None:
         upstream = find_docker_socket(os.environ, own)
     else:
-        upstream = _path(options.upstream, "--upstream")
-    refuse_podman(upstream)
+        upstream = Upstream(_path(options.upstream, "--upstream"))
+    refuse_podman(upstream.path)
+    if not is_same_socket(own, upstream.path):  # which `run` refuses
+        warn(filter(None, [upstream.why_silent()]))  # its daemon may come later
     if passed:
         with passed:
-            return run(passed, upstream, os.environ)
+            return run(passed, upstream.path, os.environ)
     with listening(own) as listener:
-        return run(listener, upstream, os.environ)
+        return run(listener, upstream.path, os.environ)
 
 
 def is_windows() -> bool:

@@ -1,4 +1,4 @@
-"""`oci-precreate`: Podman's precreate hook itself, as `install-podman-hook` installs it."""
+"""`oci-precreate`: Podman's precreate hook itself, as `install` sets it up."""
 
 from __future__ import annotations
 

@@ -5,71 +5,85 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from paude_venv_hook.command_line.options import DRY_RUN
+from paude_venv_hook.command_line.options import DRY_RUN, argument
 from paude_venv_hook.docker_api.contexts import find_docker
+from paude_venv_hook.engines.table import COMMON
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.installation import docker_install, podman_hook
-from paude_venv_hook.installation.changes import render
+from paude_venv_hook.installation.changes import carry_out, render
 from paude_venv_hook.terminal import complain, warn, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from paude_venv_hook.installation.docker_install import Step
 
 SUMMARY = "take away what install made, and put back what was in use"
 POSITION = 9
-ARGUMENTS = (DRY_RUN,)
+ARGUMENTS = (argument("--engine", choices=COMMON, help="for this one alone (default: for both)"), DRY_RUN)
 EXAMPLES = """\
   paude-venv-hook uninstall --dry-run
   paude-venv-hook uninstall
+  paude-venv-hook uninstall --engine podman
 """
 
 
 class Options:
     """The values of the arguments."""
 
+    engine: str | None = None
     dry_run = False
 
 
 def execute(options: Options) -> int:
-    """Uninstall for each engine, whether or not it is still here; 1 where that fails for one."""
-    results = [
-        _attempt("podman", lambda: _uninstall_for_podman(dry_run=options.dry_run)),
-        _attempt("docker", lambda: _uninstall_for_docker(dry_run=options.dry_run)),
-    ]
+    """Uninstall for each engine, or for the one that is named, whether or not it is still here; 1 if one fails."""
+    results = []
+    if options.engine != "docker":
+        results.append(_attempt("podman", lambda: _uninstall_for_podman(dry_run=options.dry_run)))
+    if options.engine != "podman":
+        results.append(_attempt("docker", lambda: _uninstall_for_docker(dry_run=options.dry_run)))
     return 0 if all(results) else 1
 
 
 def _attempt(engine: str, uninstall: Callable[[], str]) -> bool:
     try:
-        complain(f"{engine}: {uninstall()}")
+        line = uninstall()
     except HookError as error:
         complain(f"error[{error.code}]: {engine}: {error}")
         return False
+    complain(f"{engine}: {line}")
     return True
 
 
 def _uninstall_for_podman(*, dry_run: bool) -> str:
     folder = podman_hook.config_folder(os.environ)
-    if not podman_hook.may_be_installed(folder, os.environ):
-        return "not installed"
-    changes = podman_hook.uninstall(folder, os.environ, dry_run=dry_run)
-    write(render(changes))
-    return podman_hook.summary(changes, uninstall=True, dry_run=dry_run)
+    changes = podman_hook.plan_uninstall(folder, os.environ)
+    _do(changes, dry_run=dry_run)
+    if not dry_run:
+        podman_hook.remove_folder(folder)
+    return _summary(changes, dry_run=dry_run)
 
 
 def _uninstall_for_docker(*, dry_run: bool) -> str:
-    found = docker_install.look(find_docker(os.environ), os.environ)
-    steps, stays = docker_install.plan_uninstall(found)
+    removal = docker_install.plan_uninstall(find_docker(os.environ), os.environ)
+    _do(removal.steps, dry_run=dry_run)
+    if not dry_run:
+        for folder in removal.folders:
+            with suppress(OSError):
+                os.rmdir(folder)  # it is empty, or it stays
+    warn(removal.stays)
+    return _summary(removal.steps, dry_run=dry_run)
+
+
+def _do(steps: Sequence[Step], *, dry_run: bool) -> None:
     if dry_run:
         write(render(steps))
     else:
-        for step in steps:
-            write(step.render())
-            step.do()
-        with suppress(OSError):
-            os.rmdir(os.path.dirname(found.own))  # it is empty, or it stays
-    warn(stays)
+        carry_out(steps)
+
+
+def _summary(steps: Sequence[Step], *, dry_run: bool) -> str:
     if not steps:
         return "not installed"
     return "nothing is changed yet: --dry-run" if dry_run else "uninstalled"

@@ -6,8 +6,11 @@ asked.
 
 from __future__ import annotations
 
+import os
+
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import ask, find_program
+from paude_venv_hook.folders import home_folder
 from paude_venv_hook.json_values import get_object, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
@@ -37,6 +40,14 @@ class Context(NamedTuple):
     def socket(self) -> str:
         """The host path of the daemon's socket, "" where that is no socket of this machine."""
         return self.host.removeprefix(_UNIX) if self.host.startswith(f"{_UNIX}/") else ""
+
+
+def client_folder(environ: Mapping[str, str]) -> str:
+    """Return the host path of the folder in which Docker's client keeps its contexts, "" without a home folder."""
+    folder, home = environ.get("DOCKER_CONFIG", ""), home_folder()
+    if not folder and not home:
+        return ""
+    return os.path.abspath(folder or os.path.join(home, ".docker"))
 
 
 def find_docker(environ: Mapping[str, str]) -> str | None:

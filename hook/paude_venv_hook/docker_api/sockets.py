@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -10,6 +11,7 @@ from paude_venv_hook.docker_api.contexts import find_context, find_docker
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.folders import home_folder, needed_folder, user_folder
 from paude_venv_hook.json_values import get_list, get_text, parse_json
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -23,6 +25,56 @@ _ANSWER_SECONDS = 5.0
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 # What fits into sun_path with the zero byte after it (unix(7); on macOS sys/un.h).
 _MOST_BYTES = 107 if sys.platform == "linux" else 103
+
+_START = "start Docker"
+_ADVICE = {
+    errno.ENOENT: _START,
+    errno.ECONNREFUSED: _START,
+    errno.EACCES: "let this user use it, as a member of the group docker",
+}
+
+
+class Upstream(NamedTuple):
+    """Docker's own socket: its host path, and what led to it, "" if it is just where Docker usually has it."""
+
+    path: str
+    said_in: str = ""
+
+    def why_silent(self) -> str:
+        """Return "" if something listens there, else a line that names the path, why nothing does, and what to do."""
+        code = _why_not_connected(self.path)
+        if not code:
+            return ""
+        reason = "no such file" if code == errno.ENOENT else os.strerror(code)
+        led = f"{self.said_in} leads to " if self.said_in else ""
+        return f"{led}{shown(self.path)}: {reason}; {_ADVICE.get(code, 'see whether Docker runs')}"
+
+
+def _why_not_connected(path: str) -> int:
+    """Return 0, or the number of the error with which nothing at a host path takes a connection."""
+    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for who only asks for a path
+
+    with socket(AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            code = connection.connect_ex(path)
+        except OSError:  # Python itself refuses a path that is too long
+            return errno.ENAMETOOLONG
+    return 0 if code == errno.EAGAIN else code  # it is there, and has much to do
+
+
+def does_answer(path: str) -> bool:
+    """Tell whether what listens at a socket (a host path) answers as Docker's API does."""
+    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for who only asks for a path
+
+    with socket(AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(path)
+            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+            return connection.recv(5) == b"HTTP/"
+        except OSError:
+            return False
 
 
 def own_socket(environ: Mapping[str, str]) -> str:
@@ -38,30 +90,30 @@ def own_socket(environ: Mapping[str, str]) -> str:
     return refuse_long(os.path.join(folder, "docker.sock"), "--listen")
 
 
-def find_docker_socket(environ: Mapping[str, str], own: str) -> str:
-    """Return the host path of the socket that Docker's client reaches, whether or not a daemon is there now.
+def find_docker_socket(environ: Mapping[str, str], own: str) -> Upstream:
+    """Return the socket that Docker's client reaches, whether or not a daemon is there now.
 
     DOCKER_HOST says it, else the docker context in use, else it is where Docker, a rootless one or Docker Desktop
     usually has it. `own`, the host path of the proxy's socket, is none of these: whoever uses the proxy has named it
-    there. Raises EngineError where the daemon is on another machine, and where nothing tells of one.
+    there. Raises EngineError if the daemon is on another machine, and if nothing tells of one.
     """
     host = environ.get("DOCKER_HOST", "").strip()
     if host:
         path = socket_in(host, "DOCKER_HOST")
         if not is_same_socket(path, own):
-            return path
+            return Upstream(path, "DOCKER_HOST")
     docker = find_docker(environ)
     context = docker and find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
     if context and context.host:
         path = socket_in(context.host, context.said_in)
         if not is_same_socket(path, own):
-            return path
+            return Upstream(path, context.said_in)
     places = [_DEFAULT, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
     if os.path.isabs(environ.get("XDG_RUNTIME_DIR", "")):
         places.insert(1, os.path.join(environ["XDG_RUNTIME_DIR"], "docker.sock"))
     for path in places:
         if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, own):
-            return path
+            return Upstream(path)
     raise EngineError(
         f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in DOCKER_HOST"
     )
@@ -119,7 +171,8 @@ def refuse_podman(path: str) -> None:
         return
     if any(get_text(item, "Name").startswith("Podman") for item in get_list(version, "Components")):
         raise EngineError(
-            f"{shown(path)}: is Podman's socket; for every client of Podman, run paude-venv-hook install-podman-hook"
+            f"{shown(path)}: is Podman's socket; for every client of Podman, run paude-venv-hook install "
+            "--engine podman"
         )
 
 

@@ -8,6 +8,7 @@ from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_file, write_if_changed
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _COMMAND_SECONDS = 30.0
+_UNTIL = "once that command works, run this again"
 
 
 class Change(NamedTuple):
-    """A file to write at a host path or, where `data` is None, to remove."""
+    """A file to write at a host path or, if `data` is None, to remove."""
 
     path: str
     data: bytes | None
@@ -30,11 +32,13 @@ class Change(NamedTuple):
         return f"{shown(self.path)}:\n" + "".join(f"    {line}\n" for line in self.data.decode().splitlines()) + "\n"
 
     def differs(self) -> bool:
-        """Tell whether the file has to be written. Raises EngineError where it cannot be read."""
+        """Tell whether the file has to be written. Raises EngineError if it cannot be read."""
         try:
             return read_file(self.path) != self.data
         except OSError as error:
-            raise EngineError(f"{shown(self.path)}: cannot be read: {error.strerror}; mend it") from None
+            raise EngineError(
+                f"{shown(self.path)}: cannot be read: {error.strerror}; remove it, or make it a file that you can read"
+            ) from None
 
     def do(self) -> None:
         """Write it, for every user to read, or remove it. Raises HookError."""
@@ -61,20 +65,31 @@ class Command(NamedTuple):
         return f"$ {self}\n"
 
     def do(self) -> str:
-        """Run it, and return what it printed. Raises EngineError where it fails, or takes too long."""
+        """Run it, and return what it printed. Raises EngineError if it fails, or takes too long."""
         try:
             done = ask(self.words, self.environ, seconds=_COMMAND_SECONDS)
         except OSError as error:
-            raise EngineError(f"`{self}` failed: {error.strerror}; mend it, and run this again") from None
+            raise EngineError(f"`{self}` failed: {error.strerror}; {_UNTIL}") from None
         if done.returncode:
             said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
-            raise EngineError(f"`{self}` failed: {shown(said)}; mend it, and run this again")
+            raise EngineError(f"`{self}` failed: {shown(said)}; {_UNTIL}")
         return os.fsdecode(done.stdout).strip()
 
 
 def render(steps: Iterable[Change | Command]) -> str:
     """Return changes and commands for people to read."""
     return "".join(step.render() for step in steps)
+
+
+def carry_out(steps: Iterable[Change | Command]) -> None:
+    """Do the steps, and show each: a command before it runs, a file once it is as it should be. Raises HookError."""
+    for step in steps:
+        if isinstance(step, Command):
+            write(step.render())
+            step.do()
+        else:
+            step.do()
+            write(step.render())
 
 
 def _write(path: str, data: bytes) -> None:
@@ -84,7 +99,7 @@ def _write(path: str, data: bytes) -> None:
     while not os.path.isdir(folder):
         made.append(folder)
         folder = os.path.dirname(folder)
-    write_if_changed(path, data, error_class=EngineError)
+    write_if_changed(path, data, "make room, or let yourself write there", EngineError)
     os.chmod(path, 0o644)
     for folder in made:
         os.chmod(folder, 0o755)  # noqa: S103 - for those users

@@ -6,15 +6,15 @@ Files tell of Podman's hook, so that Podman is not started. Of Docker, its clien
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
-from paude_venv_hook.docker_api.contexts import daemon_in_use
-from paude_venv_hook.docker_api.sockets import own_socket
+from paude_venv_hook.docker_api.contexts import daemon_in_use, find_docker
+from paude_venv_hook.docker_api.sockets import does_answer, own_socket
 from paude_venv_hook.engines.choice import elsewhere, is_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.installation.docker_install import beaten, by_hand, is_ours, recorded
+from paude_venv_hook.installation.docker_install import is_ours, proxy_command, why_context_is_beaten
+from paude_venv_hook.installation.docker_record import read_record
 from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, units_folder
 from paude_venv_hook.installation.podman_hook import find_hook, read_hook
 from paude_venv_hook.json_values import get_list, get_object, parse_json
@@ -26,9 +26,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paude_venv_hook.docker_api.contexts import Context
+
 _WRAPPERS = ("paude-venv-docker", "paude-venv-podman")
 _NOTHING = f"`{PROGRAM} install` changes that"
-_ANSWER_SECONDS = 5.0
 
 
 class Launches(NamedTuple):
@@ -55,17 +56,20 @@ def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
     return found
 
 
-def answers(socket: str) -> bool:
-    """Tell whether what listens at a socket (a host path) answers as Docker's API does."""
-    from socket import AF_UNIX, SOCK_STREAM  # noqa: PLC0415 - only where Docker's client is led to the proxy
-    from socket import socket as make_socket  # noqa: PLC0415 - as above
+def why_proxy_is_down(environ: Mapping[str, str]) -> str:
+    """Return a line that names the proxy to which Docker's client is led, if it is down, and what starts it, else "".
 
-    with make_socket(AF_UNIX, SOCK_STREAM) as connection, suppress(OSError):
-        connection.settimeout(_ANSWER_SECONDS)
-        connection.connect(socket)
-        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
-        return connection.recv(5) == b"HTTP/"
-    return False
+    Raises EngineError for a user without a home folder.
+    """
+    docker = find_docker(environ)
+    daemon = daemon_in_use(docker, environ) if docker else None
+    if not daemon or not is_ours(daemon, own_socket(environ)) or does_answer(daemon.socket):
+        return ""
+    return _why_down(daemon, environ)
+
+
+def _why_down(daemon: Context, environ: Mapping[str, str]) -> str:
+    return f"{daemon.said_in} leads to the proxy at {daemon.socket}, which is down; {_how_to_start(environ)}"
 
 
 def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -77,7 +81,7 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if environ.get("CONTAINERS_CONF"):  # Podman reads no other file then, so that it has to be asked
         hook = read_hook(program, environ)
     if not _starts_program(hook):
-        return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` mends it"
+        return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` names the one that is here"
     return "hook", f"Podman's hook {hook}"
 
 
@@ -94,23 +98,36 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     own = own_socket(environ)
     daemon = daemon_in_use(program, environ)
     if daemon and is_ours(daemon, own):
-        if answers(daemon.socket):
+        if does_answer(daemon.socket):
             return "context" if daemon.name else "DOCKER_HOST", daemon.said_in
-        return "", f"{daemon.said_in} leads to {daemon.socket}, where nothing answers; {_mend(environ)}"
-    if wrapper := _wrapper(program):
-        return wrapper
+        return "", _why_down(daemon, environ)
+    return _wrapper(program) or ("", _why_past_proxy(daemon, own, environ))
+
+
+def _why_past_proxy(daemon: Context | None, own: str, environ: Mapping[str, str]) -> str:
+    """Return why Docker's client goes past the proxy, whose socket is at the host path `own`, and what to do."""
     if daemon and daemon.host and not daemon.host.startswith("unix:"):
-        return "", f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
-    if not daemon or not recorded("upstream"):
-        return "", _NOTHING
-    return "", beaten(own, environ) or f"{daemon.said_in} is in use; `{PROGRAM} install --use` changes that"
+        return f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
+    if not daemon or not read_record().upstream:
+        return _NOTHING
+    beaten = why_context_is_beaten(own, environ)
+    if beaten:
+        return beaten
+    if _has_service(environ) or does_answer(own):
+        return f"{daemon.said_in} is in use; `{PROGRAM} install --use` changes that"
+    return f"{daemon.said_in} is in use, and the proxy at {own} is down; {_how_to_start(environ)}"
 
 
-def _mend(environ: Mapping[str, str]) -> str:
+def _has_service(environ: Mapping[str, str]) -> bool:
+    """Tell whether systemd starts the proxy."""
+    return is_unit_of_ours(os.path.join(units_folder(environ), SERVICE))
+
+
+def _how_to_start(environ: Mapping[str, str]) -> str:
     """Return what starts the proxy again."""
-    if is_unit_of_ours(os.path.join(units_folder(environ), SERVICE)):
+    if _has_service(environ):
         return f"`systemctl --user restart {SERVICE}` starts it again"
-    return f"keep `{by_hand(PROGRAM, recorded('upstream'))}` running"
+    return f"it has to be kept running: `{proxy_command(PROGRAM, read_record().upstream)}`"
 
 
 def _wrapper(program: str) -> tuple[str, str] | None:

@@ -1,30 +1,34 @@
 """Install the proxy of Docker's API for a user: what starts it, and a docker context that leads to it.
 
-systemd starts it where it looks after the user's services; elsewhere a person does. A plan is a list of steps, so that
-each can be shown. Nothing of Docker's configuration is written but by Docker's own client.
+systemd starts it if it looks after the user's services, else a person does. A plan is a list of steps, so that each can
+be shown. Nothing of Docker's configuration is written but by Docker's own client.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from contextlib import suppress
 
 from paude_venv_hook.docker_api.contexts import (
     BEAT_CONTEXTS,
     Context,
+    client_folder,
     daemon_in_use,
     find_context,
     without_variables,
 )
-from paude_venv_hook.docker_api.sockets import find_docker_socket, is_same_socket, is_socket, own_socket, socket_in
+from paude_venv_hook.docker_api.sockets import (
+    Upstream,
+    does_answer,
+    find_docker_socket,
+    is_same_socket,
+    own_socket,
+    socket_in,
+)
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import read_start
-from paude_venv_hook.folders import needed_folder, user_folder
 from paude_venv_hook.installation.changes import Change, Command
+from paude_venv_hook.installation.docker_record import Record, read_record, record_path
 from paude_venv_hook.installation.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
-from paude_venv_hook.json_values import get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
@@ -35,55 +39,84 @@ if TYPE_CHECKING:
     Step = Change | Command
 
 CONTEXT = "paude-venv"
-# By this a context of ours is known also where the socket has moved.
+# By this a context of ours is known also after its socket has moved.
 DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of workspaces"
-RECORD = "docker-before.json"
 
 
-class Found(NamedTuple):
-    """What is here.
+class Client(NamedTuple):
+    """Docker's client with one folder of contexts, and what is there.
 
-    `docker` and `systemctl` are host paths of programs, "" where there is none that works. `environ` is without what
-    beats contexts. `own` is the host path of the proxy's socket. `in_use` is the context that `docker context use`
-    chose, and `ours` the one that is called paude-venv, whoever made it.
+    `docker` is its host path, "" if there is none that works. `environ` is without what beats contexts. `folder` is the
+    host path of that folder; `is_other` tells that the environment names another one. `own` is the host path of the
+    proxy's socket. `in_use` is the context that `docker context use` chose, None if that is gone; `ours` is the one
+    that is called paude-venv, whoever made it.
     """
 
     docker: str
-    systemctl: str
     environ: Mapping[str, str]
+    folder: str
+    is_other: bool
     own: str
     in_use: Context | None
     ours: Context | None
 
     @property
-    def is_used(self) -> bool:
+    def has_ours(self) -> bool:
+        """Whether there is a context that we made."""
+        return self.ours is not None and is_ours(self.ours, self.own)
+
+    @property
+    def uses_ours(self) -> bool:
         """Whether the context in use is ours."""
         return self.in_use is not None and self.in_use.name == CONTEXT and is_ours(self.in_use, self.own)
 
-    def run(self, *words: str) -> Command:
+    def command(self, *words: str) -> Command:
         """Return a command line of Docker's client."""
-        return Command((self.docker, *words), self.environ)
+        config = ("--config", self.folder) if self.is_other else ()
+        return Command((self.docker, *config, *words), self.environ)
 
-    def user_units(self, *words: str) -> Command:
-        """Return a command line for the services of the user."""
+
+def find_client(docker: str | None, environ: Mapping[str, str], folder: str = "") -> Client:
+    """Return Docker's client with what it has in a folder of contexts, or in the one that the environment names.
+
+    `docker` is its host path, None if there is none. Raises EngineError for a user without a home folder.
+    """
+    plain = without_variables(environ)
+    current = client_folder(environ)
+    is_other = folder not in ("", current)
+    if is_other:
+        plain["DOCKER_CONFIG"] = folder
+    in_use = find_context(docker, plain) if docker else None
+    ours = find_context(docker, plain, CONTEXT) if docker else None
+    return Client(docker or "", plain, folder or current, is_other, own_socket(environ), in_use, ours)
+
+
+class UserUnits(NamedTuple):
+    """The systemd that looks after the user's services, reached with the program at the host path `systemctl`."""
+
+    systemctl: str
+    environ: Mapping[str, str]
+
+    def command(self, *words: str) -> Command:
+        """Return a command line for it."""
         return Command((self.systemctl, "--user", *words), self.environ)
 
+    def does(self, *words: str) -> bool:
+        """Tell whether a command, which only asks, succeeds."""
+        try:
+            self.command(*words).do()
+        except EngineError:
+            return False
+        return True
 
-def look(docker: str | None, environ: Mapping[str, str]) -> Found:
-    """Return what is here. `docker` is the host path of Docker's client. Raises EngineError without a home folder."""
-    plain = without_variables(environ)
-    in_use, ours = (find_context(docker, plain, name) if docker else None for name in ("", CONTEXT))
-    return Found(docker or "", _find_systemctl(environ), plain, own_socket(environ), in_use, ours)
 
-
-def _find_systemctl(environ: Mapping[str, str]) -> str:
-    """Return the host path of systemctl where it reaches a systemd that looks after the user's services, else ""."""
+def find_user_units(environ: Mapping[str, str]) -> UserUnits | None:
+    """Return the systemd that looks after the user's services, None if there is none."""
     systemctl = find_program("systemctl", environ)
-    if systemctl:
-        with suppress(EngineError):
-            Command((systemctl, "--user", "show", "--property=Version"), environ).do()
-            return systemctl
-    return ""
+    if not systemctl:
+        return None
+    units = UserUnits(systemctl, without_variables(environ))
+    return units if units.does("show", "--property=Version") else None
 
 
 def is_ours(context: Context, own: str) -> bool:
@@ -91,22 +124,8 @@ def is_ours(context: Context, own: str) -> bool:
     return context.description == DESCRIPTION or bool(context.socket and is_same_socket(context.socket, own))
 
 
-def record_path() -> str:
-    """Return the host path of the file that tells what was there before us.
-
-    Its keys are `context`, the one in use, and `upstream`, the host path of Docker's socket. Raises EngineError for a
-    user without a home folder.
-    """
-    return os.path.join(needed_folder(user_folder("data"), EngineError), RECORD)
-
-
-def recorded(key: str) -> str:
-    """Return what was there before us, "" where nothing tells."""
-    return get_text(parse_json(read_start(record_path())), key)
-
-
 def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
-    """Return why the daemon that Docker's client uses is none of this machine, "" where it is one."""
+    """Return why the daemon that Docker's client uses is not on this machine, "" if it is."""
     daemon = daemon_in_use(docker, environ)
     if daemon and daemon.host and not daemon.host.startswith("unix:"):
         try:
@@ -116,121 +135,213 @@ def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
     return ""
 
 
-def find_upstream(found: Found, environ: Mapping[str, str]) -> str:
-    """Return the host path of the socket that Docker's client would reach without us. Raises EngineError."""
-    daemon = daemon_in_use(found.docker, environ)
-    before = recorded("upstream")
-    if not daemon or is_ours(daemon, found.own):
-        return before or find_docker_socket(found.environ, found.own)
-    path = find_docker_socket(environ, found.own)
-    # Who unsets DOCKER_HOST, since it beats the context, means the same daemon still.
-    return before if is_socket(before) and not is_socket(path) else path
+class Target(NamedTuple):
+    """In front of which socket the proxy is put; whether that is another one than before, and a line on it, or ""."""
+
+    upstream: Upstream
+    is_new: bool = False
+    change: str = ""
 
 
-def plan_install(found: Found, program: str, upstream: str) -> list[Step]:
-    """Return what is missing, in the order in which it is to be done. `program` is the host path of this one.
+def find_target(client: Client, environ: Mapping[str, str]) -> Target:
+    """Return the socket that Docker's client would reach without us. Raises EngineError.
 
-    Raises EngineError where something that is not ours has its place.
+    If nothing but the proxy is in use, that is the one of the last installation. So it is if something else is named
+    where no daemon is: whoever unsets DOCKER_HOST, since it beats the context, still means the same daemon.
     """
-    if found.ours and not is_ours(found.ours, found.own):
+    daemon = daemon_in_use(client.docker, environ)
+    before = read_record().upstream
+    if not daemon or is_ours(daemon, client.own):
+        return Target(Upstream(before) if before else find_docker_socket(client.environ, client.own))
+    upstream = find_docker_socket(environ, client.own)
+    if not before or is_same_socket(before, upstream.path):
+        return Target(upstream)
+    silent = upstream.why_silent()
+    if silent and not Upstream(before).why_silent():
+        return Target(Upstream(before), change=f"{silent}; the proxy stays in front of {shown(before)}")
+    led = f", to which {upstream.said_in} leads" if upstream.said_in else ""
+    return Target(
+        upstream,
+        is_new=True,
+        change=f"an earlier installation put the proxy in front of {shown(before)}; this one puts it in front of "
+        f"{shown(upstream.path)}{led}",
+    )
+
+
+def plan_install(client: Client, units: UserUnits | None, program: str, upstream: str) -> list[Step]:
+    """Return what is missing, in the order in which it is to be done.
+
+    `program` is the host path of this one, `upstream` that of Docker's socket. Raises EngineError if something that is
+    not ours has its place.
+    """
+    if client.ours and not client.has_ours:
         raise EngineError(
-            f"the docker context {CONTEXT} leads to {shown(found.ours.host)}, and is not ours; remove it "
+            f"the docker context {CONTEXT} leads to {shown(client.ours.host)}, and is not ours; remove it "
             f"(docker context rm {CONTEXT}), and run this again"
         )
-    steps = _plan_units(found, program, upstream) if found.systemctl else []
-    before = recorded("context") if found.is_used else found.in_use and found.in_use.name
-    record = json.dumps({"context": before or "default", "upstream": upstream}, ensure_ascii=False).encode() + b"\n"
-    steps += [change for change in [Change(record_path(), record)] if change.differs()]
-    endpoint = ("--docker", f"host=unix://{found.own}")
-    if not found.ours:
-        steps.append(found.run("context", "create", CONTEXT, "--description", DESCRIPTION, *endpoint))
-    elif found.ours.socket != found.own:
-        steps.append(found.run("context", "update", CONTEXT, *endpoint))
+    steps = _plan_units(client, units, program, upstream) if units else []
+    change = _plan_record(client, units, upstream)
+    if change.differs():
+        steps.append(change)
+    endpoint = ("--docker", f"host=unix://{client.own}")
+    if not client.ours:
+        steps.append(client.command("context", "create", CONTEXT, "--description", DESCRIPTION, *endpoint))
+    elif client.ours.socket != client.own:
+        steps.append(client.command("context", "update", CONTEXT, *endpoint))
     return steps
 
 
-def _plan_units(found: Found, program: str, upstream: str) -> list[Step]:
-    units = make_units(program, found.own, upstream, found.environ)
-    there = [unit for unit in units if os.path.lexists(unit.path)]
-    for unit in there:
-        if not is_unit_of_ours(unit.path):
-            raise EngineError(f"{shown(unit.path)}: is there, and not ours; rename it, and run this again")
-    changed = [unit for unit in units if unit.differs()]
-    start = found.user_units("enable", "--now", SOCKET)
+def _plan_record(client: Client, units: UserUnits | None, upstream: str) -> Change:
+    record = read_record()
+    before = record.context_before(client.folder)
+    if client.in_use and not client.uses_ours:
+        before = client.in_use.name
+    folder = units_folder(client.environ) if units else ""
+    return record.with_places(upstream, client.folder, before or "default", folder, client.own).to_change()
+
+
+def _plan_units(client: Client, units: UserUnits, program: str, upstream: str) -> list[Step]:
+    files = make_units(program, client.own, upstream, client.environ)
+    present = [file for file in files if os.path.lexists(file.path)]
+    for file in present:
+        if not is_unit_of_ours(file.path):
+            raise EngineError(f"{shown(file.path)}: is there, and not ours; rename it, and run this again")
+    start = units.command("enable", "--now", SOCKET)
+    changed = [file for file in files if file.differs()]
     if changed:
-        again = [found.user_units("stop", SOCKET, SERVICE)] if there else []
-        return [*changed, found.user_units("daemon-reload"), *again, start]
-    try:
-        for question in ("is-active", "is-enabled"):
-            found.user_units(question, SOCKET).do()
-    except EngineError:
-        return [start]
-    return []
+        stop = [units.command("stop", SOCKET, SERVICE)] if present else []
+        return [*changed, units.command("daemon-reload"), *stop, start]
+    if units.does("is-active", SOCKET) and units.does("is-enabled", SOCKET):
+        return []
+    return [start]
 
 
-def plan_use(found: Found) -> list[Step]:
+def plan_use(client: Client) -> list[Step]:
     """Return the step that makes our context the one in use, unless it is."""
-    return [] if found.is_used else [found.run("context", "use", CONTEXT)]
+    return [] if client.uses_ours else [client.command("context", "use", CONTEXT)]
 
 
-def beaten(own: str, environ: Mapping[str, str]) -> str:
-    """Return what is to be said of a variable that leads Docker's client past our context, "" for none.
+def why_context_is_beaten(own: str, environ: Mapping[str, str]) -> str:
+    """Return a line on the variable that leads Docker's client past our context, "" if there is none.
 
     `own` is the host path of the proxy's socket.
     """
-    variable = next((name for name in BEAT_CONTEXTS if environ.get(name, "").strip()), "")
+    variable = _variable_in_use(environ)
     wanted = f"unix://{own}" if variable == "DOCKER_HOST" else CONTEXT
     if not variable or environ[variable].strip() == wanted:
         return ""
     return f"{variable} is set, and beats the context in use; unset it, or set it to {shown(wanted)}"
 
 
-def by_hand(program: str, upstream: str) -> str:
-    """Return the command line that is to be kept running where systemd does not start the proxy."""
+def _variable_in_use(environ: Mapping[str, str]) -> str:
+    """Return the variable that says where Docker's client finds its daemon, "" if none does."""
+    for name in BEAT_CONTEXTS:
+        if environ.get(name, "").strip():
+            return name
+    return ""
+
+
+def proxy_command(program: str, upstream: str) -> str:
+    """Return the command line that has to be kept running if systemd does not start the proxy."""
     import shlex  # noqa: PLC0415 - not wanted by `status`
 
-    return shown(shlex.join([program, "docker-proxy", "--upstream", upstream]))
+    named = ["--upstream", upstream] if upstream else []
+    return shown(shlex.join([program, "docker-proxy", *named]))
 
 
-def ask_version(found: Found) -> str:
-    """Return the version of the Docker that answers through our context. Raises EngineError where none does."""
+def ask_version(client: Client, units: UserUnits | None) -> str:
+    """Return the version of the Docker that answers through our context. Raises EngineError if none does."""
     try:
-        return found.run("--context", CONTEXT, "version", "--format", "{{.Server.Version}}").do()
+        return client.command("--context", CONTEXT, "version", "--format", "{{.Server.Version}}").do()
     except EngineError as error:
-        more = f"; `systemctl --user status {SERVICE}` tells more" if found.systemctl else ""
+        more = f"; `systemctl --user status {SERVICE}` tells more" if units else ""
         raise EngineError(f"{error}{more}") from None
 
 
-def plan_uninstall(found: Found) -> tuple[list[Step], list[str]]:
-    """Return the steps that take away what is there of us, and what stays and why, one line each."""
-    steps, stays = _plan_units_away(found)
-    before = recorded("context")
-    if found.ours and is_ours(found.ours, found.own):
-        exists = before not in ("", CONTEXT) and find_context(found.docker, found.environ, before)
-        back = [found.run("context", "use", before if exists else "default")] if found.is_used else []
-        steps = [*back, found.run("context", "rm", CONTEXT), *steps]
-    elif found.ours:
-        stays.append(f"the docker context {CONTEXT} leads to {shown(found.ours.host)}, and is not ours: it stays")
-    record = record_path()
-    if os.path.lexists(record):
-        if found.docker:
-            steps.append(Change(record, None))
+class Removal(NamedTuple):
+    """The steps that take away what is there of us, lines on what stays, and folders to remove if they are empty."""
+
+    steps: list[Step]
+    stays: list[str]
+    folders: list[str]
+
+
+def plan_uninstall(docker: str | None, environ: Mapping[str, str]) -> Removal:
+    """Return how what is there of us is taken away.
+
+    That is what the environment names, and what the record does. `docker` is the host path of Docker's client, None if
+    there is none. Raises EngineError for a user without a home folder.
+    """
+    record = read_record()
+    own = own_socket(environ)
+    contexts, stays = _plan_contexts_away(docker, environ, record)
+    units, foreign = _plan_units_away(environ, record)
+    sockets = dict.fromkeys([own, *record.sockets])
+    removed = [Change(path, None) for path in sockets if os.path.lexists(path)]
+    steps: list[Step] = [*contexts, *units, *removed]
+    stays += foreign
+    if removed and not units and does_answer(own):
+        stays.append("a docker-proxy that nobody reaches any more still runs; end it")
+    path = record_path()
+    if os.path.lexists(path):
+        if docker:
+            steps.append(Change(path, None))
         else:
             stays.append(f"without docker on PATH its context {CONTEXT} stays; with it, run this again")
+    if steps:
+        stays += _still_named(own, environ)
+    return Removal(steps, stays, [os.path.dirname(path) for path in sockets])
+
+
+def _plan_contexts_away(docker: str | None, environ: Mapping[str, str], record: Record) -> tuple[list[Step], list[str]]:
+    steps: list[Step] = []
+    stays = []
+    for folder in dict.fromkeys([client_folder(environ), *record.contexts]):
+        client = find_client(docker, environ, folder)
+        before = record.context_before(folder)
+        is_gone = bool(before) and not client.in_use and not client.ours  # somebody removed it while it was in use
+        if client.uses_ours or (is_gone and _has_context(client, "default")):
+            steps.append(client.command("context", "use", before if _has_context(client, before) else "default"))
+        if client.has_ours:
+            steps.append(client.command("context", "rm", CONTEXT))
+        elif client.ours:
+            stays.append(f"the docker context {CONTEXT} leads to {shown(client.ours.host)}, and is not ours: it stays")
     return steps, stays
 
 
-def _plan_units_away(found: Found) -> tuple[list[Step], list[str]]:
-    folder = units_folder(found.environ)
-    units = [name for name in (SOCKET, SERVICE) if os.path.lexists(os.path.join(folder, name))]
-    ours = [name for name in units if is_unit_of_ours(os.path.join(folder, name))]
-    stays = [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in units if name not in ours]
-    paths = [os.path.join(folder, name) for name in ours]
-    before: list[Step] = [found.user_units("stop", *ours)] if ours and found.systemctl else []
-    if SOCKET in ours and found.systemctl:
-        before.append(found.user_units("disable", SOCKET))
-    elif SOCKET in ours or SOCKET not in units:
-        paths.append(os.path.join(folder, "sockets.target.wants", SOCKET))  # what enables it
-    after: list[Step] = [found.user_units("daemon-reload")] if ours and found.systemctl else []
-    removed = [Change(path, None) for path in (*paths, found.own) if os.path.lexists(path)]
-    return [*before, *removed, *after], stays
+def _has_context(client: Client, name: str) -> bool:
+    """Tell whether Docker's client has a context, which is not ours."""
+    return bool(client.docker) and name not in ("", CONTEXT) and bool(find_context(client.docker, client.environ, name))
+
+
+def _plan_units_away(environ: Mapping[str, str], record: Record) -> tuple[list[Step], list[str]]:
+    systemd = find_user_units(environ)
+    stops: list[Step] = []
+    removed: list[Step] = []
+    stays = []
+    for folder in dict.fromkeys([units_folder(environ), *record.units]):
+        present = [name for name in (SOCKET, SERVICE) if os.path.lexists(os.path.join(folder, name))]
+        ours = [name for name in present if is_unit_of_ours(os.path.join(folder, name))]
+        stays += [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in present if name not in ours]
+        known = [name for name in ours if systemd and not stops and systemd.does("cat", name)]
+        if systemd and known:
+            stops.append(systemd.command("stop", *known))
+        if systemd and SOCKET in known:
+            stops.append(systemd.command("disable", SOCKET))
+        removed += [Change(os.path.join(folder, name), None) for name in ours]
+        link = os.path.join(folder, "sockets.target.wants", SOCKET)  # what enables it, and `disable` removes
+        is_foreign = SOCKET in present and SOCKET not in ours
+        if os.path.lexists(link) and SOCKET not in known and not is_foreign:
+            removed.append(Change(link, None))
+    if systemd and removed:
+        removed.append(systemd.command("daemon-reload"))
+    return [*stops, *removed], stays
+
+
+def _still_named(own: str, environ: Mapping[str, str]) -> list[str]:
+    """Return lines on the variable that leads to a proxy, or a context, that is there no longer."""
+    variable = _variable_in_use(environ)
+    value = environ.get(variable, "").strip()
+    if value in (CONTEXT, f"unix://{own}"):
+        return [f"{variable} is {shown(value)} still, where nothing is any more; unset it"]
+    return []

@@ -16,9 +16,9 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.folders import config_home, needed_folder
-from paude_venv_hook.installation.changes import Change
+from paude_venv_hook.installation.changes import Change, carry_out, render
 from paude_venv_hook.installation.own_program import is_root
-from paude_venv_hook.terminal import PROGRAM
+from paude_venv_hook.terminal import PROGRAM, write
 from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False
@@ -41,6 +41,8 @@ _SCRIPT = (
     """case $?$result in 0{*'"ociVersion"'*}) ;; *) result=$config ;; esac; """
     'printf "%s\\n" "$result"'
 )
+_MARK = f"# Made by `{PROGRAM} install`; `{PROGRAM} uninstall` removes it.\n"
+_OLD_MARK = f"# Made by `{PROGRAM} install-podman-hook`; `--uninstall` removes it.\n"
 _HOOKS_DIR = re.compile(r"^ +--hooks-dir \w+ .*?(?:\(default \[(.*)\]\))?$", re.MULTILINE)
 _NOT_HERE = (
     "has no --hooks-dir, so its containers are not started by this machine; "
@@ -58,23 +60,22 @@ def config_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(needed_folder(config_home(environ), EngineError), "containers")
 
 
-def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
-    """Make Podman call the program (a host path) at each start of a container; return what changed.
+def install(podman: str, program: str, folder: str, environ: Mapping[str, str], *, dry_run: bool) -> Sequence[Change]:
+    """Let Podman call the program at each start of a container; show what changes for that, and return it.
 
-    `folder` is that of containers.conf. Raises HookError, with nothing changed, where Podman would not find the hook.
+    `podman`, `program` and `folder`, that of containers.conf, are host paths. Raises HookError, with all taken back, if
+    Podman does not find the hook then.
     """
-    podman = find_program("podman", environ)
-    if podman is None:
-        raise EngineError("podman is not on PATH; install it")
     planned = plan_install(hooks_folders(podman, environ), program, folder, environ)
     changes = [change for change in planned if change.differs()]
     if dry_run:
+        write(render(changes))
         return changes
-    for change in changes:
-        change.do()
+    carry_out(changes)
     hook_file = planned[0].path
-    if changes and hook_file not in [os.path.join(path, HOOK_FILE) for path in hooks_folders(podman, environ)]:
-        _remove(folder, changes)
+    if changes and hook_file not in _hook_files_read(podman, environ):
+        carry_out(Change(path, None) for path, _ in changes)
+        remove_folder(folder)
         raise EngineError(
             f"{shown(podman)} does not read {shown(os.path.join(folder, DROP_IN))}; "
             f"add {shown(os.path.dirname(hook_file))} to hooks_dir in its containers.conf, and run this again"
@@ -82,25 +83,38 @@ def install(program: str, folder: str, environ: Mapping[str, str], *, dry_run: b
     return changes
 
 
-def uninstall(folder: str, environ: Mapping[str, str], *, dry_run: bool) -> list[Change]:
-    """Remove what install made; return it.
+def _hook_files_read(podman: str, environ: Mapping[str, str]) -> list[str]:
+    """Return where Podman (a host path) looks for our hook file. Raises EngineError if it does not say."""
+    return [os.path.join(folder, HOOK_FILE) for folder in hooks_folders(podman, environ)]
 
-    Raises EngineError for what cannot be removed, and where nothing is found and Podman cannot be asked.
+
+def plan_uninstall(folder: str, environ: Mapping[str, str]) -> list[Change]:
+    """Return the files to remove: those that are known to be ours, and where Podman looks, if it can be asked.
+
+    `folder` is that of containers.conf. Raises EngineError if nothing is known, and Podman does not say where it looks.
     """
     podman = find_program("podman", environ)
-    more, problem = [], ""
-    try:
-        more = hooks_folders(podman, environ) if podman else []
-    except EngineError as error:
-        problem = str(error)
+    known = _present(folder)
+    folders: list[str] = []
+    if podman:
+        try:
+            folders = _configured_folders(podman, environ) or []
+        except EngineError:
+            if not known:
+                raise
+    return [Change(path, None) for path in _present(folder, folders)]
+
+
+def _present(folder: str, more: Sequence[str] = ()) -> list[str]:
+    """Return which of our files are there, given the folder of containers.conf and more folders of hooks."""
     paths = [os.path.join(folder, DROP_IN), *_hook_files(folder, more), os.path.join(folder, RECORD)]
-    changes = [Change(path, None) for path in paths if os.path.lexists(path)]
-    if not changes and (problem or not podman):
-        problem = problem or "podman is not on PATH; install it"
-        raise EngineError(f"nothing to remove is found, but Podman does not say where else it may be: {problem}")
-    if not dry_run:
-        _remove(folder, changes)
-    return changes
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def remove_folder(folder: str) -> None:
+    """Remove our folder of hooks in that of containers.conf, if it is empty."""
+    with suppress(OSError):
+        os.rmdir(os.path.join(folder, OWN_FOLDER))
 
 
 def find_hook(environ: Mapping[str, str]) -> str:
@@ -119,27 +133,15 @@ def why_elsewhere(podman: str, environ: Mapping[str, str]) -> str:
 
     Raises EngineError where Podman does not say.
     """
-    return "" if _HOOKS_DIR.search(_ask_help(podman, environ)) else f"{shown(podman)} {_NOT_HERE}"
+    return f"{shown(podman)} {_NOT_HERE}" if _configured_folders(podman, environ) is None else ""
 
 
 def read_hook(podman: str, environ: Mapping[str, str]) -> str:
     """Return the host path of the hook file that this Podman (a host path) reads. Raises EngineError for none."""
-    paths = [os.path.join(folder, HOOK_FILE) for folder in hooks_folders(podman, environ)]
-    found = [path for path in paths if os.path.isfile(path)]
+    found = [path for path in _hook_files_read(podman, environ) if os.path.isfile(path)]
     if not found:
         raise EngineError(f"{shown(podman)} reads no {HOOK_FILE}; run `{PROGRAM} install` again")
     return found[-1]
-
-
-def may_be_installed(folder: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether there may be something to uninstall. `folder` is that of containers.conf.
-
-    Raises EngineError where Podman has to be asked, and does not say.
-    """
-    if any(map(os.path.lexists, (os.path.join(folder, DROP_IN), *_hook_files(folder)))):
-        return True
-    podman = find_program("podman", environ)
-    return podman is not None and not why_elsewhere(podman, environ)
 
 
 def _hook_files(folder: str, more: Sequence[str] = ()) -> list[str]:
@@ -148,15 +150,14 @@ def _hook_files(folder: str, more: Sequence[str] = ()) -> list[str]:
     return [os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders))]
 
 
-def summary(changes: Sequence[Change], *, uninstall: bool, dry_run: bool) -> str:
-    """Return what came of install or uninstall, in a line."""
-    if not changes:
-        return "not installed" if uninstall else "already installed"
+def summary(podman: str, changes: Sequence[Change], environ: Mapping[str, str], *, dry_run: bool) -> str:
+    """Return what came of an installation, in a line. Raises EngineError if Podman does not read the hook."""
     if dry_run:
-        return "nothing is changed yet: --dry-run"
-    if uninstall:
-        return "uninstalled"
-    return "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
+        return "nothing is changed yet: --dry-run" if changes else "already installed"
+    line = "already installed"
+    if changes:
+        line = "installed: Podman now shadows the venvs of each workspace with a paude.json or a devcontainer.json"
+    return f"{line} (Podman reads {shown(read_hook(podman, environ))})"
 
 
 def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
@@ -164,11 +165,19 @@ def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
 
     Raises EngineError where Podman does not say.
     """
+    folders = _configured_folders(podman, environ)
+    if folders is None:
+        raise EngineError(f"{shown(podman)} {_NOT_HERE}")
+    return folders
+
+
+def _configured_folders(podman: str, environ: Mapping[str, str]) -> list[str] | None:
+    """Return the folders of `hooks_folders`, None for a Podman that starts no containers itself."""
     import csv  # noqa: PLC0415 - not wanted by the commands that a launch waits for
 
     found = _HOOKS_DIR.search(_ask_help(podman, environ))
     if found is None:
-        raise EngineError(f"{shown(podman)} {_NOT_HERE}")
+        return None
     return [path for path in next(csv.reader([found[1] or ""]), []) if path]
 
 
@@ -176,9 +185,9 @@ def _ask_help(podman: str, environ: Mapping[str, str]) -> str:
     try:
         done = ask([podman, "--help"], environ)
     except OSError as error:
-        raise EngineError(f"{shown(podman)}: cannot be asked: {error.strerror}; mend it") from None
+        raise EngineError(f"{shown(podman)}: cannot be asked: {error.strerror}; see whether it works") from None
     if done.returncode:
-        raise EngineError(f"{shown(podman)} --help failed: {complaint(os.fsdecode(done.stderr))}; mend it")
+        raise EngineError(f"{shown(podman)} --help failed: {complaint(os.fsdecode(done.stderr))}; see whether it works")
     return os.fsdecode(done.stdout)
 
 
@@ -196,7 +205,7 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
     if usable:
         best = max(usable, key=lambda path: (os.path.exists(os.path.join(path, HOOK_FILE)), folders.index(path)))
         change = Change(os.path.join(best, HOOK_FILE), _hook_file(program, environ))
-        return (change, *_record(best, folder))
+        return (change, *_record(best, folder), *_renewed(drop_in))
     if environ.get("CONTAINERS_CONF"):
         raise EngineError(
             f"CONTAINERS_CONF is set, so that Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
@@ -243,10 +252,17 @@ def _drop_in(folders: Iterable[str]) -> bytes:
     # A JSON string without escapes for letters is a TOML string.
     lines = [f"  {json.dumps(path, ensure_ascii=False)},\n" for path in folders]
     return (
-        f"# Made by `{PROGRAM} install-podman-hook`; `--uninstall` removes it.\n"
-        "# This list takes the place of earlier ones. What they held when it was made is in it.\n"
+        f"{_MARK}# This list takes the place of earlier ones. What they held when it was made is in it.\n"
         f"[engine]\nhooks_dir = [\n{''.join(lines)}]\n"
     ).encode()
+
+
+def _renewed(drop_in: str) -> tuple[Change, ...]:
+    """Return the drop-in (a host path) with a comment that names the commands of today, if it is an earlier one's."""
+    data = read_start(drop_in)
+    if not data.startswith(_OLD_MARK.encode()):
+        return ()
+    return (Change(drop_in, _MARK.encode() + data.removeprefix(_OLD_MARK.encode())),)
 
 
 def _can_write(folder: str) -> bool:
@@ -254,10 +270,3 @@ def _can_write(folder: str) -> bool:
     while os.path.isabs(folder) and not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
-
-
-def _remove(folder: str, changes: Iterable[Change]) -> None:
-    for path, _ in changes:
-        Change(path, None).do()
-    with suppress(OSError):
-        os.rmdir(os.path.join(folder, OWN_FOLDER))

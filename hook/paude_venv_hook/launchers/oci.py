@@ -54,7 +54,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
-        raise EngineError("stdin holds no OCI config; let Podman start this, see install-podman-hook --help")
+        raise EngineError("stdin holds no OCI config; let Podman start this, see install --help")
     return config
 
 

@@ -97,6 +97,6 @@ def test_podmans_socket_is_refused(own_proxy: OwnProxy, podmans_socket: Path) ->
 
     done = subprocess.run(proxy.command, env=proxy.environ, timeout=LIMIT, capture_output=True, text=True, check=False)
 
-    instead = "for every client of Podman, run paude-venv-hook install-podman-hook"
+    instead = "for every client of Podman, run paude-venv-hook install --engine podman"
     said = f"paude-venv-hook: error[engine]: {podmans_socket}: is Podman's socket; {instead}\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
