@@ -814,6 +814,17 @@ def test_what_auto_cannot_shadow_is_a_warning(workspace: Path, hook: Hook) -> No
     assert shlex.split(hook("print").out) == ["--tmpfs", f"{workspace}/env:{OPTIONS}"]
 
 
+def test_an_owner_of_0_is_not_that_of_the_workspace(workspace: Path, hook: Hook, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    if os.geteuid() == 0:
+        os.chown(workspace, 1000, 1000)
+    owner = workspace.stat()
+
+    assert f"uid={owner.st_uid},gid={owner.st_gid}," in hook("print", "--engine", "docker").out
+    fill(workspace, 'paude.json = {"venv-tmpfs": {"uid": 0, "gid": 0}}')
+    assert "uid=0,gid=0," in hook("print", "--engine", "docker").out
+
+
 # ---- Streams that cannot be written
 
 

@@ -95,6 +95,22 @@ def test_engine_says_what_a_program_is_whatever_its_name(
     assert stderr == SHADOWING
 
 
+def test_engine_says_it_also_of_podman_under_dockers_name(
+    programs: Programs, workspace: Path, make_venv: MakeVenv, command: list[str]
+) -> None:
+    """As podman-docker installs it, which gets Podman's arguments unless somebody knows better."""
+    make_venv(workspace / ".venv")
+    programs("docker", '[ "$1" = --version ] && echo podman version 5 || printf "%s\\n" "$@"')
+    line = ["docker", "run", "-v", ".:/app", "IMG"]
+
+    outputs = [
+        subprocess.run([*command, "exec", *options, "--", *line], capture_output=True, text=True, check=True).stdout
+        for options in ([], ["--engine", "docker"])
+    ]
+
+    assert [output.splitlines() for output in outputs] == [["run", *PODMAN, *line[2:]], ["run", *DOCKER, *line[2:]]]
+
+
 def test_a_compose_program_stays_one_whatever_engine_is_named(run_exec: RunExec) -> None:
     words, stderr = run_exec("podman-compose ps", "--engine", "podman")
 

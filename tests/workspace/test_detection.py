@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -387,6 +388,40 @@ def test_what_auto_leaves_alone_is_named(workspace: Path) -> None:
         ("miniconda", "a conda environment"),
         ("packages/a/.venv", a_venv),
     ]
+
+
+def test_a_venv_with_another_in_it_is_named_once(workspace: Path) -> None:
+    fill(workspace, "tools/env/pyvenv.cfg", "tools/env/.venv/pyvenv.cfg")
+
+    assert left(workspace) == [("tools/env", "a venv one level down")]
+
+
+def test_a_file_system_that_counts_no_links_hides_no_venv(workspace: Path, mocker: MockerFixture) -> None:
+    """As btrfs and overlay: each directory has one link, however many directories are in it."""
+    fill(workspace, "backend/.venv/pyvenv.cfg", "old/bin/activate", "old/lib/python2.7/orig-prefix.txt")
+    real = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.entry = entry
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.entry, name)
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            fields = list(self.entry.stat(follow_symlinks=follow_symlinks))
+            fields[stat.ST_NLINK] = 1
+            return os.stat_result(fields)
+
+    @contextmanager
+    def scan(folder: str) -> Iterator[list[Entry]]:
+        with real(folder) as entries:
+            yield [Entry(entry) for entry in entries]
+
+    mocker.patch("os.scandir", scan)
+
+    assert left(workspace) == [("backend/.venv", "a venv one level down")]
+    assert look(workspace) == [("old", OLD)]
 
 
 def test_what_two_mounted_folders_hold_is_named_once(tmp_path: Path) -> None:

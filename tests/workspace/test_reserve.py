@@ -101,6 +101,8 @@ def test_uv_that_is_told_to_use_it_all_the_same(workspace: Path) -> None:
         {"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"},
         {"python.defaultInterpreterPath": "/workspaces/app/.venv/bin/python"},
         {"workspaceFolder": "/srv/app", "python.pythonPath": "/srv/app/.venv/bin/python"},
+        {"workspaceFolder": "/srv/app/", "python.pythonPath": "/srv/app/.venv/bin/python"},
+        {"workspaceFolder": f"/{250 * 'w'}", "python.pythonPath": f"/{250 * 'w'}/.venv/bin/python"},
         {"remoteEnv": {"PATH": "${containerWorkspaceFolder}/.venv/bin:${containerEnv:PATH}"}},
         {"postCreateCommand": "bash -c \"source '.venv/bin/activate'\""},
         {"postCreateCommand": "cd $PWD; python -m venv --prompt=x $PWD/.venv"},
