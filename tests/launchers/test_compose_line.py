@@ -17,7 +17,7 @@ from conftest import MakeVenv
 from lab import missing
 from layout import fill
 from paude_venv_hook.cli import main
-from paude_venv_hook.engines.compose_grammar import default_files, parse_compose, volumes_of_run
+from paude_venv_hook.engines.compose_grammar import parse_compose
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.launchers.added import Added
 from paude_venv_hook.launchers.compose_line import prepare_compose_line
@@ -28,82 +28,6 @@ Programs = Callable[[str, str], Path]
 
 PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 WRAPPER = "import sys; sys.argv[0] = '{own}'; from paude_venv_hook.launchers.wrapper import {name}; sys.exit({name}())"
-
-
-# ---- which words are compose's own
-
-
-@pytest.mark.parametrize(
-    ("line", "action", "files"),
-    [
-        ("docker compose up -d", "up", []),
-        ("docker compose -f a.yaml --file=b.yaml -f- up", "up", ["a.yaml", "b.yaml", "-"]),
-        ("docker --context x compose --ansi never --progress=plain -p run --profile up run --rm web up", "run", []),
-        ("docker -H unix:///x.sock compose --all-resources --compatibility --dry-run create", "create", []),
-        ("docker compose --parallel 2 --env-file .env --project-directory d --verbose watch", "watch", []),
-        ("docker compose --future -f a scale web=3", "scale", ["a"]),
-        ("docker-compose -f a -H unix:///x.sock --tls up", "up", ["a"]),
-        ("podman-compose --in-pod false --podman-run-args=--rm --podman-path p -f a up", "up", ["a"]),
-        ("podman compose -f a ps", "ps", ["a"]),
-        ("docker compose", "", []),
-        ("docker-compose", "", []),
-        ("docker compose -f", "", [""]),
-    ],
-)
-def test_options_and_subcommand_of_compose_are_read(line: str, action: str, files: list[str]) -> None:
-    program, *arguments = line.split()
-
-    parsed = parse_compose(program, arguments)
-
-    assert parsed
-    assert (parsed.action, parsed.values("-f", "--file")) == (action, files)
-    assert arguments[parsed.end : parsed.end + 1] == ([action] if action else [])
-    assert parsed.starts == (action in ("create", "run", "scale", "up", "watch"))
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["docker run compose", "docker ps", "make compose up", "docker --future x compose up", "podman"],
-)
-def test_other_lines_are_none_of_compose(line: str) -> None:
-    program, *arguments = line.split()
-
-    assert parse_compose(program, arguments) is None
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("run web", ("web", [])),
-        (
-            "-f a run --rm -itv .:/code --volume=/x:/y:ro -e A=1 --name n web ls -v /no:/no",
-            ("web", [".:/code", "/x:/y:ro"]),
-        ),
-        ("run --no-deps -T", ("", [])),
-        ("up -v web", ("", [])),
-    ],
-)
-def test_the_volumes_of_run_are_read(line: str, said: tuple[str, list[str]]) -> None:
-    parsed = parse_compose("docker-compose", line.split())
-
-    assert parsed
-    assert volumes_of_run(parsed, line.split()) == said
-
-
-@pytest.mark.parametrize(
-    ("entries", "found"),
-    [
-        (["compose.yaml", "compose.yml", "docker-compose.yml"], ["compose.yaml"]),
-        (["docker-compose.yaml", "compose.override.yaml"], ["docker-compose.yaml", "compose.override.yaml"]),
-        (["compose.yml", "compose.override.yml", "compose.override.yaml"], ["compose.yml", "compose.override.yml"]),
-        (["compose.yml", "src/compose.override.yml"], ["compose.yml"]),
-        (["src/compose.yml", "compose.yml"], ["src/compose.yml"]),
-    ],
-)
-def test_files_that_nothing_names_are_found_upwards(tmp_path: Path, entries: list[str], found: list[str]) -> None:
-    fill(tmp_path, "src/deep/", *entries)
-
-    assert default_files(str(tmp_path / "src" / "deep")) == [str(tmp_path / name) for name in found]
 
 
 # ---- what is added, with a compose that tells what the test wants
