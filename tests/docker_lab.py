@@ -214,6 +214,6 @@ def descriptors(process: int) -> int:
     return len(os.listdir(f"/proc/{process}/fd")) if sys.platform == "linux" else 0
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
+def run(scenario: Coroutine[Any, Any, None], seconds: float = SECONDS) -> None:
     """Run a scenario, which must not hang."""
-    asyncio.run(asyncio.wait_for(scenario, SECONDS))
+    asyncio.run(asyncio.wait_for(scenario, seconds))
