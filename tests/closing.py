@@ -1,11 +1,38 @@
-"""What a run says at its end: what was proved on which engine."""
+"""What a run says at its end: what was not run and why, and what was proved on which engine."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+
+from lab import LOUD
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print both tables."""
+    print_skipped(terminalreporter)
+    print_proved(terminalreporter)
+
+
+def print_skipped(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print each reason for which tests were skipped, and how many they are; what must not be overlooked comes first.
+
+    Where there is nothing to say, nothing is printed.
+    """
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    if not reasons:
+        return
+    terminalreporter.section("what was not run, and why")
+    for reason, number in sorted(reasons.items(), key=lambda item: (not item[0].startswith(LOUD), -item[1], item[0])):
+        is_loud = reason.startswith(LOUD)
+        terminalreporter.line(f"{number:>5}  {reason}", red=is_loud, bold=is_loud)
+
+
+def print_proved(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was proved on which engine, as the Markdown table of tests/README.md; what was not run is not in it.
 
     A test that passes for another reason than the usual says so as its property `result`.

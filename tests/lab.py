@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import pytest
 
+LOUD = "NOT RUN HERE: "  # the table at the end begins with what must not be overlooked
+
 
 def missing(reason: str) -> NoReturn:
     """Skip the test for this reason, or fail it where `.ci/run` promises that nothing is missing."""

@@ -74,7 +74,7 @@ def test_an_engine_has_its_own_type_for_a_mount_that_names_none(text: str, defau
         (":/app", Mount("volume", "", "/app")),
         ("/app", Mount("volume", "", "/app")),
         ("/app:", Mount("volume", "", "/app")),
-        (r"C:\\src:/app", Mount("bind", r"C:\\src", "/app")),
+        (r"C:\src:/app", Mount("bind", r"C:\src", "/app")),
         ("c:/src:/app:ro", Mount("bind", "c:/src", "/app")),
         ("c:/app", Mount("volume", "c", "/app")),
     ],

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from distributions import shared
-from lab import missing
+from lab import LOUD, missing
 from real.containers import (
     AS_OWNER,
     ENVIRONMENT,
@@ -63,11 +63,11 @@ def as_user() -> str:
 
 @pytest.fixture(scope="session")
 def users_podman(image: str, as_user: str) -> Engine:
-    """Return the Podman of an ordinary user, where the machine allows one."""
+    """Return the Podman of an ordinary user, if the machine allows one: that is a matter of its cgroups."""
     try:
         return find_engine("podman", image, (as_user, "podman"))
     except NoEngineError as problem:
-        pytest.skip(str(problem))
+        pytest.skip(f"{LOUD}an ordinary user's Podman, which does not work: {str(problem).splitlines()[-1]}")
 
 
 def engine_or_rootless(request: pytest.FixtureRequest) -> Engine:
