@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,9 +74,16 @@ def shared(factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def once(folder: Path) -> Iterator[bool]:
-    """Make the folder, and say whether nobody did before; who comes later waits until the first one is ready."""
+    """Make the folder, and say whether nobody did before; who comes later waits until it is filled.
+
+    Where filling it fails, it is gone again.
+    """
     with open(f"{folder}.lock", "w") as lock:
         flock(lock, LOCK_EX)
         is_first = not folder.exists()
         folder.mkdir(exist_ok=True)
-        yield is_first
+        try:
+            yield is_first
+        except BaseException:
+            shutil.rmtree(folder)
+            raise

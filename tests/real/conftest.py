@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from distributions import shared
+from distributions import once, shared
 from lab import LOUD, missing
 from real.containers import (
     AS_OWNER,
@@ -150,10 +150,12 @@ def launch(engine: Engine) -> Iterator[Launch]:
 @pytest.fixture(scope="session")
 def host_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a venv of this machine in which markupsafe is installed, to be copied."""
-    folder = tmp_path_factory.mktemp("host") / ".venv"
-    run(sys.executable, "-m", "venv", folder)
-    _pip(folder, "install", "markupsafe")
-    return folder
+    folder = shared(tmp_path_factory) / "host"
+    with once(folder) as is_first:
+        if is_first:
+            run(sys.executable, "-m", "venv", folder / ".venv")
+            _pip(folder / ".venv", "install", "markupsafe")
+    return folder / ".venv"
 
 
 @pytest.fixture
@@ -184,21 +186,25 @@ def venv(workspace: Path, make_host_venv: MakeVenv) -> Path:
 @pytest.fixture(scope="session")
 def venv_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of programs of this machine, with uv and virtualenv."""
-    folder = tmp_path_factory.mktemp("tools")
-    run(sys.executable, "-m", "venv", folder)
-    _pip(folder, "install", "uv", "virtualenv")
+    folder = shared(tmp_path_factory) / "tools"
+    with once(folder) as is_first:
+        if is_first:
+            run(sys.executable, "-m", "venv", folder)
+            _pip(folder, "install", "uv", "virtualenv")
     return folder / "bin"
 
 
 @pytest.fixture(scope="session")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory, engine: Engine, host_venv: Path) -> Path:
     """Return a folder with a wheel of markupsafe, which has a compiled module, for the image's Python."""
-    folder = tmp_path_factory.mktemp("wheels")
-    folder.chmod(0o755)
-    about = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
-    version, machine = engine.run(f'python3 -c "{about}"').stdout.split()
-    wanted = (f"--python-version={version}", f"--platform=manylinux2014_{machine}", "--only-binary=:all:")
-    _pip(host_venv, "download", "--quiet", *wanted, f"--dest={folder}", "markupsafe")
+    folder = shared(tmp_path_factory) / "wheels"
+    with once(folder) as is_first:
+        if is_first:
+            about = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
+            version, machine = engine.run(f'python3 -c "{about}"').stdout.split()
+            wanted = (f"--python-version={version}", f"--platform=manylinux2014_{machine}", "--only-binary=:all:")
+            _pip(host_venv, "download", "--quiet", *wanted, f"--dest={folder}", "markupsafe")
+            folder.chmod(0o755)
     return folder
 
 
