@@ -359,7 +359,7 @@ def test_status_has_colours_only_on_a_terminal(
     piped = subprocess.run([*command, "status"], capture_output=True, check=True, env=environ, cwd=app)
 
     assert done.returncode == 0
-    assert (b"\x1b[32mshadowed\x1b[0m" in shown) is colour
+    assert (b"\x1b[32mwould be shadowed\x1b[0m" in shown) is colour
     assert b"\x1b" not in piped.stdout
 
 

@@ -16,14 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from paude_venv_hook import __version__
+from paude_venv_hook import __version__, overlay
+from paude_venv_hook.decision import Answer, as_engine_can
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.table import ENGINES, tmpfs_args
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import write_if_changed
+from paude_venv_hook.launch import Launch
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
 from paude_venv_hook.workspace.found import Kind, Reason
+from paude_venv_hook.workspace.location import Location
 from paude_venv_hook.workspace.settings import Settings, Tmpfs
 from strategies import Planned, planned
 
@@ -44,7 +47,21 @@ EACH = {"docker": DOCKER, "podman": PODMAN, "nerdctl": DOCKER, "finch": DOCKER, 
 
 
 def _document(plan: Plan = PLAN, engine: str = "podman", settings: Settings = AUTO) -> dict[str, Any]:
-    return make_document("/home/me/app", APP, engine, settings, (1000, 1001), plan)
+    return make_document(_answer(plan, engine, settings), {})
+
+
+def _answer(
+    plan: Plan,
+    engine: str = "podman",
+    settings: Settings = AUTO,
+    *,
+    folder: str = "/home/me/app",
+    mount: Mount | None = APP,
+    owner: tuple[int, int] = (1000, 1001),
+) -> Answer:
+    location = Location((mount,) if mount else (), "a test")
+    possible = as_engine_can(plan, engine, settings)
+    return Answer(folder, settings, Launch(engine), location, possible, owner, every_shadow=plan.shadows)
 
 
 def _errors(document: object) -> list[str]:
@@ -87,7 +104,8 @@ def test_the_schema_is_one_and_knows_each_engine() -> None:
 
 
 def test_nothing_to_shadow_is_an_overlay_without_arguments() -> None:
-    document = make_document("/w", None, "docker", Settings("none", "--venv", Tmpfs(), ()), (0, 0), Plan())
+    none = Settings("none", "--venv", Tmpfs(), ())
+    document = make_document(_answer(Plan(), "docker", none, folder="/w", mount=None), {})
 
     assert (document["workspaceMount"], document["venv"], document["shadows"]) == (None, "none", [])
     assert document["runArgs"] == []
@@ -170,11 +188,15 @@ DISK = AUTO._replace(storage="disk", storage_source="--storage")
 ON_DISK = Plan(tuple(shadow._replace(store="/data/app-0123/venv") for shadow in PLAN.shadows))
 
 
-def test_with_storage_on_disk_the_document_says_the_store_and_holds_the_arguments_it_is_given() -> None:
-    def arguments(engine: str) -> list[str]:
+def test_with_storage_on_disk_the_document_says_the_store_and_holds_the_arguments_of_each_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def arguments(_: Answer, engine: str, __: object) -> list[str]:
         return ["--mount", engine]
 
-    document = make_document("/home/me/app", APP, "podman", DISK, (1, 1), ON_DISK, arguments)
+    monkeypatch.setattr(overlay, "arguments_for", arguments)
+
+    document = _document(ON_DISK, "podman", DISK)
 
     assert (document["storage"], document["runArgs"]) == ("disk", ["--mount", "podman"])
     assert document["engines"] == {name: {"runArgs": ["--mount", name]} for name in ENGINES}
@@ -190,13 +212,17 @@ def test_with_storage_on_disk_the_document_says_the_store_and_holds_the_argument
     assert _errors(document) == []
 
 
-def test_an_engine_that_cannot_use_stores_is_null_and_an_error_for_it_alone(tmp_path: Path) -> None:
-    def arguments(engine: str) -> list[str]:
+def test_an_engine_that_cannot_use_stores_is_null_and_an_error_for_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arguments(_: Answer, engine: str, __: object) -> list[str]:
         if engine == "podman":
             raise EngineError("not here; use memory")
         return ["--mount", engine]
 
-    document = make_document("/home/me/app", APP, "docker", DISK, (1, 1), ON_DISK, arguments)
+    monkeypatch.setattr(overlay, "arguments_for", arguments)
+
+    document = _document(ON_DISK, "docker", DISK)
 
     assert document["engines"]["podman"] == {"runArgs": None, "error": "not here; use memory"}
     assert _errors(document) == []
@@ -204,7 +230,7 @@ def test_an_engine_that_cannot_use_stores_is_null_and_an_error_for_it_alone(tmp_
     assert run_args(load(str(tmp_path / "overlay.json"))) == ["--mount", "docker"]
     for refused in (
         lambda: run_args(document, "podman"),
-        lambda: make_document("/home/me/app", APP, "podman", DISK, (1, 1), ON_DISK, arguments),
+        lambda: _document(ON_DISK, "podman", DISK),
     ):
         with pytest.raises(EngineError) as caught:
             refused()
@@ -234,7 +260,9 @@ def test_the_overlay_of_any_plan_fits_the_schema_and_survives_its_file(
     plan = make_plan(*arguments)
 
     def make() -> dict[str, Any]:
-        return make_document(workspace_folder, mount if is_mounted else None, "podman", settings, owner, plan)
+        place = mount if is_mounted else None
+        answer = _answer(plan, settings=settings, folder=workspace_folder, mount=place, owner=owner)
+        return make_document(answer, {})
 
     document = make()
     assert _errors(document) == []

@@ -43,7 +43,6 @@ HEAVY = {
     "paude_venv_hook.launchers.compose_line",
     "paude_venv_hook.launchers.run_line",
     "paude_venv_hook.launchers.oci",
-    "paude_venv_hook.launchers.bound",
     "paude_venv_hook.proxy.listener",
     "paude_venv_hook.proxy.server",
     "paude_venv_hook.docker_api.sockets",
@@ -55,7 +54,6 @@ HEAVY = {
     "paude_venv_hook.commands.init",
     "paude_venv_hook.commands.verify",
     "paude_venv_hook.commands.store",
-    "paude_venv_hook.storage",
     "paude_venv_hook.stores.folder",
     "paude_venv_hook.stores.listing",
     "paude_venv_hook.stores.purpose",
@@ -162,14 +160,14 @@ def test_version_needs_nothing(workspace: Path) -> None:
     modules = loaded("--version")
 
     assert modules & HEAVY == set()
-    assert not modules & {"json", "hashlib", "paude_venv_hook.pipeline", "paude_venv_hook.settings"}
+    assert not modules & {"json", "hashlib", "paude_venv_hook.decision", "paude_venv_hook.settings"}
     assert os.listdir(workspace) == []
 
 
 def test_schema_looks_at_no_workspace(workspace: Path) -> None:
     modules = loaded("schema", "overlay")
 
-    assert not modules & {"json5", "platformdirs", "subprocess", "hashlib", "paude_venv_hook.pipeline"}
+    assert not modules & {"json5", "platformdirs", "subprocess", "hashlib", "paude_venv_hook.decision"}
     assert os.listdir(workspace) == []
 
 

@@ -20,15 +20,15 @@ ROOMS = (
     ("installation", "proxy"),
     ("launchers",),
     ("terminal",),
-    ("pipeline",),
-    ("messages",),
     ("overlay",),
-    ("storage",),
+    ("decision",),
     ("plan",),
     ("stores",),
     ("workspace",),
+    ("launch",),
     ("docker_api",),
     ("engines",),
+    ("notes",),
     ("digest", "errors", "files", "folders", "json_values", "records", "text", "__init__"),
 )
 RANKS = {name: rank for rank, room in enumerate(ROOMS) for name in room}
@@ -84,7 +84,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         for module in known
     }
 
-    assert all(graph[module] for module in ("cli", "pipeline", "plan", "commands.run", "launchers.wrapper"))
+    assert all(graph[module] for module in ("cli", "decision", "plan", "commands.run", "launchers.wrapper"))
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(known)
 
 
@@ -99,7 +99,7 @@ def test_a_command_does_not_import_another_one() -> None:
     "source",
     [
         "from paude_venv_hook.cli import main",
-        "import paude_venv_hook.pipeline",
+        "import paude_venv_hook.decision",
         "def f():\n    from paude_venv_hook import plan",
         "if TYPE_CHECKING:\n    from paude_venv_hook.plan import Plan",
     ],

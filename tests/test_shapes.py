@@ -68,7 +68,7 @@ def lands(venv: str) -> str:
 
 
 GUARDED = (
-    "postCreateCommand makes no venv where a directory .venv is, and its shadow is one: "
+    "postCreateCommand makes no venv if there is a directory .venv, and its shadow is one: "
     "let it look for .venv/bin/python"
 )
 DOT = (".venv",)
@@ -278,9 +278,9 @@ NO_BIND = json.dumps({"services": {"app": {"volumes": [{"type": "volume", "sourc
             {"initializeCommand": "./make-compose-file"},
             "echo 'open compose.yaml: no such file' >&2; exit 14",
             "paude-venv-hook: warning: nothing shadowed: compose does not tell of its project "
-            "(it says: open compose.yaml: no such file); mend that\n",
+            "(it says: open compose.yaml: no such file); run its config command to see what is wrong\n",
             "docker compose config does not tell where it is mounted (it says: open compose.yaml: no such file); "
-            "mend that",
+            "run docker compose config to see what is wrong",
             id="files that initializeCommand makes",
         ),
     ],

@@ -7,17 +7,21 @@ import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from conftest import Hook, MakeVenv
 from layout import fill
+from outcomes import outcome
+from paude_venv_hook.decision import Answer, plan_for
 from paude_venv_hook.engines import selinux
-from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.errors import EngineError, StoreError, WorkspaceError
-from paude_venv_hook.launchers.run_line import prepare_command_line
-from paude_venv_hook.pipeline import Prepared, prepare
+from paude_venv_hook.launchers.flags import decide_by_flags
+from paude_venv_hook.launchers.ready import make_stores
+from paude_venv_hook.launchers.run_line import rewrite_run_line
+from paude_venv_hook.notes import unique_words
+from paude_venv_hook.overlay import make_document
 from paude_venv_hook.stores.folder import read_record, store_path, stores_folder
 from paude_venv_hook.stores.purpose import Purpose
 
@@ -31,9 +35,27 @@ def app(workspace: Path, make_venv: MakeVenv) -> Path:
     return fill(workspace, 'paude.json = {"venv-storage": "disk"}')
 
 
-def ready(folder: Path, environ: dict[str, str] | None = None, **flags: Any) -> Prepared:
-    """Return what is known of a workspace, for Podman unless the flags say otherwise."""
-    return prepare(str(folder), environ or {}, **{"engine": "podman", **flags})
+class Said(NamedTuple):
+    """What a launch says of its container."""
+
+    image: str = ""
+    platform: str = ""
+    service: str = ""
+
+
+def ready(folder: Path, environ: dict[str, str] | None = None, **flags: Any) -> Answer:
+    """Return the decision for a workspace, for Podman unless the flags say otherwise."""
+    return decide_by_flags(str(folder), environ or {}, **{"engine": "podman", **flags})
+
+
+def document(answer: Answer, environ: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the overlay."""
+    return make_document(answer, environ or {})
+
+
+def purposes(answer: Answer, engine: str, environ: dict[str, str] | None = None) -> tuple[Purpose, ...]:
+    """Return what the stores of an engine are for."""
+    return plan_for(answer, engine, environ or {})[1]
 
 
 def purpose(app: Path, engine: str = "podman", said: Said | None = None, destination: str = "") -> Purpose:
@@ -61,9 +83,9 @@ def test_each_engine_has_a_store_of_its_own_and_nothing_is_made_by_looking(app: 
     prepared = ready(app)
 
     assert [shadow.store for shadow in prepared.plan.shadows] == [store_path(purpose(app))]
-    assert prepared.document["storage"] == "disk"
-    assert prepared.document["shadows"][0]["store"] == store_path(purpose(app))
-    assert prepared.document["engines"] == {
+    assert document(prepared)["storage"] == "disk"
+    assert document(prepared)["shadows"][0]["store"] == store_path(purpose(app))
+    assert document(prepared)["engines"] == {
         **{engine: {"runArgs": mounted(purpose(app, engine))} for engine in ("docker", "podman")},
         **{
             engine: {
@@ -81,9 +103,9 @@ def test_in_memory_there_are_none(app: Path) -> None:
     prepared = ready(app, storage="memory")
 
     assert [shadow.store for shadow in prepared.plan.shadows] == [""]
-    assert (prepared.document["storage"], prepared.purposes) == ("memory", {})
-    assert prepared.document["runArgs"][0] == "--tmpfs"
-    prepared.make_stores()
+    assert (document(prepared)["storage"], prepared.purposes) == ("memory", ())
+    assert document(prepared)["runArgs"][0] == "--tmpfs"
+    make_stores(prepared.purposes)
     assert stores() == set()
 
 
@@ -93,7 +115,7 @@ def test_the_key_is_the_mount_and_the_path_in_it(app: Path, make_venv: MakeVenv)
     config = {"workspaceMount": f"type=bind,source={app},target=/src", "workspaceFolder": "/src/packages/api"}
     fill(app / "packages" / "api", f".devcontainer.json = {json.dumps(config)}")
 
-    found = ready(app / "packages" / "api").purposes["podman"]
+    found = ready(app / "packages" / "api").purposes
 
     assert [item[:3] for item in found] == [
         (str(app), "packages/api/.venv", "/src/packages/api/.venv"),
@@ -106,25 +128,25 @@ def test_devcontainer_json_names_image_and_platform(app: Path) -> None:
     fill(app, f".devcontainer.json = {json.dumps(config)}")
 
     def said(**flags: Any) -> Purpose:
-        return ready(app, {"VERSION": "3.13", "ARCH": "arm64"}, **flags).purposes["podman"][0]
+        return ready(app, {"VERSION": "3.13", "ARCH": "arm64"}, **flags).purposes[0]
 
     target = "/workspaces/app/.venv"
     assert said() == purpose(app, said=Said("python:3.13", "linux/arm64"), destination=target)
-    assert said(said=Said("mine")) == purpose(app, said=Said("mine"), destination=target)
+    assert said(image="mine") == purpose(app, said=Said("mine"), destination=target)
 
 
 def test_a_dockerfile_has_no_name_and_a_wrong_type_is_for_the_tools_to_say(app: Path) -> None:
     for image in ({"build": {"dockerfile": "Dockerfile"}}, {"image": 1}):
         (app / ".devcontainer.json").write_text(json.dumps(image))
-        assert ready(app).purposes["podman"][0][6:8] == ("", "")
+        assert ready(app).purposes[0][6:8] == ("", "")
 
 
 def test_dockers_own_variable_names_the_platform_for_docker_alone(app: Path) -> None:
     environ = {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"}
 
     prepared = ready(app, environ)
-    assert [prepared.purposes[name][0].platform for name in ("docker", "podman")] == ["linux/arm64", ""]
-    assert ready(app, environ, said=Said("", "linux/amd64")).purposes["docker"][0].platform == "linux/amd64"
+    assert [purposes(prepared, name, environ)[0].platform for name in ("docker", "podman")] == ["linux/arm64", ""]
+    assert purposes(ready(app, environ, platform="linux/amd64"), "docker", environ)[0].platform == "linux/amd64"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +160,7 @@ def test_dockers_own_variable_names_the_platform_for_docker_alone(app: Path) -> 
     ],
 )
 def test_a_command_line_names_image_and_platform(app: Path, line: str, said: Said) -> None:
-    added = prepare_command_line(shlex.split(line), "podman", {}, str(app))
+    added = outcome(rewrite_run_line("/no/engine", shlex.split(line), "podman", {}, str(app)))
 
     store = purpose(app, said=said, destination="/app/.venv")
     assert added.words[1:3] == mounted(store)
@@ -163,11 +185,10 @@ def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
     assert str(caught.value) == problem
     other = {"docker": "podman", "podman": "docker"}[engine]
     prepared = ready(app, environ, engine=other)
-    assert prepared.document["engines"][engine] == {"runArgs": None, "error": problem}
-    assert list(prepared.purposes) == [other]
-    assert ready(app, environ, engine=engine, storage="memory").document["runArgs"][0] == "--tmpfs"
+    assert document(prepared, environ)["engines"][engine] == {"runArgs": None, "error": problem}
+    assert document(ready(app, environ, engine=engine, storage="memory"), environ)["runArgs"][0] == "--tmpfs"
     for local in ("", "unix:///run/x.sock"):
-        assert ready(app, {variable: local}, engine=engine).document["runArgs"][0] == "--mount"
+        assert document(ready(app, {variable: local}, engine=engine))["runArgs"][0] == "--mount"
 
 
 @pytest.fixture
@@ -183,10 +204,10 @@ def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -
         'write "venv-storage": "memory" in paude.json'
     )
 
-    document = ready(app).document
+    overlay = document(ready(app))
     option, value = mounted(purpose(app))
-    assert document["runArgs"] == [option, f"{value},relabel=shared"]
-    assert document["engines"]["docker"] == {"runArgs": None, "error": problem}
+    assert overlay["runArgs"] == [option, f"{value},relabel=shared"]
+    assert overlay["engines"]["docker"] == {"runArgs": None, "error": problem}
     with pytest.raises(EngineError) as caught:
         ready(app, engine="docker")
     assert str(caught.value) == problem
@@ -199,7 +220,7 @@ def test_a_user_without_a_home_folder_has_no_store(app: Path, monkeypatch: pytes
     with pytest.raises(StoreError) as caught:
         ready(app)
     assert str(caught.value) == "HOME: is not set, and this user has no home folder; set it, or keep venvs in memory"
-    assert ready(app, storage="memory").document["runArgs"][0] == "--tmpfs"
+    assert document(ready(app, storage="memory"))["runArgs"][0] == "--tmpfs"
 
 
 def test_a_data_folder_that_no_engine_can_mount_is_refused(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,16 +263,17 @@ def test_print_makes_what_it_mounts(app: Path, hook: Hook, form: str, engines: l
 def test_status_shows_the_stores_and_makes_none(app: Path, hook: Hook) -> None:
     assert f"storage disk ({app}/paude.json)" in " ".join(hook("status", "--engine", "podman").out.split())
     assert stores() == set()
-    prepared = ready(app, said=Said("python:3.13"))
-    prepared.make_stores()
+    prepared = ready(app, image="python:3.13")
+    make_stores(prepared.purposes)
     Path(prepared.plan.shadows[0].store, "file").write_bytes(b"x" * 2_000_000)
-    ready(app, said=Said("i"), container_workspace_folder="/elsewhere").make_stores()  # for another container path
+    elsewhere = ready(app, image="i", container_workspace_folder="/elsewhere")
+    make_stores(elsewhere.purposes)  # for another container path
 
     record = read_record(os.path.dirname(prepared.plan.shadows[0].store))
     assert record
     text = " ".join(hook("status", "--engine", "podman").out.split())
     assert (
-        f".venv shadowed venv, Python 3.11.2, made by venv; on disk for podman python:3.13: 2.0 MB, "
+        f".venv would be shadowed venv, Python 3.11.2, made by venv; on disk for podman python:3.13: 2.0 MB, "
         f"made {record.made}, last asked for {record.last_used}"
     ) in text
     report = json.loads(hook("status", "--engine", "podman", "--json").out)
@@ -289,8 +311,8 @@ def test_what_cannot_be_made_stops_a_launch_and_leaves_no_mount_point(
 def test_a_setup_that_runs_once_is_enough_on_disk(app: Path) -> None:
     fill(app, '.devcontainer.json = {"postCreateCommand": "uv sync"}')
 
-    assert ready(app).messages() == []
-    assert ready(app, storage="memory").messages() == [
+    assert unique_words(ready(app).notes) == []
+    assert unique_words(ready(app, storage="memory").notes) == [
         "a restart empties .venv, and postCreateCommand does not run again: repeat it in postStartCommand"
     ]
 

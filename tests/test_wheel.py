@@ -42,6 +42,7 @@ PACKAGE = """
     commands/store.py
     commands/uninstall.py
     commands/verify.py
+    decision.py
     digest.py
     docker_api/__init__.py
     docker_api/contexts.py
@@ -59,6 +60,7 @@ PACKAGE = """
     engines/run_grammar.py
     engines/selinux.py
     engines/table.py
+    engines/volumes.py
     errors.py
     files.py
     folders.py
@@ -71,21 +73,24 @@ PACKAGE = """
     installation/own_program.py
     installation/podman_hook.py
     json_values.py
+    launch.py
     launchers/__init__.py
-    launchers/added.py
-    launchers/bound.py
+    launchers/asked.py
     launchers/compose.py
     launchers/compose_line.py
     launchers/compose_project.py
     launchers/devcontainer_cli.py
+    launchers/flags.py
     launchers/kubernetes.py
+    launchers/last_launch.py
     launchers/oci.py
+    launchers/ready.py
+    launchers/rewritten.py
     launchers/run_line.py
     launchers/sandbox_line.py
     launchers/wrapper.py
-    messages.py
+    notes.py
     overlay.py
-    pipeline.py
     plan.py
     proxy/__init__.py
     proxy/api.py
@@ -101,7 +106,6 @@ PACKAGE = """
     records.py
     schemas/overlay.json
     schemas/paude.json
-    storage.py
     stores/__init__.py
     stores/daemons.py
     stores/folder.py
@@ -112,12 +116,12 @@ PACKAGE = """
     terminal.py
     text.py
     workspace/__init__.py
-    workspace/binds.py
+    workspace/carried.py
     workspace/central.py
     workspace/deep.py
     workspace/detection.py
-    workspace/directories.py
     workspace/devcontainer.py
+    workspace/directories.py
     workspace/found.py
     workspace/git_root.py
     workspace/guards.py
@@ -125,8 +129,8 @@ PACKAGE = """
     workspace/links.py
     workspace/listed.py
     workspace/location.py
-    workspace/patterns.py
     workspace/makers.py
+    workspace/patterns.py
     workspace/recipes.py
     workspace/reserve.py
     workspace/settings.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 
 TYPE_CHECKING = False
@@ -16,4 +18,10 @@ else:
     except ImportError:  # another Python than CPython
         from hashlib import sha256
 
-__all__ = ["sha256"]
+__all__ = ["name_and_digest", "sha256"]
+
+
+def name_and_digest(path: str) -> str:
+    """Return a name for a file about a host path: for people its last part, and a digest of the whole."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:40]
+    return f"{name}-{sha256(os.fsencode(path)).hexdigest()[:16]}"

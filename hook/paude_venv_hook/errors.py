@@ -8,6 +8,7 @@ class HookError(Exception):
     """The root of all errors of this package; the text is one line that ends in what to do."""
 
     code = "hook"
+    workspace_folder = ""  # the host path of the workspace that it is about, as far as that is known
 
 
 class UsageError(HookError):

@@ -15,11 +15,12 @@ _XDG = {
     "config": ("XDG_CONFIG_HOME", ".config"),
     "cache": ("XDG_CACHE_HOME", ".cache"),
     "data": ("XDG_DATA_HOME", ".local/share"),
+    "state": ("XDG_STATE_HOME", ".local/state"),
 }
 
 
 def user_folder(kind: str) -> str:
-    """Return the host path of paude's `config`, `cache` or `data` folder, "" for a user without a home folder.
+    """Return the host path of paude's `config`, `cache`, `data` or `state` folder, "" for a user without a home folder.
 
     On Linux this is the XDG Base Directory Specification itself, with what platformdirs makes of it: to import
     platformdirs takes as long as all the rest of a run. A test compares both.
@@ -37,6 +38,7 @@ def user_folder(kind: str) -> str:
         "config": platformdirs.user_config_dir,
         "cache": platformdirs.user_cache_dir,
         "data": platformdirs.user_data_dir,
+        "state": platformdirs.user_state_dir,
     }[kind]
     try:
         folder = find("paude", appauthor=False)

@@ -11,25 +11,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 
 from paude_venv_hook import __version__
-from paude_venv_hook.digest import sha256
-from paude_venv_hook.engines.table import COMMON, ENGINES, one_of, tmpfs_args, why_not
+from paude_venv_hook.decision import arguments_for
+from paude_venv_hook.digest import name_and_digest
+from paude_venv_hook.engines.table import COMMON, ENGINES, one_of
 from paude_venv_hook.errors import EngineError, OverlayError
 from paude_venv_hook.files import read_file
 from paude_venv_hook.folders import user_folder
-from paude_venv_hook.plan import without
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
     from typing import Any
 
-    from paude_venv_hook.engines.mounts import Mount
-    from paude_venv_hook.plan import Plan, Shadow
-    from paude_venv_hook.workspace.settings import Settings
+    from paude_venv_hook.decision import Answer
+    from paude_venv_hook.plan import Shadow
 
 __all__ = ("default_path", "load", "run_args")  # what is public, as hook/docs/writing-a-launcher.md says
 
@@ -45,62 +43,37 @@ def default_path(workspace_folder: str) -> str:
     if not folder:
         raise OverlayError("HOME: is not set, and this user has no home folder; set it")
     real = os.path.realpath(workspace_folder)
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(real))[:40]
-    digest = sha256(os.fsencode(real)).hexdigest()[:16]
-    return os.path.join(folder, "venv-overlays", f"{name}-{digest}.json")
+    return os.path.join(folder, "venv-overlays", f"{name_and_digest(real)}.json")
 
 
-def make_document(
-    workspace_folder: str,
-    mount: Mount | None,
-    engine: str,
-    settings: Settings,
-    owner: tuple[int, int],
-    plan: Plan,
-    on_disk: Callable[[str], list[str]] | None = None,
-) -> dict[str, Any]:
-    """Return the overlay of a plan as a JSON value (schemas/overlay.json); the same input gives the same overlay.
+def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the overlay of a decision as a JSON value (schemas/overlay.json); the same input gives the same overlay.
 
-    `owner` is the uid and gid of Docker's shadows in the container. Where the plan's shadows have stores, `on_disk`
-    returns the arguments of an engine for them, and raises EngineError where it has none. In memory, what the chosen
-    engine cannot name is skipped. Raises EngineError where the chosen engine has no arguments; where only another one
-    has none, its `runArgs` are null and its `error` says why.
+    Raises EngineError if the chosen engine has no arguments; if only another one has none, its `runArgs` are null and
+    its `error` says why.
     """
-    everything = [shadow.destination for shadow in plan.shadows]
-    if not on_disk:
-        plan = as_engine_can(plan, engine, settings)
-
-    def in_memory(name: str) -> list[str]:
-        named = [shadow.destination for shadow in plan.shadows] if name == engine else everything
-        return tmpfs_args(name, named, owner, settings.tmpfs.size)
-
     engines: dict[str, dict[str, Any]] = {}
     for name in ENGINES:
         try:
-            engines[name] = {"runArgs": (on_disk or in_memory)(name)}
+            engines[name] = {"runArgs": arguments_for(answer, name, environ)}
         except EngineError as error:
-            if engine == name:
+            if answer.engine == name:
                 raise
             engines[name] = {"runArgs": None, "error": str(error)}
+    mount, venv = answer.location.mount, answer.settings.venv
     return {
         "version": VERSION,
         "generator": f"paude-venv-hook {__version__}",
-        "workspaceFolder": workspace_folder,
+        "workspaceFolder": answer.workspace_folder,
         "workspaceMount": mount and {"source": mount.source, "target": mount.target},
-        "engine": engine,
-        "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
-        "storage": settings.storage,
-        "shadows": [_describe(shadow) for shadow in plan.shadows],
-        "skipped": [{"path": s.path, "why": s.reason.text} for s in plan.skipped],
-        "runArgs": engines[engine]["runArgs"],
+        "engine": answer.engine,
+        "venv": venv if isinstance(venv, str) else list(venv),
+        "storage": answer.settings.storage,
+        "shadows": [_describe(shadow) for shadow in answer.plan.shadows],
+        "skipped": [{"path": item.path, "why": item.reason.text} for item in answer.plan.skipped],
+        "runArgs": engines[answer.engine]["runArgs"],
         "engines": engines,
     }
-
-
-def as_engine_can(plan: Plan, engine: str, settings: Settings) -> Plan:
-    """Return the plan for an engine: what it has no arguments for is skipped."""
-    on_disk = settings.storage == "disk"
-    return without(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
 
 
 def _describe(shadow: Shadow) -> dict[str, str]:

@@ -7,20 +7,21 @@ import sys
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import HookError, OverlayError, UsageError
+from paude_venv_hook.notes import words
 from paude_venv_hook.text import say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.notes import Note
     from paude_venv_hook.plan import Shadow
 
 PROGRAM = "paude-venv-hook"
 
-# How much a launch tells, each as much as those before it, and: nothing but errors (--quiet); what stays visible, and
-# what was made (a wrapper); what is shadowed; why nothing is (exec).
+# Verbosity levels; each includes the one before: nothing but errors (--quiet); notes (a wrapper); what is shadowed; why
+# nothing is (exec).
 ERRORS, WARNINGS, SHADOWS, EVERYTHING = range(4)
 # What a launch says to the wrapper that it leads to, such as the one that podman-compose starts: one of those numbers.
 TELLS = "PAUDE_VENV_TELLS"
@@ -102,25 +103,23 @@ def complain(line: str) -> None:
 
 
 def warn(messages: Iterable[str]) -> None:
-    """Say each message as a warning."""
+    """Print each message as a warning."""
     for message in messages:
         complain(f"warning: {message}")
 
 
-def tell(prepared: Sequence[Prepared], made: Collection[str]) -> None:
-    """Say what a person should know of the plans, and of the mount points (host paths) that were made, each once."""
-    warn(dict.fromkeys(line for item in prepared for line in item.messages()))
-    tell_made(prepared, made)
-
-
-def tell_made(prepared: Iterable[Prepared], made: Collection[str]) -> None:
-    """Say what a person should know of the mount points (host paths) that were made for the plans, each once."""
-    for line in dict.fromkeys(line for item in prepared for line in item.made(made)):
+def tell(notes: Iterable[Note]) -> None:
+    """Print what a person should know, each line once."""
+    lines = []
+    for note in notes:
+        prefix = "warning: " if note.is_warning else ""
+        lines.append(prefix + words(note))
+    for line in dict.fromkeys(lines):
         complain(line)
 
 
 def announce(shadows: Iterable[Shadow]) -> None:
-    """Say what the container that starts now has shadowed, where it is anything."""
+    """Print what the new container shadows, if anything."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
     if names:
         say(f"Shadowing venv: {names}")

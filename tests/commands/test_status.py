@@ -18,7 +18,7 @@ from installed import StandIns
 from layout import fill
 from paude_venv_hook.commands.status import make_report, render
 from paude_venv_hook.installation.coverage import Launches
-from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.launchers.flags import decide_by_flags
 from paude_venv_hook.workspace.venv import describe
 
 LAUNCHES = [
@@ -29,8 +29,14 @@ LAUNCHES = [
 
 def report(folder: Path, **flags: Any) -> dict[str, Any]:
     """Return the report of a workspace, with `/home/me` in place of the folder above it."""
-    prepared = prepare(str(folder), os.environ, **{"engine": "docker", **flags})
-    made = make_report({"": prepared}, "/home/me/.cache/app.json", "not written yet", LAUNCHES)
+    answer = decide_by_flags(str(folder), os.environ, **{"engine": "docker", **flags})
+    made = make_report(
+        {"": answer},
+        engine_why="--engine",
+        overlay_path="/home/me/.cache/app.json",
+        overlay_state="not written yet",
+        launches=LAUNCHES,
+    )
     short: dict[str, Any] = json.loads(json.dumps(made).replace(str(folder.parent), "/home/me"))
     return short
 
@@ -115,6 +121,7 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
                 "why": "Podman's hook /etc/containers/paude-venv-hook.d/paude-venv-hook.json",
             },
         ],
+        "lastLaunch": None,
         "warnings": ['/home/me/app/paude.json: key "vnev" is not known here (did you mean "venv"?)'],
     }
     assert rows[0] == {

@@ -18,8 +18,9 @@ from paude_venv_hook.commands.verify import (
     asked_for_tmpfs,
     find_problem,
     find_store_problem,
-    locate_in,
+    read_launch,
 )
+from paude_venv_hook.decision import decide
 from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
@@ -155,21 +156,26 @@ def test_the_containers_own_binds_say_where_the_workspace_is(workspace: Path) ->
     tmpfs = {"Type": "tmpfs", "Source": "", "Destination": "/app/.venv"}
     store = {"Type": "bind", "Source": "/data/x-0123456789abcdef/venv", "Destination": "/app/env"}
 
-    location = locate_in({"Mounts": [bind, volume, nearer, tmpfs, store]}, str(workspace))
+    launch = read_launch("podman", {"Mounts": [bind, volume, nearer, tmpfs, store]}, str(workspace))
+    (answer,) = decide(launch, {}).answers
 
-    assert location.mounts == (Mount("bind", str(workspace), "/app"), Mount("bind", str(workspace.parent), "/top"))
-    assert location.mounted == {"/top": "bind", "/app/cache": "volume"}
+    assert answer.location.mounts == (
+        Mount("bind", str(workspace), "/app"),
+        Mount("bind", str(workspace.parent), "/top"),
+    )
+    assert answer.location.mounted == {"/top": "bind", "/app/cache": "volume"}
 
 
 @pytest.mark.parametrize(("propagation", "shared"), [("rprivate", False), ("rslave", False), ("shared", True)])
 def test_a_bind_that_the_host_shares_is_known_as_one(workspace: Path, propagation: str, shared: bool) -> None:
     bind = {"Type": "bind", "Source": str(workspace), "Destination": "/app", "Propagation": propagation}
 
-    assert locate_in({"Mounts": [bind]}, str(workspace)).mount == Mount("bind", str(workspace), "/app", shared)
+    launch = read_launch("podman", {"Mounts": [bind]}, str(workspace))
+    assert launch.mounts == (Mount("bind", str(workspace), "/app", shared),)
 
 
-def test_a_container_without_the_workspace_has_no_location(workspace: Path) -> None:
-    assert locate_in({"Mounts": None}, str(workspace)).mount is None
+def test_a_container_without_the_workspace_has_no_answer(workspace: Path) -> None:
+    assert decide(read_launch("podman", {"Mounts": None}, str(workspace)), {}).answers == ()
 
 
 PODMAN_OF_A_CONTAINER = """case "$1 $3" in
@@ -321,7 +327,7 @@ def test_a_container_that_cannot_be_asked(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["other"], "other: podman has no such container; see podman ps, or use --engine"),
+        (["other"], "other: podman has no such container; see podman ps"),
         (["--engine", "docker", "c"], "docker: is not on PATH; install it or use --engine"),
     ],
 )
@@ -362,7 +368,7 @@ def test_odd_answers_about_a_container_hold_nothing(workspace: Path, tmp_path: P
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"mounts": odd}))
 
-    assert locate_in({"Mounts": odd}, str(workspace)).mount is None
+    assert decide(read_launch("podman", {"Mounts": odd}, str(workspace)), {}).answers == ()
     for described in ({"HostConfig": odd}, {"HostConfig": {"Tmpfs": odd}}, {"OCIConfigPath": odd}):
         assert set(asked_for_tmpfs(described)) <= {"a"}
     assert asked_for_tmpfs({"OCIConfigPath": str(config)}) in ({}, {"": frozenset()}, {".": frozenset()})

@@ -38,7 +38,7 @@ def test_docker_gets_the_owner_also_where_it_is_root_so_that_podman_refuses_it()
 
 def test_the_options_serve_compose_too() -> None:
     assert tmpfs_args("docker", ["/d"], (1, 2), "3m") == ["--tmpfs", f"/d:{docker_options((1, 2), '3m')}"]
-    assert tmpfs_args("podman", ["/d"], (0, 0), "3m") == ["--tmpfs", f"/d:{podman_options('3m')}"]
+    assert tmpfs_args("podman", ["/d"], (0, 0), "3m") == ["--tmpfs", f"/d:{podman_options((0, 0), '3m')}"]
 
 
 def test_each_destination_gets_a_pair_of_arguments_in_their_order() -> None:

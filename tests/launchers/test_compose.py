@@ -21,19 +21,23 @@ from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.arguments import docker_options, podman_options
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.engines.table import tmpfs_args
 from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
+from paude_venv_hook.launch import Launch
 from paude_venv_hook.launchers.compose import (
     add_compose_file,
     choose_compose_engine,
+    decide_compose,
     dump,
     make_compose_file,
-    prepare_compose,
 )
-from paude_venv_hook.launchers.compose_project import Project, find_workspace, mounts_of, read_config, read_project
+from paude_venv_hook.launchers.compose_project import Project, mounts_of, read_config, read_project
+from paude_venv_hook.notes import unique_words
 from paude_venv_hook.overlay import default_path
+from paude_venv_hook.plan import Shadow
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
+from paude_venv_hook.workspace.carried import carriers, place
+from paude_venv_hook.workspace.found import Kind
 
 Programs = Callable[[str, str], Path]
 
@@ -66,8 +70,8 @@ def _bind(source: Path | str, target: str) -> dict[str, Any]:
 def _prepare(workspace: Path, **flags: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the compose file of the workspace, for Docker, and the messages."""
     flags["services"] = [flags.pop("service")] if "service" in flags else []
-    prepared, document = prepare_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
-    return document, [message for item in prepared for message in item.messages()]
+    prepared, document = decide_compose(str(workspace), os.environ, **{"engine": "docker", **flags})
+    return document, unique_words(note for answer in prepared for note in answer.notes)
 
 
 def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
@@ -78,24 +82,30 @@ def _destinations(document: dict[str, Any], service: str = "app") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("run_args", "service"),
+    ("destinations", "options", "service"),
     [
-        (
-            tmpfs_args("docker", ["/a/.venv", "/a/my env"], (1000, 1001), None),
-            {"tmpfs": [f"/a/.venv:{DOCKER}", f"/a/my env:{DOCKER}"]},
-        ),
-        (tmpfs_args("podman", ["/a/.venv"], (0, 0), "2g"), {"tmpfs": [f"/a/.venv:{PODMAN},size=2g"]}),
-        (tmpfs_args("podman", ["/$a/${b}/$$"], (0, 0), None), {"tmpfs": [f"/$$a/$${{b}}/$$$$:{PODMAN}"]}),
-        ([], {}),
+        (["/a/.venv", "/a/my env"], DOCKER, {"tmpfs": [f"/a/.venv:{DOCKER}", f"/a/my env:{DOCKER}"]}),
+        (["/a/.venv"], f"{PODMAN},size=2g", {"tmpfs": [f"/a/.venv:{PODMAN},size=2g"]}),
+        (["/$a/${b}/$$"], PODMAN, {"tmpfs": [f"/$$a/$${{b}}/$$$$:{PODMAN}"]}),
+        ([], DOCKER, {}),
     ],
     ids=["docker", "podman", "dollars are doubled", "nothing to shadow"],
 )
-def test_a_service_gets_what_tmpfs_gives_a_container(run_args: list[str], service: dict[str, Any]) -> None:
-    assert make_compose_file("app", run_args) == {"services": {"app": service}}
+def test_a_service_gets_what_tmpfs_gives_a_container(
+    destinations: list[str], options: str, service: dict[str, Any]
+) -> None:
+    shadows = [shadow(destination) for destination in destinations]
+
+    assert make_compose_file("app", shadows, options) == {"services": {"app": service}}
+
+
+def shadow(destination: str, store: str = "") -> Shadow:
+    """Return a shadow on a container path."""
+    return Shadow(".venv", "/w/.venv", destination, Kind.VENV, store=store)
 
 
 def test_a_service_gets_stores_as_volumes_that_are_never_made_by_the_engine() -> None:
-    assert make_compose_file("app", [], [("/$data/s/venv", "/a:b/.venv")]) == {
+    assert make_compose_file("app", [shadow("/a:b/.venv", "/$data/s/venv")], DOCKER) == {
         "services": {
             "app": {
                 "volumes": [
@@ -166,7 +176,7 @@ _IDS = st.integers(0, 2**32 - 2)
 
 @given(st.tuples(_IDS, _IDS), st.none() | st.from_regex(r"[1-9][0-9]{0,9}[kmgtpeKMGTPE%]?", fullmatch=True))
 def test_every_shadow_is_known_as_one(owner: tuple[int, int], size: str | None) -> None:
-    tmpfs = [f"/w/.venv:{docker_options(owner, size)}", f"/w/.venv:{podman_options(size)}"]
+    tmpfs = [f"/w/.venv:{docker_options(owner, size)}", f"/w/.venv:{podman_options(owner, size)}"]
 
     assert mounts_of({"services": {"app": {"tmpfs": tmpfs}}}, "app") == []
 
@@ -184,13 +194,13 @@ def test_a_service_that_is_not_there_is_refused_where_it_is_named(
     programs("docker", f"printf '%s' '{json.dumps(config)}'")
 
     with pytest.raises(UsageError) as error:
-        prepare_compose(str(workspace), os.environ, services=["ap"])
+        decide_compose(str(workspace), os.environ, services=["ap"])
     assert str(error.value) == f"--service: {message}"
 
     _devcontainer(workspace, '{"dockerComposeFile": "c.yml", "service": "ap"}')
     for target_needed in (True, False):
         with pytest.raises(DevcontainerError) as refused:
-            prepare_compose(str(workspace), os.environ, target_needed=target_needed)
+            decide_compose(str(workspace), os.environ, target_needed=target_needed)
         assert str(refused.value) == f"{workspace}/.devcontainer/devcontainer.json: service: {message}"
 
 
@@ -219,14 +229,14 @@ def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, t
     ]
 
     for mounts in ([*others, nearest], [nearest, *others]):
-        assert find_workspace(mounts, str(workspace), "app").mount == nearest
-    assert find_workspace(others, str(workspace), "app").mount == Mount("bind", str(tmp_path), "/top")
+        assert first_place(mounts, workspace) == Mount("bind", str(workspace), "/nearest")
+    assert first_place(others, workspace) == Mount("bind", str(tmp_path), "/top")
 
 
-def test_without_such_a_bind_there_is_nothing_to_shadow(workspace: Path) -> None:
-    location = find_workspace([Mount("bind", str(workspace / "src"), "/app")], str(workspace), "app")
-
-    assert (location.mount, location.why) == (None, NO_BIND)
+def first_place(mounts: list[Mount], workspace: Path) -> Mount | None:
+    """Return the mount that carries the workspace."""
+    launch = Launch("docker", mounts=tuple(mounts))
+    return place(str(workspace), carriers(str(workspace), mounts), launch).mount
 
 
 def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: Path, programs: Programs) -> None:
@@ -249,8 +259,8 @@ def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: 
         (INSTALLED + "printf '\\033[31mred\\377' >&2; exit 1", "it says: \\x1b[31mred\ufffd"),
         (INSTALLED + "exit 1", "it gives no reason"),
         ("echo 'unknown shorthand flag: f in -f' >&2; exit 125", "it is not installed"),
-        ("echo 'services: {}'", "it prints no JSON"),
-        ("printf '\\377'", "it prints no JSON"),
+        ("echo 'services: {}'", "it prints no JSON object"),
+        ("printf '\\377'", "it prints no JSON object"),
         *((f"echo '{odd}'", "it prints no JSON object") for odd in ("[1]", "null", "7", '"services"')),
         (None, "docker is not on PATH"),
     ],
@@ -387,13 +397,13 @@ def test_a_service_of_compose_is_shadowed_where_compose_has_the_workspace(
     compose(_bind(workspace, "/code"))
     owner = workspace.stat()
 
-    [prepared], document = prepare_compose(str(workspace), os.environ, services=["app"], engine="docker")
+    [prepared], document = decide_compose(str(workspace), os.environ, services=["app"], engine="docker")
 
     options = f"rw,exec,nosuid,nodev,uid={owner.st_uid},gid={owner.st_gid},mode=1777"
     assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{options}"]}}}
     assert prepared.location.why == "docker compose config"
     assert prepared.engine == "docker"
-    assert prepared.messages() == []
+    assert unique_words(prepared.notes) == []
 
 
 def test_a_devcontainer_json_says_the_files_and_the_service(
@@ -456,12 +466,10 @@ def test_without_a_target_docker_is_needed(workspace: Path, programs: Programs) 
 def test_with_a_target_no_docker_is_needed(workspace: Path, make_venv: MakeVenv, programs: Programs) -> None:
     make_venv(workspace / ".venv")
 
-    [prepared], document = prepare_compose(
-        str(workspace), os.environ, services=["app"], target="/code", engine="podman"
-    )
+    [prepared], document = decide_compose(str(workspace), os.environ, services=["app"], target="/code", engine="podman")
 
     assert document == {"services": {"app": {"tmpfs": [f"/code/.venv:{PODMAN}"]}}}
-    assert prepared.messages() == []
+    assert unique_words(prepared.notes) == []
 
 
 def test_a_target_that_cannot_be_is_refused(workspace: Path, programs: Programs) -> None:
@@ -674,7 +682,7 @@ def test_with_storage_on_disk_the_service_and_its_image_have_a_store_which_is_ma
         Purpose(str(workspace), "my:env", "/code/my:env", "docker", rootless, "app", "a$b", "linux/arm64")
     )
     out, err = capfd.readouterr()
-    assert json.loads(out) == make_compose_file("app", [], [(store, "/code/my:env")])
+    assert json.loads(out) == make_compose_file("app", [shadow("/code/my:env", store)], "")
     assert err == ""
     assert os.listdir(store) == []
 
@@ -823,12 +831,13 @@ storage    memory (default)
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
 
-.venv        shadowed      venv, Python 3.11.2, made by venv (in web, worker)
-.venv        skipped       not inside of /home/me/app/backend, the folder that
-                           is mounted (in api)
-backend/env  not shadowed  a venv one level down; to shadow it: "venv":
-                           [".venv", "backend/env"] (in web, worker)
-backend/env  shadowed      venv, Python 3.11.2, made by venv (in api)
+.venv        would be shadowed  venv, Python 3.11.2, made by venv (in web,
+                                worker)
+.venv        skipped            not inside of /home/me/app/backend, the folder
+                                that is mounted (in api)
+backend/env  not shadowed       a venv one level down; to shadow it: "venv":
+                                [".venv", "backend/env"] (in web, worker)
+backend/env  would be shadowed  venv, Python 3.11.2, made by venv (in api)
 """
     )
 
@@ -842,7 +851,7 @@ def test_status_names_the_venvs_where_compose_does_not_tell(
 
     rows = json.loads(hook("status", "--json").out)["directories"]
 
-    why = "docker compose config does not tell where it is mounted (it is not installed); mend that"
+    why = "docker compose config does not tell where it is mounted (it is not installed)"
     assert [(row["path"], row["state"], row["why"]) for row in rows] == [
         (".", "skipped", why),
         (".venv", "skipped", f"venv; {why}"),
@@ -891,7 +900,7 @@ def test_devcontainer_config_goes_on_where_compose_does_not_tell_yet(
     assert json.loads(out) == base
     assert err == (
         f"paude-venv-hook: warning: nothing shadowed: docker compose config does not tell where it is mounted ({why}); "
-        "mend that\n"
+        "run docker compose config to see what is wrong\n"
     )
 
 

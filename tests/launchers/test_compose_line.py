@@ -16,11 +16,11 @@ import pytest
 from conftest import MakeVenv
 from lab import missing
 from layout import fill
+from outcomes import Outcome, destinations, outcome
 from paude_venv_hook.cli import main
 from paude_venv_hook.engines.compose_grammar import parse_compose
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.launchers.added import Added
-from paude_venv_hook.launchers.compose_line import prepare_compose_line
+from paude_venv_hook.launchers.compose_line import rewrite_compose_line
 from paude_venv_hook.terminal import WARNINGS
 from real.containers import ENVIRONMENT
 
@@ -56,13 +56,15 @@ def bind(source: Path, target: str, **more: Any) -> dict[str, Any]:
     return {"volumes": [{"type": "bind", "source": str(source), "target": target}], **more}
 
 
-def prepare(program: Path | str, *arguments: str, folder: Path, environ: dict[str, str] | None = None) -> Added:
+def prepare(program: Path | str, *arguments: str, folder: Path, environ: dict[str, str] | None = None) -> Outcome:
     line = parse_compose(os.path.basename(program), arguments)
     assert line
-    return prepare_compose_line(str(program), arguments, line, environ or dict(os.environ), str(folder), WARNINGS)
+    return outcome(
+        rewrite_compose_line(str(program), arguments, line, environ or dict(os.environ), str(folder), WARNINGS)
+    )
 
 
-def added_file(added: Added) -> dict[str, list[str]]:
+def added_file(added: Outcome) -> dict[str, list[str]]:
     """Return the destinations of each service in the one file that was added."""
     [(path, data)] = added.files.items()
     assert path in added.words
@@ -91,7 +93,8 @@ def test_the_shadows_are_the_same_from_wherever_it_is_started(app: Path, program
 
     first, second = (prepare(docker, "compose", "up", folder=folder) for folder in (app, app / "src" / "deep"))
 
-    assert first == second
+    assert first._replace(answers=()) == second._replace(answers=())
+    assert destinations(first) == destinations(second) == ["/code/.venv"]
 
 
 def test_a_file_is_appended_to_those_that_are_named(app: Path, programs: Programs) -> None:
@@ -139,7 +142,7 @@ def test_a_variable_in_a_file_is_what_compose_reads_there(app: Path, programs: P
     [
         ("case $* in *version) ;; *) echo 'service \"a\" is odd' >&2; exit 15 ;; esac", 'it says: service "a" is odd'),
         ("exit 1", "it is not installed"),
-        ("echo services:", "it prints no JSON"),
+        ("echo services:", "it prints no JSON object"),
     ],
 )
 def test_a_compose_that_does_not_tell_goes_on_with_one_line(
@@ -147,9 +150,10 @@ def test_a_compose_that_does_not_tell_goes_on_with_one_line(
 ) -> None:
     added = prepare(programs("docker", script), "compose", "up", folder=app)
 
-    assert added == Added(
-        [], ["compose", "up"], [f"nothing shadowed: compose does not tell of its project ({why}); mend that"], ""
-    )
+    assert (added.answers, added.words) == ((), ["compose", "up"])
+    assert added.warnings == [
+        f"nothing shadowed: compose does not tell of its project ({why}); run its config command to see what is wrong"
+    ]
 
 
 def test_a_service_that_is_wrong_in_another_profile_is_no_reason_to_shadow_nothing(
@@ -167,7 +171,8 @@ def test_a_service_that_is_wrong_in_another_profile_is_no_reason_to_shadow_nothi
         ({"db": {"image": "x"}}, "no service has a bind mount that carries a workspace"),
         ({}, "no service has a bind mount that carries a workspace"),
         ({"web": {"volumes": [{"type": "bind", "source": "{app}/docs", "target": "/d"}]}},
-         'no venv in {app}/docs, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json'),
+         'no venv in {app}/docs, and nothing says there will be one; '
+            'if so, write "venv": [".venv"] in docs/paude.json'),
     ],
 )  # fmt: skip
 def test_a_project_without_the_workspace_is_nothing_to_do(

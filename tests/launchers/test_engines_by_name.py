@@ -24,7 +24,7 @@ BWRAP = ["--perms", "1777", "--tmpfs", "/app/.venv"]
 SHADOWING = "Shadowing venv: .venv\n"
 UNKNOWN = (
     "paude-venv-hook: nothing shadowed: {} is no engine that is known here; "
-    "if it is one, name it: exec --engine docker -- …, say\n"
+    "if it is one, name it, as in exec --engine docker -- …\n"
 )
 
 

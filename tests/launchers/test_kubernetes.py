@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conftest import Hook, MakeVenv
 from layout import fill
 from paude_venv_hook.commands import print as print_command
-from paude_venv_hook.launchers.kubernetes import KINDS, is_ours, prepare_kubernetes, to_quantity
+from paude_venv_hook.launchers.kubernetes import KINDS, decide_kubernetes, is_ours, to_quantity
 from paude_venv_hook.workspace.settings import check_size
 
 FLAGS = ("print", "--format", "kubernetes", "--container", "dev", "--target", "/app")
@@ -208,7 +208,7 @@ def test_whatever_the_names_those_of_the_volumes_are_valid_unique_and_stable(
     fill(folder, f"paude.json = {json.dumps({'venv': [f'./{name}' for name in names], 'venv-storage': 'disk'})}")
 
     def prepare() -> dict[str, Any]:
-        return prepare_kubernetes(str(folder), os.environ, container="c", target="/w", claim=claim)[1]
+        return decide_kubernetes(str(folder), os.environ, container="c", target="/w", claim=claim)[1]
 
     patch = prepare()
     assert prepare() == patch

@@ -235,7 +235,7 @@ def test_the_annotation_auto_stands_for_the_opt_in_of_each_bind(
     mounts, messages = mounts_of(*binds, annotation="auto")
 
     assert mounts == [binds[0], tmpfs("/other/env"), binds[1], binds[2], tmpfs("/app/own")]
-    setting = '"venv": ["own", ".venv"] in paude.json'
+    setting = f'"venv": ["own", ".venv"] in {app}/paude.json'
     assert messages == [f".venv stays visible in the container; to shadow what is there, write {setting}"]
     assert os.listdir(tmp_path / "empty") == []
 
@@ -248,7 +248,7 @@ def test_an_annotation_that_is_not_known_is_said_and_does_nothing(app: Path) -> 
     mounts, messages = mounts_of(bind(app, "/app"), annotation="Auto")
 
     assert mounts == [bind(app, "/app"), tmpfs("/app/.venv")]
-    assert messages == ['annotation paude.venv: "Auto" is not known (did you mean "auto"?); use auto or none']
+    assert messages == ['paude.venv: "Auto" is not known (did you mean "auto"?); use auto or none']
 
 
 TROUBLE = [

@@ -5,18 +5,30 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from conftest import MakeVenv
 from layout import fill
+from outcomes import Outcome, destinations, outcome
 from paude_venv_hook.engines.choice import engine_by_name
 from paude_venv_hook.errors import SettingsError
-from paude_venv_hook.launchers.added import Added
-from paude_venv_hook.launchers.run_line import prepare_command_line, why_no_container
+from paude_venv_hook.launchers.run_line import rewrite_run_line, why_no_container
 
-UNKNOWN = "{} is no engine that is known here; if it is one, name it: exec --engine docker -- …, say"
+
+@pytest.fixture(autouse=True)
+def no_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine have no volume and no container."""
+
+    def ask(*_: object, **__: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], 1, b"", b"Error: no such volume")
+
+    monkeypatch.setattr("paude_venv_hook.launchers.asked.ask", ask)
+
+
+UNKNOWN = "{} is no engine that is known here; if it is one, name it, as in exec --engine docker -- …"
 PODMAN = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
 
@@ -59,7 +71,7 @@ def test_the_workspace_that_the_line_mounts_is_shadowed_there(
     top = workspace.parent
     words = shlex.split(line.format(app=workspace, top=top, other=top / "other", link=top / "link"))
 
-    found = prepare_command_line(words, "podman", {}, str(workspace)).words
+    found = outcome(rewrite_run_line("/no/engine", words, "podman", {}, str(workspace))).words
 
     at = 2 if words[0] == "container" else 1
     expected = [word for path in added for word in ("--tmpfs", f"{path}:{PODMAN}")]
@@ -74,7 +86,9 @@ def test_a_bind_from_elsewhere_counts_when_its_source_has_opted_in(
     (other / marker).parent.mkdir(exist_ok=True)
     (other / marker).write_text("{}")
 
-    found = prepare_command_line(["run", "-v", f"{other}:/o", "IMG"], "podman", {}, str(workspace)).words
+    found = outcome(
+        rewrite_run_line("/no/engine", ["run", "-v", f"{other}:/o", "IMG"], "podman", {}, str(workspace))
+    ).words
 
     assert found == ["run", "--tmpfs", f"/o/.venv:{PODMAN}", "-v", f"{other}:/o", "IMG"]
 
@@ -86,7 +100,7 @@ def test_the_label_of_the_dev_container_tools_names_the_workspace_in_a_git_root(
     label = f"devcontainer.local_folder={workspace / 'sub'}"
     line = ["run", "--mount", f"type=bind,source={workspace},target=/workspaces/app", "-l", label, "IMG"]
 
-    found = prepare_command_line(line, "podman", {}, str(tmp_path)).words
+    found = outcome(rewrite_run_line("/no/engine", line, "podman", {}, str(tmp_path))).words
 
     assert found[:3] == ["run", "--tmpfs", f"/workspaces/app/sub/.venv:{PODMAN}"]
 
@@ -96,7 +110,9 @@ def test_below_an_opted_in_folder_that_folder_is_the_workspace(workspace: Path, 
     (workspace / "paude.json").write_text('{"venv": [".venv", "cache"]}')
     (workspace / "src").mkdir()
 
-    found = prepare_command_line(["run", "-v", "..:/app", "IMG"], "podman", {}, str(workspace / "src")).words
+    found = outcome(
+        rewrite_run_line("/no/engine", ["run", "-v", "..:/app", "IMG"], "podman", {}, str(workspace / "src"))
+    ).words
 
     assert [word.partition(":")[0] for word in found] == [
         "run", "--tmpfs", "/app/.venv", "--tmpfs", "/app/cache", "-v", "..", "IMG",
@@ -107,9 +123,9 @@ def test_a_line_that_is_not_understood_passes_with_one_warning(workspace: Path, 
     make_venv(workspace / ".venv")
     line = ["run", "--future-option", "x", "-v", f"{workspace}:/app", "IMG"]
 
-    prepared, found, warnings, *_ = prepare_command_line(line, "docker", {}, str(workspace))
+    prepared, found, warnings, *_ = outcome(rewrite_run_line("/no/engine", line, "docker", {}, str(workspace)))
 
-    assert (prepared, found) == ([], line)
+    assert (prepared, found) == ((), line)
     assert warnings == [
         "nothing shadowed: --future-option is no option of docker that is known here; add what print says"
     ]
@@ -120,7 +136,7 @@ def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeV
 
     line = ["run", "-v", ".:/app", "-v", "v:/app/.venv", "IMG"]
 
-    added = prepare_command_line(line, "docker", {}, str(workspace))
+    added = outcome(rewrite_run_line("/no/engine", line, "docker", {}, str(workspace)))
 
     assert added.warnings == [".venv not shadowed: the configuration mounts something on /app/.venv already"]
 
@@ -128,12 +144,12 @@ def test_what_the_line_mounts_already_is_named(workspace: Path, make_venv: MakeV
 # ---- which binds carry a workspace
 
 
-def added(line: str, folder: Path, environ: dict[str, str] | None = None) -> Added:
-    return prepare_command_line(shlex.split(line), "podman", environ or {}, str(folder))
+def added(line: str, folder: Path, environ: dict[str, str] | None = None) -> Outcome:
+    return outcome(rewrite_run_line("/no/engine", shlex.split(line), "podman", environ or {}, str(folder)))
 
 
-def shadowed(made: Added) -> list[str]:
-    return [shadow.destination for item in made.prepared for shadow in item.plan.shadows]
+def shadowed(made: Outcome) -> list[str]:
+    return destinations(made)
 
 
 @pytest.fixture
@@ -197,7 +213,7 @@ def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None
     sealed = monorepo.parent / "sibling"
     sealed.chmod(0)
     try:
-        assert added("run -v ../sibling:/b IMG", monorepo).prepared == []
+        assert added("run -v ../sibling:/b IMG", monorepo).answers == ()
     finally:
         sealed.chmod(0o755)
 
@@ -205,7 +221,8 @@ def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None
 def test_with_storage_on_disk_each_service_of_podman_compose_has_a_store_of_its_own(monorepo: Path) -> None:
     lines = [f"run --label com.docker.compose.service={name} -v .:/app IMG" for name in ("web", "api", "web")]
 
-    stores = [added(line, monorepo, {"PAUDE_VENV_STORAGE": "disk"}).prepared[0].plan.shadows[0].store for line in lines]
+    outcomes = [added(line, monorepo, {"PAUDE_VENV_STORAGE": "disk"}) for line in lines]
+    stores = [item.answers[0].plan.shadows[0].store for item in outcomes]
 
     assert stores[0] == stores[2] != stores[1]
 
@@ -222,7 +239,8 @@ def test_with_storage_on_disk_each_service_of_podman_compose_has_a_store_of_its_
         (
             "run -v ./docs:/app IMG",
             {},
-            'no venv in {app}/docs, and nothing says there will be one; if so, write "venv": [".venv"] in paude.json',
+            "no venv in {app}/docs, and nothing says there will be one; "
+            'if so, write "venv": [".venv"] in docs/paude.json',
         ),
         ("run -v .:/app IMG", {}, ""),
         ("run -v .:/app -v v:/app/.venv IMG", {}, ""),  # that is a warning
@@ -341,7 +359,7 @@ def test_a_command_that_makes_no_venv_where_its_shadow_is_is_named(
     labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={workspace}/.devcontainer.json"
 
     assert added(f"run {labels} -v .:/app IMG", workspace).warnings == [
-        f"{key} makes no venv where a directory .venv is, and its shadow is one: let it look for .venv/bin/python"
+        f"{key} makes no venv if there is a directory .venv, and its shadow is one: let it look for .venv/bin/python"
     ]
 
 
@@ -375,7 +393,7 @@ def test_below_a_shared_mount_nothing_is_shadowed_since_the_host_would_see_it(
     make_venv(workspace / ".venv")
     line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
 
-    _, found, warnings, *_ = prepare_command_line(line, engine, {}, str(workspace))
+    _, found, warnings, *_ = outcome(rewrite_run_line("/no/engine", line, engine, {}, str(workspace)))
 
     assert found == line
     assert warnings == [
@@ -396,7 +414,7 @@ def test_any_other_propagation_is_shadowed(workspace: Path, make_venv: MakeVenv,
     make_venv(workspace / ".venv")
     line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
 
-    _, found, warnings, *_ = prepare_command_line(line, "podman", {}, str(workspace))
+    _, found, warnings, *_ = outcome(rewrite_run_line("/no/engine", line, "podman", {}, str(workspace)))
 
     assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])
 
@@ -421,9 +439,9 @@ def test_a_mount_with_a_control_character_is_not_understood_and_the_line_passes(
     make_venv(workspace / ".venv")
     line = ["run", *(word.format(app=workspace) for word in words), "IMG"]
 
-    prepared, found, warnings, *_ = prepare_command_line(line, "docker", {}, str(workspace))
+    prepared, found, warnings, *_ = outcome(rewrite_run_line("/no/engine", line, "docker", {}, str(workspace)))
 
-    assert (prepared, found) == ([], line)
+    assert (prepared, found) == ((), line)
     said = shown.format(app=workspace).replace("'", '"')
     assert warnings == [f"nothing shadowed: {said} holds a control character; remove it"]
 
@@ -432,6 +450,6 @@ def test_other_options_may_hold_any_character(workspace: Path, make_venv: MakeVe
     make_venv(workspace / ".venv")
     line = ["run", "-e", "A=1\n,2", "-l", "a=\t", "-v", ".:/app", "IMG", "--mount", "x\n"]
 
-    _, found, warnings, *_ = prepare_command_line(line, "podman", {}, str(workspace))
+    _, found, warnings, *_ = outcome(rewrite_run_line("/no/engine", line, "podman", {}, str(workspace)))
 
     assert (found, warnings) == (["run", "--tmpfs", f"/app/.venv:{PODMAN}", *line[1:]], [])

@@ -12,8 +12,8 @@ import pytest
 
 from conftest import MakeVenv
 from layout import fill
-from paude_venv_hook.launchers.added import Added
-from paude_venv_hook.launchers.sandbox_line import prepare_sandbox_line
+from outcomes import Outcome, outcome
+from paude_venv_hook.launchers.sandbox_line import rewrite_sandbox_line
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
 
@@ -28,13 +28,13 @@ def app(workspace: Path, make_venv: MakeVenv) -> Path:
     return workspace
 
 
-def prepared(line: str, folder: Path, program: str = "/no/bwrap") -> Added:
+def prepared(line: str, folder: Path, program: str = "/no/bwrap") -> Outcome:
     """Return what comes of a line; `{app}` in it stands for the folder, and `{top}` for the one above."""
     words = shlex.split(line.format(app=folder, top=folder.parent))
-    return prepare_sandbox_line(program, words, dict(os.environ), str(folder))
+    return outcome(rewrite_sandbox_line(program, words, dict(os.environ), str(folder)))
 
 
-def covered(added: Added) -> list[str]:
+def covered(added: Outcome) -> list[str]:
     """Return the paths that a tmpfs of ours covers, in their order."""
     return [added.words[index + 1] for index, word in enumerate(added.words) if word == "--tmpfs"]
 
@@ -160,7 +160,7 @@ def test_on_disk_a_store_is_bound_for_the_root_that_the_sandbox_has(
         purpose = Purpose(str(app), ".venv", "/w/.venv", "bwrap", image=image)
         at = added.words.index(store_path(purpose))
         assert added.words[at - 3 :] == [str(app), "/w", "--bind", store_path(purpose), "/w/.venv", "sh"]
-        assert [purpose] == [item for found in added.prepared for item in found.purposes.get("bwrap", ())][-1:]
+        assert [purpose] == [item for answer in added.answers for item in answer.purposes][-1:]
 
 
 @pytest.mark.parametrize(

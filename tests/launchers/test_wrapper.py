@@ -372,7 +372,7 @@ def test_an_interrupt_while_the_wrapper_loads_gives_no_traceback(app: Path, prog
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("module", ["cli", "terminal", "commands.print", "pipeline"])
+@pytest.mark.parametrize("module", ["cli", "terminal", "commands.print", "decision"])
 def test_an_interrupt_while_the_program_loads_gives_no_traceback(app: Path, programs: Programs, module: str) -> None:
     programs("podman", PODMAN)
     done = interrupted("import sys; from paude_venv_hook.__main__ import main; sys.exit(main())", module, "print")

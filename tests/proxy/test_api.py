@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from conftest import MakeVenv
 from layout import fill
+from paude_venv_hook.decision import Decision
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.errors import EngineError, SettingsError
+from paude_venv_hook.notes import unique_words
 from paude_venv_hook.proxy.api import add_shadows, add_warnings
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
@@ -32,10 +34,10 @@ def ask(target: str) -> Any:
 def changed(body: Object, platform: str = "") -> tuple[Object, list[str]]:
     """Return the body that comes out, and the messages."""
     data = json.dumps(body, indent=1).encode()
-    result, found, messages = add_shadows(data, platform, {}, ask)
-    if not any(item.plan.shadows for item in found):
+    result, decision = add_shadows(data, platform, {}, ask)
+    if not decision.shadows:
         assert result == data
-    return json.loads(result), messages
+    return json.loads(result), unique_words(decision.notes)
 
 
 def host_config(**fields: Any) -> tuple[Object, list[str]]:
@@ -187,7 +189,7 @@ def test_the_label_auto_stands_for_the_opt_in_and_none_beats_it(
     assert destinations(**{"paude.venv": "none"}) == ([], [])
     assert destinations(**{"paude.venv": "nome"}) == (
         ["/app/.venv"],
-        ['label paude.venv: "nome" is not known (did you mean "none"?); use auto or none'],
+        ['paude.venv: "nome" is not known (did you mean "none"?); use auto or none'],
     )
 
 
@@ -207,14 +209,13 @@ def test_what_another_container_binds_is_shadowed_too_but_not_what_it_has_on_dis
         return {"Mounts": [{"Type": kinds.get(at, "bind"), "Source": binds[at], "Destination": at} for at in binds]}
 
     host = {"VolumesFrom": ["first/é:ro"], "Binds": [f"{tmp_path}:/given"]}
-    result, _, messages = add_shadows(json.dumps({"HostConfig": host}).encode(), "", {}, mounts)
+    result, decision = add_shadows(json.dumps({"HostConfig": host}).encode(), "", {}, mounts)
 
     assert asked == ["/containers/first%2F%C3%A9/json"]
+    shadowed = ("/app/two", "/given/app/one", "/given/app/two")
+    assert json.loads(result)["HostConfig"]["Tmpfs"] == dict.fromkeys(shadowed, OPTIONS)
     stays = '.venv stays visible in the container; to shadow what is there, write "venv": ["one", "two", ".venv"]'
-    assert (json.loads(result)["HostConfig"]["Tmpfs"], messages) == (
-        {"/app/two": OPTIONS},
-        [f"{stays} in paude.json"],
-    )
+    assert unique_words(decision.notes) == [f"{stays} in {app}/paude.json"]
 
 
 def test_where_docker_does_not_tell_of_another_container_it_is_said() -> None:
@@ -222,11 +223,12 @@ def test_where_docker_does_not_tell_of_another_container_it_is_said() -> None:
         raise TimeoutError("timed out")
 
     data = b'{"HostConfig": {"VolumesFrom": ["one"]}}'
-    assert add_shadows(data, "", {}, fail) == (
-        data,
-        [],
-        ["nothing shadowed of what one binds: Docker does not tell it: timed out"],
-    )
+    result, decision = add_shadows(data, "", {}, fail)
+    assert (result, decision.shadows) == (data, [])
+    assert unique_words(decision.notes) == [
+        "nothing shadowed of what --volumes-from one brings: the engine does not tell: timed out; "
+        "mount the folder itself, or see whether the engine answers"
+    ]
 
 
 def test_wrong_settings_are_an_error(workspace: Path) -> None:
@@ -310,7 +312,7 @@ def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
 def test_what_the_daemon_refuses_or_holds_nothing_comes_back_byte_for_byte(app: Path, data: bytes) -> None:
     data = data.replace(b"{app}", os.fsencode(app))
 
-    assert add_shadows(data, "", {}, ask) == (data, [], [])
+    assert add_shadows(data, "", {}, ask) == (data, Decision((), ()))
 
 
 def test_a_number_that_json_cannot_write_is_an_error_where_something_is_added(app: Path) -> None:
@@ -345,9 +347,9 @@ odd_values = st.recursive(
 def test_a_body_of_any_shape_comes_back_byte_for_byte_or_is_a_clear_error(value: Any) -> None:
     data = json.dumps(value).encode()
     with contextlib.suppress(EngineError):
-        result, found, messages = add_shadows(data, "", {}, ask)
-        assert (result, found) == (data, [])
-        assert all("control character" in message for message in messages)
+        result, decision = add_shadows(data, "", {}, ask)
+        assert (result, decision.answers) == (data, ())
+        assert all("control character" in line for line in unique_words(decision.notes))
 
 
 @given(json_values)

@@ -219,9 +219,9 @@ def test_what_a_person_should_know_goes_to_the_client_and_to_stderr(
     fill(workspace, "paude.json = {}", "uv.lock", "app/.venv/pyvenv.cfg")
     said = [
         'app/.venv stays visible in the container; to shadow what is there, write "venv": [".venv", "app/.venv"] '
-        "in paude.json",
+        f"in {workspace}/paude.json",
         "made an empty .venv, so that the container's venv stays out of it (uv.lock); "
-        '"venv": "none" in paude.json turns that off',
+        f'"venv": "none" in {workspace}/paude.json turns that off',
     ]
     other = answer("201 Created", b"<>")
 
@@ -236,8 +236,8 @@ def test_what_a_person_should_know_goes_to_the_client_and_to_stderr(
             assert await lab.ask(request(CREATE, body_for(workspace))) == answer("404 Not Found")
 
     run(scenario())
-    lines = [f"paude-venv-hook: warning: {line}" for line in said]
-    assert capfd.readouterr().err.splitlines() == [*lines, lines[0], lines[0]]
+    stays, made = f"paude-venv-hook: warning: {said[0]}", f"paude-venv-hook: {said[1]}"
+    assert capfd.readouterr().err.splitlines() == [stays, made, stays, stays]
 
 
 def test_what_a_client_was_not_told_it_is_told_when_it_tries_again(workspace: Path) -> None:
@@ -245,7 +245,7 @@ def test_what_a_client_was_not_told_it_is_told_when_it_tries_again(workspace: Pa
     fill(workspace, "paude.json = {}", "uv.lock")
     made = (
         "paude-venv-hook: made an empty .venv, so that the container's venv stays out of it (uv.lock); "
-        '"venv": "none" in paude.json turns that off'
+        f'"venv": "none" in {workspace}/paude.json turns that off'
     )
 
     async def scenario() -> None:

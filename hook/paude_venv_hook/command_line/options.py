@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Protocol, TypedDict
 
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.decision import Answer
 
     Argument = tuple[tuple[str, ...], dict[str, Any]]
 
@@ -105,20 +105,16 @@ class WorkspaceOptions:
         """The values that every way of planning takes, as its keywords."""
         return {"config": self.config, "engine": self.engine, "venv": self.venv, "storage": self.storage}
 
-    def prepare(self) -> Prepared:
-        """Return the plan and the overlay of the workspace. Raises a HookError for whatever is wrong."""
-        from paude_venv_hook.pipeline import prepare  # noqa: PLC0415 - not for --help
+    def decide(self) -> Answer:
+        """Return the decision for the workspace. Raises a HookError for whatever is wrong."""
+        from paude_venv_hook.launchers.flags import decide_by_flags  # noqa: PLC0415 - not for --help
 
-        said = None
-        if self.image is not None or self.platform is not None:
-            from paude_venv_hook.engines.run_grammar import Said  # noqa: PLC0415 - not for the run of every launch
-
-            said = Said(self.image or "", self.platform or "")
-        return prepare(
+        return decide_by_flags(
             self.workspace_folder,
             os.environ,
             container_workspace_folder=self.container_workspace_folder,
-            said=said,
+            image=self.image,
+            platform=self.platform,
             **self.choices,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.command_line.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
-from paude_venv_hook.files import mount_points, write_if_changed
+from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
+from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.terminal import tell, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"
@@ -33,10 +34,7 @@ def execute(options: Options) -> int:
         container_workspace_folder=options.container_workspace_folder,
         **options.choices,
     )
-    shadows = [shadow for item in override.prepared for shadow in item.plan.shadows]
-    with mount_points(shadow.host_path for shadow in shadows) as made:
-        for item in override.prepared:
-            item.make_stores()
+    with made_ready(override.answers) as notes_on_made:
         for path, data in override.files.items():
             write_if_changed(path, data)
         if options.output in (None, "-"):
@@ -44,5 +42,5 @@ def execute(options: Options) -> int:
         else:
             write_if_changed(os.path.abspath(options.output), override.data, OR_OUTPUT)
     if not options.quiet:
-        tell(override.prepared, made)
+        tell([*(note for answer in override.answers for note in answer.notes), *notes_on_made])
     return 0

@@ -20,14 +20,16 @@ from paude_venv_hook.command_line.options import (
     container_workspace_folder,
 )
 from paude_venv_hook.errors import OverlayError, UsageError
-from paude_venv_hook.files import mount_points, read_file, write_if_changed
-from paude_venv_hook.overlay import dump
+from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.launchers.ready import made_ready, make_stores, make_stores_of_overlay
+from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.decision import Answer
+    from paude_venv_hook.notes import Note
 
 SUMMARY = "print the run arguments; with storage on disk, make the folders that they mount"
 POSITION = 2
@@ -104,25 +106,26 @@ def execute(options: Options) -> int:
     if options.format == "bwrap":
         options.engine, options.format = "bwrap", "args"
     if options.format == "compose":
-        prepared, text = _compose(options)
+        answers, text = _compose(options)
     else:
-        prepared = [options.prepare()]
-        text = _render(prepared[0], options.format)
-    for item in prepared:
-        for engine in item.purposes if options.format == "json" else (item.engine,):
-            item.make_stores(engine)
-    made: list[str] = []
+        answers = [options.decide()]
+        text = _render(answers[0], options.format)
+    for answer in answers:
+        make_stores(answer.purposes)
+    if options.format == "json":
+        make_stores_of_overlay(answers[0], os.environ)
+    notes_on_made: list[Note] = []
     if options.output in (None, "-"):
         write(text)
     elif options.format == "compose":
         path = os.path.abspath(options.output)
         _refuse_others(path, options.format)
-        with mount_points(shadow.host_path for item in prepared for shadow in item.plan.shadows) as made:
+        with made_ready(answers) as notes_on_made:
             write_if_changed(path, text.encode(), OR_OUTPUT)
     else:
         write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"), OR_OUTPUT)
     if not options.quiet:
-        tell(prepared, made)
+        tell([*(note for answer in answers for note in answer.notes), *notes_on_made])
     return 0
 
 
@@ -157,10 +160,10 @@ def _refuse_others(path: str, form: str) -> None:
         raise OverlayError(f"{shown(path)}: holds more than shadows, and is not overwritten; {instead}")
 
 
-def _render(prepared: Prepared, form: str) -> str:
-    arguments: list[str] = prepared.document["runArgs"]
+def _render(answer: Answer, form: str) -> str:
     if form == "json":
-        return dump(prepared.document).decode()
+        return dump(make_document(answer, os.environ)).decode()
+    arguments = [word for words in answer.arguments() for word in words]
     if form == "args":
         import shlex  # noqa: PLC0415 - not for a launcher, which asks for another format
 
@@ -169,23 +172,23 @@ def _render(prepared: Prepared, form: str) -> str:
     return "".join(item + ("\n" if form == "lines" else "\0") for item in arguments)
 
 
-def _compose(options: Options) -> tuple[list[Prepared], str]:
+def _compose(options: Options) -> tuple[list[Answer], str]:
     from paude_venv_hook.launchers import compose  # noqa: PLC0415 - only for this format
 
-    prepared, project = compose.prepare_compose(
+    answers, project = compose.decide_compose(
         options.workspace_folder,
         os.environ,
         services=options.service or (),
         target=options.container_workspace_folder,
         **options.choices,
     )
-    return prepared, compose.dump(project).decode()
+    return answers, compose.dump(project).decode()
 
 
 def _print_patch(options: Options) -> int:
     from paude_venv_hook.launchers import compose, kubernetes  # noqa: PLC0415 - only for this format
 
-    prepared, patch, notes = kubernetes.prepare_kubernetes(
+    answer, patch, lines = kubernetes.decide_kubernetes(
         options.workspace_folder,
         os.environ,
         container=options.container,
@@ -206,7 +209,7 @@ def _print_patch(options: Options) -> int:
         _refuse_others(path, options.format)
         write_if_changed(path, text.encode(), OR_OUTPUT)
     if not options.quiet:
-        tell([prepared], ())
-        for line in notes:
+        tell(answer.notes)
+        for line in lines:
             complain(line)
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from paude_venv_hook.command_line.options import (
     IMAGE,
     OR_OUTPUT,
@@ -12,8 +14,9 @@ from paude_venv_hook.command_line.options import (
     WorkspaceOptions,
     overlay_path,
 )
-from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.overlay import dump
+from paude_venv_hook.files import write_if_changed
+from paude_venv_hook.launchers.ready import made_ready, make_stores_of_overlay
+from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown
 
@@ -37,18 +40,17 @@ class Options(WorkspaceOptions):
 
 def execute(options: Options) -> int:
     """Make the mount points, and the stores for which the overlay has arguments, and write it."""
-    prepared = options.prepare()
-    data = dump(prepared.document)
-    with mount_points(shadow.host_path for shadow in prepared.plan.shadows) as made:
-        for engine in prepared.purposes:
-            prepared.make_stores(engine)
+    answer = options.decide()
+    data = dump(make_document(answer, os.environ))
+    with made_ready([answer]) as notes_on_made:
+        make_stores_of_overlay(answer, os.environ)
         if options.output == "-":
             write(data.decode())
         else:
-            write_if_changed(overlay_path(options.output, prepared.workspace_folder), data, OR_OUTPUT)
+            write_if_changed(overlay_path(options.output, answer.workspace_folder), data, OR_OUTPUT)
     if not options.quiet:
-        tell([prepared], made)
-        names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in prepared.plan.shadows))
+        tell([*answer.notes, *notes_on_made])
+        names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in answer.plan.shadows))
         if names:
             say(f"Planned shadow: {names}; the launcher that reads the overlay adds it")
     return 0

@@ -8,13 +8,16 @@ import sys
 import textwrap
 
 from paude_venv_hook.command_line.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
+from paude_venv_hook.decision import left_visible
+from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import read_file
 from paude_venv_hook.installation.coverage import find_launches
-from paude_venv_hook.overlay import dump
-from paude_venv_hook.pipeline import left_visible
+from paude_venv_hook.launchers.last_launch import read_last_launch
+from paude_venv_hook.notes import NoteKind, unique_words
+from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.devcontainer import COMPOSE_DECIDES
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.venv import describe
 
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from paude_venv_hook.decision import Answer
     from paude_venv_hook.installation.coverage import Launches
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.launchers.last_launch import LastLaunch
     from paude_venv_hook.plan import Shadow
 
 SUMMARY = "show what is shadowed, and why"
@@ -37,7 +41,14 @@ EXAMPLES = """\
 
 WIDTH = 80
 NAME_WIDTH = 24  # a longer name has a line of its own
-_COLOURS = {"shadowed": "32", "reserved": "32", "skipped": "33", "not shadowed": "2"}
+_COLOURS = {
+    "shadowed": "32",
+    "would be shadowed": "32",
+    "reserved": "32",
+    "would be reserved": "32",
+    "skipped": "33",
+    "not shadowed": "2",
+}
 
 
 class Options(WorkspaceOptions):
@@ -49,11 +60,17 @@ class Options(WorkspaceOptions):
 
 def execute(options: Options) -> int:
     """Print the report of a workspace."""
-    prepared = options.prepare()
-    path = overlay_path(options.output, prepared.workspace_folder)
-    state = _overlay_state(path, dump(prepared.document))
-    launches = find_launches(prepared.workspace_folder, os.environ)
-    report = make_report(_by_service(prepared, options), path, state, launches)
+    answer = options.decide()
+    folder = answer.workspace_folder
+    path = overlay_path(options.output, folder)
+    report = make_report(
+        _by_service(answer, options),
+        engine_why=choose_engine(options.engine, os.environ)[1],
+        overlay_path=path,
+        overlay_state=_overlay_state(path, dump(make_document(answer, os.environ))),
+        launches=find_launches(folder, os.environ),
+        last_launch=read_last_launch(folder),
+    )
     if options.json:
         write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -62,14 +79,21 @@ def execute(options: Options) -> int:
     return 0
 
 
-def _by_service(prepared: Prepared, options: Options) -> Mapping[str, Prepared]:
-    """Return the plan of each service that has the workspace, as far as compose tells, else the only one, by ""."""
-    if prepared.location.why != COMPOSE_DECIDES:
-        return {"": prepared}
-    from paude_venv_hook.launchers.compose import prepare_compose  # noqa: PLC0415 - it asks docker
+def _by_service(answer: Answer, options: Options) -> Mapping[str, Answer]:
+    """Return the answer for each service that has the workspace, as far as compose tells, else the only one, by ""."""
+    from paude_venv_hook.engines.compose_grammar import has_default_file  # noqa: PLC0415 - not for --help
 
-    plans, file = prepare_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)
-    return dict(zip(file["services"] or [""], plans, strict=True))
+    is_by_compose = answer.location.is_by_compose
+    is_plain_compose = not find_devcontainer(answer.workspace_folder) and has_default_file(answer.workspace_folder)
+    is_said = options.container_workspace_folder is not None or options.config is not None
+    if not is_by_compose and (is_said or not is_plain_compose):
+        return {"": answer}
+    from paude_venv_hook.launchers.compose import decide_compose  # noqa: PLC0415 - it asks docker
+
+    answers, file = decide_compose(options.workspace_folder, os.environ, target_needed=False, **options.choices)
+    if not file["services"] and not is_by_compose:
+        return {"": answer}
+    return dict(zip(file["services"] or [""], answers, strict=True))
 
 
 def _overlay_state(path: str, data: bytes) -> str:
@@ -81,51 +105,62 @@ def _overlay_state(path: str, data: bytes) -> str:
 
 
 def make_report(
-    plans: Mapping[str, Prepared], overlay_path: str, overlay_state: str, launches: Sequence[Launches] = ()
+    answers: Mapping[str, Answer],
+    *,
+    engine_why: str,
+    overlay_path: str,
+    overlay_state: str,
+    launches: Sequence[Launches] = (),
+    last_launch: LastLaunch | None = None,
 ) -> dict[str, Any]:
-    """Return what `status --json` prints of the plans, which differ in nothing but the service of compose, or "".
+    """Return what `status --json` prints of the answers, which differ in nothing but the service of compose, or "".
 
-    `launches` tells what covers those that name us nowhere.
-
-    Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes nothing.
+    `launches` tells what covers those that name us nowhere, `last_launch` what came of the last one through a way in
+    that has no voice. Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes
+    nothing.
     """
-    prepared = next(iter(plans.values()))
-    venv = prepared.settings.venv
-    services = {"services": {name: _place(item) for name, item in plans.items()}} if "" not in plans else {}
-    return {
-        "workspaceFolder": prepared.workspace_folder,
-        **_place(prepared),
-        **services,
-        "venv": venv if isinstance(venv, str) else list(venv),
-        "venvSource": prepared.settings.venv_source,
-        "venvAlso": list(prepared.settings.also),
-        "venvAlsoSource": prepared.settings.also_source,
-        "storage": prepared.settings.storage,
-        "storageSource": prepared.settings.storage_source,
-        "engine": prepared.engine,
-        "engineWhy": prepared.engine_why,
+    answer = next(iter(answers.values()))
+    settings = answer.settings
+    report: dict[str, Any] = {"workspaceFolder": answer.workspace_folder, **_place(answer)}
+    if "" not in answers:
+        report["services"] = {name: _place(item) for name, item in answers.items()}
+    report |= {
+        "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
+        "venvSource": settings.venv_source,
+        "venvAlso": list(settings.also),
+        "venvAlsoSource": settings.also_source,
+        "storage": settings.storage,
+        "storageSource": settings.storage_source,
+        "engine": answer.engine,
+        "engineWhy": engine_why,
         "overlay": overlay_path,
         "overlayState": overlay_state,
         "launches": [{"engine": item.engine, "coveredBy": item.by or None, "why": item.why} for item in launches],
-        "directories": [
-            row | ({"service": name} if name else {}) for name, item in plans.items() for row in _directories(item)
-        ],
-        "warnings": list(dict.fromkeys(warning for item in plans.values() for warning in item.warnings)),
+        "lastLaunch": last_launch and last_launch.lines(),
+        "directories": [],
+        "warnings": [],
     }
+    for name, item in answers.items():
+        service = {"service": name} if name else {}
+        report["directories"] += [row | service for row in _directories(item)]
+        # What is skipped, and what stays visible, is among the directories.
+        notes = [note for note in item.notes if note.kind not in (NoteKind.SKIPPED, NoteKind.VISIBLE)]
+        report["warnings"] += [line for line in unique_words(notes) if line not in report["warnings"]]
+    return report
 
 
-def _place(prepared: Prepared) -> dict[str, Any]:
-    mount = prepared.location.mount
+def _place(answer: Answer) -> dict[str, Any]:
+    mount = answer.location.mount
     return {
         "workspaceMount": mount and {"source": mount.source, "target": mount.target},
-        "workspaceMountWhy": prepared.location.why,
+        "workspaceMountWhy": answer.location.why,
     }
 
 
-def _directories(prepared: Prepared) -> list[dict[str, Any]]:
+def _directories(answer: Answer) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    paths = [shadow.path for shadow in prepared.plan.shadows]
-    for shadow in prepared.plan.shadows:
+    paths = [shadow.path for shadow in answer.plan.shadows]
+    for shadow in answer.plan.shadows:
         state = "reserved" if shadow.kind is Kind.RESERVED else "shadowed"
         why = f"for the first venv made here ({shadow.evidence})" if state == "reserved" else shadow.why
         why += f"; does not run on this machine: {shadow.trouble}" if shadow.trouble else ""
@@ -133,11 +168,11 @@ def _directories(prepared: Prepared) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
         row |= {"store": shadow.store, "stores": _stores(shadow)} if shadow.store else {}
         rows.append(row | describe(shadow.host_path))
-    rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in prepared.plan.skipped]
+    rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in answer.plan.skipped]
     # A list cannot name what lies above the workspace folder.
-    own = [shadow.path for shadow in prepared.plan.shadows if shadow.kind is not Kind.ALSO]
+    own = [shadow.path for shadow in answer.plan.shadows if shadow.kind is not Kind.ALSO]
     listed = list(dict.fromkeys(path for path in own if not path.startswith("../")))
-    for item in dict.fromkeys((*prepared.plan.visible, *left_visible(prepared))):
+    for item in dict.fromkeys((*answer.plan.visible, *left_visible(answer))):
         setting = json.dumps([*listed, item.path], ensure_ascii=False)
         coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
         hint = f'; to shadow it: "venv": {setting}' if coverable else ""
@@ -167,49 +202,45 @@ def _stores(shadow: Shadow) -> list[dict[str, Any]]:
 def render(report: dict[str, Any], *, colour: bool) -> str:
     """Return the report as aligned text for a terminal of 80 columns.
 
-    What holds in each of several services stands there once; else it says in which.
+    If no way in covers a launch that names us nowhere, the shadows are those that there would be. What holds in each of
+    several services stands there once; else it says in which.
     """
-    places = report.get("services") or {"": report}
-    mounts = [f"{name}: {_where(place)}" if len(places) > 1 else _where(place) for name, place in places.items()]
-    mode = report["venv"] if isinstance(report["venv"], str) else ", ".join(report["venv"]) or "nothing (empty list)"
-    listed_also = ", ".join(report["venvAlso"])
-    also = [("venv-also", f"{listed_also} ({report['venvAlsoSource']})")] if listed_also else []
-    facts = [
-        ("workspace", report["workspaceFolder"]),
-        *zip(["mount", *[""] * len(mounts)], mounts, strict=False),
-        ("venv", f"{mode} ({report['venvSource']})"),
-        *also,
-        ("storage", f"{report['storage']} ({report['storageSource']})"),
-        ("engine", f"{report['engine']} ({report['engineWhy']})"),
-        ("overlay", f"{report['overlayState']}: {report['overlay']}"),
-    ]
-    facts += [
-        (row["engine"], f"{'' if row['coveredBy'] else 'not '}covered: {row['why']}") for row in report["launches"]
-    ]
-    lines = [line for name, text in facts for line in _wrapped(f"{name:<9}  ", shown(text))]
-    found: dict[tuple[str, str, str], set[str]] = {}
-    for row in report["directories"]:
-        found.setdefault((shown(row["path"]), row["state"], _details(row)), set()).add(row.get("service", ""))
-    rows = [
-        (path, state, details if len(names) == len(places) else f"{details} (in {shown(', '.join(sorted(names)))})")
-        for (path, state, details), names in found.items()
-    ]
-    order = [row[0] for row in rows]
-    rows.sort(key=lambda row: order.index(row[0]))  # services side by side
-    name_width = max((len(row[0]) for row in rows if len(row[0]) <= NAME_WIDTH), default=0)
-    state_width = max((len(row[1]) for row in rows), default=0)
-    lines += [""] if rows else []
-    for name, state, details in rows:
-        is_long = len(name) > name_width
-        lines += [name] if is_long else []
-        first, *rest = _wrapped(f"{'' if is_long else name:<{name_width}}  {state:<{state_width}}  ", details)
-        if colour:
-            at = name_width + 2
-            first = f"{first[:at]}\x1b[{_COLOURS[state]}m{state}\x1b[0m{first[at + len(state) :]}"
-        lines += [first, *rest]
-    lines += [""] if report["warnings"] else []
-    lines += [line for warning in report["warnings"] for line in _wrapped("warning: ", shown(warning))]
+    lines = []
+    for name, text in _facts(report):
+        lines += _wrapped(f"{name:<9}  ", shown(text))
+    rows = _rows(report)
+    if rows:
+        lines += ["", *_table(rows, colour=colour)]
+    if report["warnings"]:
+        lines.append("")
+    for warning in report["warnings"]:
+        lines += _wrapped("warning: ", shown(warning))
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the head of the report: what each line is about, "" if the line before says it, and its text."""
+    facts = [("workspace", report["workspaceFolder"])]
+    places = report.get("services") or {"": report}
+    for service, place in places.items():
+        head = "" if len(facts) > 1 else "mount"
+        where = _where(place)
+        facts.append((head, f"{service}: {where}" if len(places) > 1 else where))
+
+    venv = report["venv"]
+    names = venv if isinstance(venv, str) else ", ".join(venv) or "nothing (empty list)"
+    facts.append(("venv", f"{names} ({report['venvSource']})"))
+    if report["venvAlso"]:
+        facts.append(("venv-also", f"{', '.join(report['venvAlso'])} ({report['venvAlsoSource']})"))
+    facts.append(("storage", f"{report['storage']} ({report['storageSource']})"))
+    facts.append(("engine", f"{report['engine']} ({report['engineWhy']})"))
+    facts.append(("overlay", f"{report['overlayState']}: {report['overlay']}"))
+    for row in report["launches"]:
+        state = "covered" if row["coveredBy"] else "not covered"
+        facts.append((row["engine"], f"{state}: {row['why']}"))
+    for index, line in enumerate(report["lastLaunch"] or ()):
+        facts.append(("" if index else "launched", line))
+    return facts
 
 
 def _where(place: dict[str, Any]) -> str:
@@ -218,15 +249,54 @@ def _where(place: dict[str, Any]) -> str:
     return f"{where} ({place['workspaceMountWhy']})"
 
 
+def _rows(report: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the directories: name, state and details, each once, those of one name side by side."""
+    is_covered = any(row["coveredBy"] for row in report["launches"])
+    services: dict[tuple[str, str, str], set[str]] = {}
+    for row in report["directories"]:
+        state = row["state"]
+        if state in ("shadowed", "reserved") and not is_covered:
+            state = f"would be {state}"
+        services.setdefault((shown(row["path"]), state, _details(row)), set()).add(row.get("service", ""))
+
+    everywhere = len(report.get("services") or {"": report})
+    rows = []
+    for (path, state, details), names in services.items():
+        where = "" if len(names) == everywhere else f" (in {shown(', '.join(sorted(names)))})"
+        rows.append((path, state, details + where))
+    order = [path for path, _, _ in rows]
+    return sorted(rows, key=lambda row: order.index(row[0]))
+
+
+def _table(rows: Sequence[tuple[str, str, str]], *, colour: bool) -> list[str]:
+    """Return rows as lines in columns; a long name has a line of its own."""
+    name_width = max((len(name) for name, _, _ in rows if len(name) <= NAME_WIDTH), default=0)
+    state_width = max(len(state) for _, state, _ in rows)
+    lines = []
+    for name, state, details in rows:
+        label = name
+        if len(name) > name_width:
+            lines.append(name)
+            label = ""
+        first, *rest = _wrapped(f"{label:<{name_width}}  {state:<{state_width}}  ", details)
+        if colour:
+            before, after = first[: name_width + 2], first[name_width + 2 + len(state) :]
+            first = f"{before}\x1b[{_COLOURS[state]}m{state}\x1b[0m{after}"
+        lines += [first, *rest]
+    return lines
+
+
 def _details(row: dict[str, Any]) -> str:
-    made = f", Python {row['python']}" if "python" in row else ""
-    made += f", made by {row['maker']}" if "maker" in row else ""
-    stores = "".join(
-        f"; on disk for {' '.join(filter(None, (store['engine'], store['image'])))}: {store['size'] / 1e6:,.1f} MB, "
-        f"made {store['made']}, last asked for {store['lastUsed']}"
-        for store in row.get("stores", ())
-    )
-    return shown(row["why"] + made + stores)
+    details = row["why"]
+    if "python" in row:
+        details += f", Python {row['python']}"
+    if "maker" in row:
+        details += f", made by {row['maker']}"
+    for store in row.get("stores", ()):
+        user = " ".join(filter(None, (store["engine"], store["image"])))
+        size = f"{store['size'] / 1e6:,.1f} MB"
+        details += f"; on disk for {user}: {size}, made {store['made']}, last asked for {store['lastUsed']}"
+    return shown(details)
 
 
 def _wrapped(head: str, text: str) -> list[str]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 
 from paude_venv_hook.command_line.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
-from paude_venv_hook.engines.choice import choose_engine
+from paude_venv_hook.decision import decide
+from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
-from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
+from paude_venv_hook.engines.mounts import container_path
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.engines.table import refuse_other_forms
+from paude_venv_hook.engines.table import COMMON, refuse_other_forms
+from paude_venv_hook.engines.volumes import mounts_of_container, resolve
 from paude_venv_hook.errors import UsageError, VerifyError
-from paude_venv_hook.files import read_bytes
-from paude_venv_hook.json_values import get_list, get_object, get_text
-from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.files import is_inside, read_bytes
+from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
+from paude_venv_hook.launch import SERVICE, Launch
+from paude_venv_hook.launchers.asked import questions
+from paude_venv_hook.launchers.last_launch import read_last_launch
+from paude_venv_hook.notes import nothing
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
-from paude_venv_hook.terminal import warn, write
+from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import complaint, shown
-from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, parts_of
+from paude_venv_hook.workspace.location import check_workspace_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
     from subprocess import CompletedProcess
     from typing import Any
 
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.decision import Answer, Decision
+    from paude_venv_hook.notes import Note
     from paude_venv_hook.stores.purpose import Purpose
 
 SUMMARY = "ask a running container whether the shadows are there"
@@ -64,39 +69,88 @@ class Options:
 
 
 def execute(options: Options) -> int:
-    """Tell for each shadow whether a running container has it; 1 where one is missing."""
+    """Tell for each shadow whether a running container has it; 1 if one is missing."""
     if (options.service is None) == (options.container is None):
         raise UsageError("CONTAINER: needed, or --service in its place; name one of them")
-    engine, _ = choose_engine(options.engine, os.environ)
-    refuse_other_forms(engine, "verify")
     folder = check_workspace_folder(options.workspace_folder)
+    engines = engines_to_ask(options.engine)
     if options.service is None:
-        containers = [inspect(engine, options.container or "")]
+        found = [find_container(engines, options.container or "")]
     else:
-        containers = containers_of(engine, options.service, folder)
+        found = find_service(engines, options.service, folder)
+
     checks: list[Check] = []
-    for container in containers:
-        location = locate_in(container, folder)
-        prepared = prepare(
-            folder, os.environ, location=location, engine=engine, venv=options.venv, storage=options.storage
+    for engine, container in found:
+        decision = decide(
+            read_launch(engine, container, folder), os.environ, venv=options.venv, storage=options.storage
         )
         if not options.quiet:
-            warn(prepared.messages())
-        checks += check(engine, container, prepared)
+            tell([*decision.notes, *_notes_on_no_workspace(decision, folder)])
+        for answer in decision.answers:
+            checks += check(container, answer)
+    last_launch = read_last_launch(folder)
+    if last_launch and not options.quiet:
+        for line in last_launch.lines():
+            complain(f"last launch: {line}")
+
     for item in checks:
         write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
     return 1 if any(item.problem for item in checks) else 0
 
 
-def containers_of(engine: str, service: str, workspace_folder: str) -> list[dict[str, Any]]:
-    """Return what the engine knows of the running containers of a service that bind the workspace folder (a host path).
+def _notes_on_no_workspace(decision: Decision, workspace_folder: str) -> list[Note]:
+    """Return a note if the container binds neither the workspace folder (a host path) nor a part of it."""
+    real = os.path.realpath(workspace_folder)
+    for answer in decision.answers:
+        if is_inside(real, answer.workspace_folder) or is_inside(answer.workspace_folder, real):
+            return []
+    why = "the container has no bind mount that holds the workspace folder"
+    return [nothing(why, 'mount it, or write "venv": "none" in paude.json')]
 
-    Compose programs label them all, whatever the project is called. Raises VerifyError where there is none.
+
+def engines_to_ask(flag: str) -> list[str]:
+    """Return the engines that may know a container, the likely one first: the one that is named, or both.
+
+    Raises UsageError for one whose containers cannot be asked.
     """
-    asked = [engine, "ps", "--quiet", "--filter", f"label=com.docker.compose.service={service}"]
-    names = _ask(asked, f"see whether {engine} ps works").split()
-    containers = [inspect(engine, name) for name in names]
-    found = [container for container in containers if locate_in(container, workspace_folder).mounts]
+    engine, _ = choose_engine(flag, os.environ)
+    refuse_other_forms(engine, "verify")
+    is_named = flag != "auto" or os.environ.get("PAUDE_VENV_ENGINE", "auto") not in ("", "auto")
+    if is_named:
+        return [engine]
+    others = [name for name in COMMON if name != engine and find_program(name, os.environ)]
+    if engine_called_docker(os.environ) == "podman":
+        others = [name for name in others if name != "docker"]
+    return [engine, *others]
+
+
+def find_container(engines: Sequence[str], container: str) -> tuple[str, dict[str, Any]]:
+    """Return the engine that knows a container, and what it knows. Raises VerifyError if none does."""
+    for engine in engines:
+        with suppress(NoSuchContainerError):
+            return engine, inspect(engine, container)
+    names = " and ".join(engines)
+    verb = "have" if len(engines) > 1 else "has"
+    commands = " and ".join(f"{engine} ps" for engine in engines)
+    raise VerifyError(f"{shown(container)}: {names} {verb} no such container; see {commands}")
+
+
+def find_service(engines: Sequence[str], service: str, workspace_folder: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the running containers of a service that bind the workspace folder (a host path), each with its engine.
+
+    Compose programs label them all, whatever the project is called. Raises VerifyError if there is none.
+    """
+    found = []
+    for engine in engines:
+        asked = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
+        names = _ask(asked, f"see whether {engine} ps works").split()
+        for name in names:
+            try:
+                container = inspect(engine, name)
+            except NoSuchContainerError:  # it has just ended
+                continue
+            if decide(read_launch(engine, container, workspace_folder), os.environ).answers:
+                found.append((engine, container))
     if not found:
         raise VerifyError(f"{shown(service)}: no running container of such a service binds the workspace; start one")
     return found
@@ -110,56 +164,63 @@ class Check(NamedTuple):
     problem: str
 
 
+class NoSuchContainerError(Exception):
+    """The engine has no container of that name."""
+
+
 def inspect(engine: str, container: str) -> dict[str, Any]:
-    """Return what the engine knows of a container; VerifyError where it knows none, or it does not run."""
+    """Return what the engine knows of a container.
+
+    Raises NoSuchContainerError, and VerifyError if the engine cannot be asked or the container does not run.
+    """
     done = _run([engine, "container", "inspect", container])
     if done.returncode and b"no such" in done.stderr.lower():
-        raise VerifyError(f"{shown(container)}: {engine} has no such container; see {engine} ps, or use --engine")
-    try:
-        answer = json.loads(_output(done, f"{engine} container", f"see whether {engine} ps works"))
-    except (ValueError, RecursionError):
-        answer = None
-    found: dict[str, Any] = get_object({"0": answer[0]}, "0") if isinstance(answer, list) and answer else {}
-    if not get_text(found, "Id"):
+        raise NoSuchContainerError
+    answer = parse_json(_output(done, f"{engine} container", f"see whether {engine} ps works"))
+    described: dict[str, Any] = {}
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+        described = answer[0]
+    if not get_text(described, "Id"):
         raise VerifyError(f"{shown(container)}: {engine} does not describe it; check its name")
-    if get_object(found, "State").get("Running") is not True:
+    if get_object(described, "State").get("Running") is not True:
         raise VerifyError(f"{shown(container)}: does not run; start it first")
-    return found
+    return described
 
 
-def locate_in(container: Mapping[str, Any], workspace_folder: str) -> Location:
-    """Return where the inspected container has the workspace folder (a host path): its own binds say it."""
-    mounts = [
-        Mount(
-            get_text(item, "Type"),
-            get_text(item, "Source"),
-            container_path(get_text(item, "Destination")),
-            is_shared([get_text(item, "Propagation")]),
-        )
-        for item in get_list(container, "Mounts")
-    ]
-    binds = binds_of(mounts, workspace_folder)
-    if not binds:
-        return Location((), "the container has no bind mount that holds the workspace folder")
-    parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target != binds[0].target]
-    # A tmpfs or a store is what is looked for.
-    others = (other for other in mounts if other is not binds[0] and not name_in(other.source))
-    mounted = {other.target: other.type for other in others if other.type != "tmpfs"}
-    return Location((binds[0], *parts), "the container's own mounts", mounted)
+def read_launch(engine: str, container: Mapping[str, Any], workspace_folder: str) -> Launch:
+    """Return what an inspected container says of its launch; somebody asks in the workspace folder (a host path).
+
+    A tmpfs or a store of ours is what is looked for, and does not count as a mount.
+    """
+    program = find_program(engine, os.environ) or engine
+    resolved = resolve(mounts_of_container(container), (), questions(program, (), os.environ))
+    mounts = [mount for mount in resolved.mounts if mount.type != "tmpfs" and not name_in(mount.source)]
+    config = get_object(container, "Config")
+    labels = get_object(config, "Labels")
+    return Launch(
+        engine,
+        "the container's own mounts",
+        tuple(mounts),
+        labels={key: get_text(labels, key) for key in labels},
+        folder=workspace_folder,
+        image=get_text(config, "Image"),
+        service=get_text(labels, SERVICE),
+        notes=tuple(resolved.notes),
+    )
 
 
-def check(engine: str, container: Mapping[str, Any], prepared: Prepared) -> list[Check]:
+def check(container: Mapping[str, Any], answer: Answer) -> list[Check]:
     """Return for each shadow whether the inspected container has it, and whether it is of use to its user.
 
     In memory it is a tmpfs, exec and writable; on disk a store of this workspace, writable, and a venv that is in it
     has to work.
     """
-    in_container = [engine, "exec", get_text(container, "Id")]
+    in_container = [answer.engine, "exec", get_text(container, "Id")]
     mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"], "use an image that has cat"))
     asked_for = asked_for_tmpfs(container) | asked_for_stores(container)
-    purposes = {purpose.destination: purpose for purpose in prepared.purposes.get(engine, ())}
+    purposes = {purpose.destination: purpose for purpose in answer.purposes}
     checks = []
-    for shadow in prepared.plan.shadows:
+    for shadow in answer.plan.shadows:
         destination = shadow.destination
         purpose, mount = (
             purposes.get(destination),
@@ -200,10 +261,11 @@ def asked_for_stores(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
 
 def _oci_mounts(container: Mapping[str, Any]) -> list[Any]:
-    config = None
-    with suppress(OSError, ValueError, RecursionError):
-        config = json.loads(read_bytes(get_text(container, "OCIConfigPath")))
-    return get_list(config, "mounts")
+    try:
+        data = read_bytes(get_text(container, "OCIConfigPath"))
+    except OSError:
+        return []
+    return get_list(parse_json(data), "mounts")
 
 
 def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:

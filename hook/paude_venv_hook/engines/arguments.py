@@ -25,8 +25,8 @@ def docker_options(owner: tuple[int, int], size: str | None) -> str:
     return f"{_OPTIONS},uid={owner[0]},gid={owner[1]},mode=1777" + (f",size={size}" if size else "")
 
 
-def podman_options(size: str | None) -> str:
-    """Return the options of a `--tmpfs` of Podman; Docker refuses `notmpcopyup`."""
+def podman_options(_: tuple[int, int], size: str | None) -> str:
+    """Return the options of a `--tmpfs` of Podman, which sets no owner; Docker refuses `notmpcopyup`."""
     return f"{_OPTIONS},notmpcopyup,mode=1777" + (f",size={size}" if size else "")
 
 
@@ -38,10 +38,10 @@ def docker_tmpfs(destination: str, owner: tuple[int, int], size: str | None) -> 
     return ["--tmpfs", f"{destination}:{docker_options(owner, size)}"]
 
 
-def podman_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> list[str]:
+def podman_tmpfs(destination: str, owner: tuple[int, int], size: str | None) -> list[str]:
     """Return the arguments of Podman."""
     if ":" not in destination:
-        return ["--tmpfs", f"{destination}:{podman_options(size)}"]
+        return ["--tmpfs", f"{destination}:{podman_options(owner, size)}"]
     # --tmpfs would take what stands before the colon; --mount is CSV.
     fields = ["type=tmpfs", f"destination={destination}", "notmpcopyup", "exec", "tmpfs-mode=1777"]
     return ["--mount", _csv([*fields, f"tmpfs-size={size}"] if size else fields)]

@@ -123,6 +123,11 @@ def default_files(folder: str) -> list[str]:
         folder = above
 
 
+def has_default_file(folder: str) -> bool:
+    """Tell whether a host folder holds a file that compose reads if nothing names one."""
+    return bool(_existing(folder, _DEFAULT_FILES))
+
+
 def _existing(folder: str, names: Sequence[str]) -> list[str]:
     return [path for path in (os.path.join(folder, name) for name in names) if os.path.exists(path)]
 

@@ -6,12 +6,14 @@ import posixpath
 import re
 
 from paude_venv_hook.engines.mountable import has_control_characters
+from paude_venv_hook.json_values import get_text
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from paude_venv_hook.engines.run_grammar import Option
 
@@ -31,13 +33,15 @@ class UnclearMountError(ValueError):
 class Mount(NamedTuple):
     """A mount: its type (`bind`, `volume`, `tmpfs`, …), its source on the host or "", its container path.
 
-    What is mounted below one that `is_shared` appears on the host too.
+    What is mounted below one that `is_shared` appears on the host too. `device` is the host folder that a volume binds,
+    "" for any other one: if it is made by this mount, since a volume that is there keeps its options.
     """
 
     type: str
     source: str
     target: str
     is_shared: bool = False
+    device: str = ""
 
 
 def container_path(path: str) -> str:
@@ -61,16 +65,33 @@ def parse_mount(text: str, default: str = "volume") -> Mount:
     _refuse_control_characters("--mount", text)
     fields = {"type": default, "source": "", "target": ""}
     propagation = []
+    volume_options: dict[str, str] = {}
     for match in re.finditer(_CSV_FIELD, text):
         field = match[2] if match[1] is None else match[1].replace('""', '"')
         key, _, value = field.partition("=")
         key = key.strip().lower()
+        if key == "volume-opt":
+            name, _, value = value.partition("=")
+            volume_options[name] = value
+            continue
         fields[_ALIASES.get(key, key)] = value
         propagation.append(value.lower() if key == "bind-propagation" else key)
     kind, source = fields["type"].lower(), fields["source"]
     if kind == "virtiofs" or (kind == "volume" and not re.fullmatch(_VOLUME_NAME, source)):
         kind = "bind"
-    return Mount(kind, source, container_path(fields["target"]), is_shared(propagation))
+    device = bound_device(fields.get("volume-driver", ""), volume_options) if kind == "volume" else ""
+    return Mount(kind, source, container_path(fields["target"]), is_shared(propagation), device)
+
+
+def bound_device(driver: str, options: Mapping[str, Any]) -> str:
+    """Return the host folder that a volume with this driver and these options binds, "" if it is no such volume.
+
+    With `o=bind` a volume of the local driver is a bind (docker-volume-create(1), podman-volume-create(1)).
+    """
+    is_bind = not {"bind", "rbind"}.isdisjoint(get_text(options, "o").split(","))
+    device = get_text(options, "device")
+    is_local = driver in ("", "local")
+    return device if is_local and is_bind and device.startswith("/") else ""
 
 
 def parse_volume(text: str) -> Mount:

@@ -119,19 +119,12 @@ class Option(NamedTuple):
 
 
 class RunLine(NamedTuple):
-    """A `run` or `create`: where options can be inserted, the options that are there, and where the image stands."""
+    """A `run` or `create`: where that word is, where options can be inserted, the options, and where the image is."""
 
+    subcommand_at: int
     insert_at: int
     options: tuple[Option, ...]
     image_at: int
-
-
-class Said(NamedTuple):
-    """What a launch says of its container, as it is written: "" for nothing. A service is one of compose."""
-
-    image: str = ""
-    platform: str = ""
-    service: str = ""
 
 
 def options(
@@ -200,7 +193,7 @@ def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -
         return None
     found = tuple(options(arguments, index, grammar.flags, grammar.values))
     image_at = _end(found, index)
-    return RunLine(image_at if grammar.is_last else index, found, image_at)
+    return RunLine(index - 1, image_at if grammar.is_last else index, found, image_at)
 
 
 def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> tuple[str, int]:

@@ -10,8 +10,10 @@ from paude_venv_hook.engines.arguments import (
     bwrap_bind,
     bwrap_tmpfs,
     container_tmpfs,
+    docker_options,
     docker_tmpfs,
     plain_bind,
+    podman_options,
     podman_tmpfs,
     quoted_bind,
 )
@@ -33,6 +35,7 @@ class Engine(NamedTuple):
     - `name`, of its program and for the flags; `label`, for people;
     - `form`, whose language it speaks: `docker` takes what Docker's `run`, `ps`, `inspect` and `exec` take;
     - `tmpfs` and `bind`, the functions that spell its arguments, and the characters of a path for which it has none;
+    - `options`, the one that spells what follows the path in `--tmpfs`, in a compose file and in Docker's API;
     - `percent`, whether a tmpfs may be a part of the memory;
     - `selinux`, the word that lets a container into a folder, "" where none is needed, None where there is none;
     - `is_rootless`, whether an ordinary user runs it in a namespace of their own (user_namespaces(7));
@@ -44,6 +47,7 @@ class Engine(NamedTuple):
     form: str
     tmpfs: Callable[[str, tuple[int, int], str | None], list[str]]
     bind: Callable[[str, str, str], list[str]]
+    options: Callable[[tuple[int, int], str | None], str] = docker_options
     no_tmpfs_on: str = ""
     no_bind_on: str = ""
     percent: bool = True
@@ -56,8 +60,8 @@ class Engine(NamedTuple):
 _ROWS = (
     Engine("docker", "Docker", "docker", docker_tmpfs, quoted_bind, no_tmpfs_on=":", selinux=None,
            machine="DOCKER_HOST", platform="DOCKER_DEFAULT_PLATFORM"),
-    Engine("podman", "Podman", "docker", podman_tmpfs, quoted_bind, selinux="relabel=shared", is_rootless=True,
-           machine="CONTAINER_HOST"),
+    Engine("podman", "Podman", "docker", podman_tmpfs, quoted_bind, podman_options, selinux="relabel=shared",
+           is_rootless=True, machine="CONTAINER_HOST"),
     Engine("nerdctl", "nerdctl", "docker", docker_tmpfs, plain_bind, no_tmpfs_on=":", no_bind_on=",:", selinux=None,
            is_rootless=True),
     Engine("finch", "Finch", "docker", docker_tmpfs, plain_bind, no_tmpfs_on=":", no_bind_on=",:=", selinux=None),
@@ -106,6 +110,19 @@ def tmpfs_args(engine: str, destinations: Iterable[str], owner: tuple[int, int],
             raise EngineError(shown(problem))
         arguments += ENGINES[engine].tmpfs(destination, owner, size)
     return arguments
+
+
+def shadow_args(
+    engine: str, destination: str, store: str, owner: tuple[int, int], size: str | None, *, label: bool
+) -> list[str]:
+    """Return the arguments of an engine for one shadow on a destination (a container path).
+
+    `store` is the host path of its store, "" if it is an empty tmpfs, of which `owner` and `size` tell. With `label`
+    SELinux is on. Raises EngineError if the engine has none.
+    """
+    if store:
+        return store_args(engine, [(store, destination)], label=label)
+    return tmpfs_args(engine, [destination], owner, size)
 
 
 def store_args(engine: str, stores: Iterable[tuple[str, str]], *, label: bool) -> list[str]:

@@ -8,28 +8,30 @@ from __future__ import annotations
 import os
 import re
 
+from paude_venv_hook.decision import decide_workspace
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.programs import find_program
-from paude_venv_hook.engines.run_grammar import Said
-from paude_venv_hook.engines.table import refuse_other_forms
+from paude_venv_hook.engines.table import ENGINES, refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
-from paude_venv_hook.json_values import get_list, get_object
+from paude_venv_hook.json_values import get_list, get_object, parse_json
+from paude_venv_hook.launch import Launch
 from paude_venv_hook.launchers.compose_project import (
     Project,
     compose_files,
-    find_workspace,
+    launch_of,
     mounts_of,
     read_config,
     read_project,
-    said_of,
     services_of,
 )
-from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.launchers.flags import locate
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
+from paude_venv_hook.workspace.carried import Workspace, carriers, place
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
-from paude_venv_hook.workspace.location import Location, binds_of, check_workspace_folder, locate, parts_of
+from paude_venv_hook.workspace.location import Location, check_workspace_folder
 from paude_venv_hook.workspace.settings import read_settings
 from paude_venv_hook.workspace.variables import substitution
 
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.decision import Answer
+    from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.plan import Shadow
 
 
-def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or says what stands for one
+def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or says what stands for one
     workspace_folder: str,
     environ: Mapping[str, str],
     *,
@@ -52,66 +56,90 @@ def prepare_compose(  # noqa: PLR0913 - each is a flag of the command line, or s
     venv: str | None = None,
     storage: str | None = None,
     target_needed: bool = True,
-) -> tuple[list[Prepared], dict[str, Any]]:
-    """Return the plans of a workspace folder (a host path), one for each service of its project, and the compose file.
+) -> tuple[list[Answer], dict[str, Any]]:
+    """Return the decisions for a workspace folder (a host path), one a service of its project, and the compose file.
 
     Those are the given `services`, else all that bind the folder or a part of it; the one in devcontainer.json
-    (`config` names another one) comes first, also where it binds nothing. Where there is none the only plan says so.
+    (`config` names another one) comes first, also if it binds nothing. Without any service, the only answer says so.
     `target` is where the workspace folder is in the containers of the given services, or of that one; without it,
-    Docker Compose is asked. The other arguments are those of `prepare`. Raises a HookError for whatever is wrong: a
-    UsageError for a service, or a target, that has to be given where Compose does not tell it, unless `target_needed`
-    is false, for a command that has no such flags: nothing is shadowed then.
+    Docker Compose is asked. The other arguments are flags. Raises a HookError for whatever is wrong: a UsageError for a
+    service, or a target, that has to be given since Compose does not tell it, unless `target_needed` is false, for a
+    command that has no such flags: nothing is shadowed then.
     """
-    workspace_folder = check_workspace_folder(workspace_folder)
-    config = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
-    project = (config and read_project(config, workspace_folder, environ)) or Project()
-    is_none = read_settings(workspace_folder, venv, environ, storage).venv == "none"
-    told, why_not = ({}, "") if is_none else read_config(project.files, workspace_folder, environ)
-    named = list(services) or ([project.service] if project.service else [])
-    _check_services(named, told, "" if services else f"{config}: ")
-    nowhere = "no service of compose has a bind mount that holds the workspace folder"
-    if not named and (why_not or target is not None):
-        nowhere = _service_unknown(why_not if target is None else "", is_error=target_needed)
-    elif not services and target is None:
-        named += services_of(told, workspace_folder)
-
-    def find(service: str) -> Location:
-        mounts = [] if why_not else mounts_of(told, service)
-        if target is not None:
-            location = locate(workspace_folder, target, config, environ)
-        elif not why_not:
-            location = find_workspace(mounts, workspace_folder, service)
-        elif target_needed:
-            raise UsageError(
-                f"--target: needed, since docker compose config does not tell it ({shown(why_not)}); "
-                "say where the workspace folder is in the service's container"
-            )
-        else:
-            location = Location(
-                (), f"docker compose config does not tell where it is mounted ({shown(why_not)}); mend that"
-            )
-        there = [mount.target for mount in location.mounts]
-        parts = [mount for mount in parts_of(mounts, workspace_folder) if mount.target not in there]
-        by_tools = project.mounts if service == project.service else ()
-        mounted = {mount.target: mount.type for mount in (*by_tools, *mounts)}
-        if any(bind.is_shared for bind in binds_of(mounts, workspace_folder)):  # also where --target says the place
-            location = location._replace(mounts=tuple(item._replace(is_shared=True) for item in location.mounts))
-        why = location.why if location.mounts or not parts else "docker compose config"
-        return location._replace(mounts=(*location.mounts, *parts), why=why, mounted=mounted)
-
-    def plan(location: Location | None, said: Said) -> Prepared:
-        return prepare(
-            workspace_folder, environ, location=location, engine=chosen, venv=venv, storage=storage, said=said
-        )
-
+    folder = check_workspace_folder(workspace_folder)
+    config = find_devcontainer(folder) if config is None else os.path.abspath(config)
+    project = Project()
+    if config:
+        project = read_project(config, folder, environ) or project
+    settings = read_settings(folder, venv, environ, storage)
     chosen = choose_compose_engine(engine, environ)
+    described: dict[str, Any] = {}
+    problem = ""
+    if settings.venv != "none":
+        described, problem = read_config(project.files, folder, environ)
+
+    named = list(services) or ([project.service] if project.service else [])
+    _check_services(named, described, "" if services else f"{config}: ")
+    nowhere = "no service of compose has a bind mount that holds the workspace folder"
+    advice = None
+    if not named and (problem or target is not None):
+        nowhere = _service_unknown(problem if target is None else "", is_error=target_needed)
+        advice = ""
+    elif not services and target is None:
+        named += services_of(described, folder)
     if not named:
-        return [plan(Location((), nowhere), Said())], merge(())
-    made = [
-        in_service(service, plan(None if is_none else find(service), said_of(told, service)))
-        for service in dict.fromkeys(named)
-    ]
-    return [prepared for prepared, _ in made], merge(file for _, file in made)
+        workspace = Workspace(folder, Location((), nowhere, advice=advice))
+        return [decide_workspace(workspace, settings, Launch(chosen, folder=folder), environ)], merge(())
+
+    answers, files = [], []
+    for service in dict.fromkeys(named):
+        launch = launch_of(described, service, chosen, folder)
+        by_tools = project.mounts if service == project.service else ()
+        if settings.venv == "none":
+            location = Location((), "")
+        elif target is not None:
+            location = _at_target(folder, locate(folder, target, config, environ), launch, by_tools)
+        elif problem:
+            location = _unknown_place(problem, is_error=target_needed)
+        else:
+            location = _in_service(folder, launch, by_tools)
+        workspace = Workspace(folder, location, config if service == project.service else None)
+        answer, file = in_service(service, decide_workspace(workspace, settings, launch, environ))
+        answers.append(answer)
+        files.append(file)
+    return answers, merge(files)
+
+
+def _in_service(folder: str, launch: Launch, by_tools: Sequence[Mount]) -> Location:
+    """Return where a service has the workspace, by its binds. `by_tools` is what devcontainer.json mounts besides."""
+    binds = carriers(os.path.realpath(folder), launch.mounts)
+    if not binds:
+        why = f"the service {shown(launch.service)} has no bind mount that holds the workspace folder"
+        return Location((), why)
+    location = place(os.path.realpath(folder), binds, launch)
+    return location._replace(mounted={**{mount.target: mount.type for mount in by_tools}, **location.mounted})
+
+
+def _at_target(folder: str, location: Location, launch: Launch, by_tools: Sequence[Mount]) -> Location:
+    """Return the place that a flag names, with the parts of the workspace that the service binds besides."""
+    binds = carriers(os.path.realpath(folder), launch.mounts)
+    parts = [bind for bind in binds if bind.target not in {mount.target for mount in location.mounts}]
+    mounts = (*location.mounts, *parts)
+    if any(bind.is_shared for bind in binds):
+        mounts = tuple(mount._replace(is_shared=True) for mount in mounts)
+    mounted = {mount.target: mount.type for mount in (*by_tools, *launch.mounts)}
+    return location._replace(mounts=mounts, mounted=mounted)
+
+
+def _unknown_place(problem: str, *, is_error: bool) -> Location:
+    """Return, or raise as UsageError, that nothing tells where the workspace is in a service's container."""
+    if is_error:
+        raise UsageError(
+            f"--target: needed, since docker compose config does not tell it ({shown(problem)}); "
+            "say where the workspace folder is in the service's container"
+        )
+    why = f"docker compose config does not tell where it is mounted ({shown(problem)})"
+    return Location((), why, advice="run docker compose config to see what is wrong")
 
 
 def _check_services(named: Iterable[str], told: Mapping[str, Any], file: str) -> None:
@@ -134,23 +162,26 @@ def _service_unknown(why_not: str, *, is_error: bool) -> str:
     return f"the service that has the workspace is unknown: {since}; name it in devcontainer.json"
 
 
-def in_service(service: str, prepared: Prepared) -> tuple[Prepared, dict[str, Any]]:
-    """Return the plan as far as compose can name it, and the compose file that has it for a service.
+def in_service(service: str, answer: Answer) -> tuple[Answer, dict[str, Any]]:
+    """Return the decision as far as compose can name it, and the compose file that has it for a service.
 
-    Raises EngineError for a store on a machine where compose cannot label it for SELinux.
+    Raises EngineError for a store on a machine on which compose cannot label it for SELinux.
     """
-    if prepared.settings.storage == "memory":
-        prepared = prepared._replace(plan=without_colons(prepared.plan, "compose"))
-        return prepared, make_compose_file(service, prepared.document["runArgs"])
-    if prepared.engine == "podman":  # podman-compose makes a `-v` of a bind
-        prepared = prepared._replace(plan=without_colons(prepared.plan, "podman-compose", "a store"))
-    stores = [(shadow.store, shadow.destination) for shadow in prepared.plan.shadows]
-    if stores and selinux.is_on():
+    plan = answer.plan
+    if not answer.purposes:
+        plan = without_colons(plan, "compose")
+    elif answer.engine == "podman":  # podman-compose makes a `-v` of a bind
+        plan = without_colons(plan, "podman-compose", "a store")
+    if answer.purposes and plan.shadows and selinux.is_on():
         raise EngineError(
             "compose does not label a store for SELinux, which keeps containers out; "
             'write "venv-storage": "memory" in paude.json'
         )
-    return prepared, make_compose_file(service, (), stores)
+    skipped = plan.skipped[len(answer.plan.skipped) :]
+    notes = [Note(NoteKind.SKIPPED, (item.path,), item.reason.text) for item in skipped]
+    answer = answer._replace(plan=plan, notes=(*answer.notes, *notes))
+    options = ENGINES[answer.engine].options(answer.owner, answer.settings.tmpfs.size)
+    return answer, make_compose_file(service, plan.shadows, options)
 
 
 def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -179,27 +210,21 @@ def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
     return engine
 
 
-def make_compose_file(service: str, run_args: Sequence[str], stores: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
-    """Return the compose file that gives the service what each `--tmpfs` of the run arguments gives a container.
+def make_compose_file(service: str, shadows: Iterable[Shadow], options: str) -> dict[str, Any]:
+    """Return the compose file that gives a service the shadows; `options` are those of a `--tmpfs` of the engine.
 
-    The other option, Podman's `--mount` for a path with a colon, has no counterpart in compose, and is left out.
-    `stores` are host paths, each with the container path on which to mount it.
     Compose's short syntax takes what `--tmpfs` of the engine below it takes; the long one is noexec on Docker. Without
     anything to mount it is a file that changes nothing, which docker-compose 1 only knows by a service in it.
     """
-    options = zip(run_args[::2], run_args[1::2], strict=True)
-    tmpfs = [_doubled(value) for option, value in options if option == "--tmpfs"]
-    volumes = [
-        {
-            "type": "bind",
-            "source": _doubled(store),
-            "target": _doubled(destination),
-            "bind": {"create_host_path": False},
-        }
-        for store, destination in stores
-    ]
-    named = {"tmpfs": tmpfs, "volumes": volumes}
-    return {"services": {service: {key: value for key, value in named.items() if value}}}
+    tmpfs, volumes = [], []
+    for shadow in shadows:
+        if shadow.store:
+            bind = {"type": "bind", "source": _doubled(shadow.store), "target": _doubled(shadow.destination)}
+            volumes.append({**bind, "bind": {"create_host_path": False}})
+        else:
+            tmpfs.append(_doubled(f"{shadow.destination}:{options}"))
+    described = {"tmpfs": tmpfs, "volumes": volumes}
+    return {"services": {service: {key: value for key, value in described.items() if value}}}
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
@@ -234,12 +259,7 @@ def _doubled(text: str) -> str:
 
 def is_ours(data: bytes) -> bool:
     """Tell whether the bytes of a compose file hold what is made here, and nothing else."""
-    import json  # noqa: PLC0415 - only where there is such a file
-
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
+    document = parse_json(data)
     services = get_object(document, "services")
     return (
         isinstance(document, dict)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import sys
 
+from paude_venv_hook.decision import Answer, Decision, decide, why_nothing
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.compose_grammar import default_files, env_files, volumes_of_run
@@ -25,13 +26,13 @@ from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import OverlayError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.json_values import get_object, get_text
-from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
+from paude_venv_hook.launch import WORKING_DIR
 from paude_venv_hook.launchers.compose import dump, in_service, merge
-from paude_venv_hook.launchers.compose_project import ask_config, labels_of, mounts_of, said_of
+from paude_venv_hook.launchers.compose_project import ask_config, launch_of
+from paude_venv_hook.launchers.rewritten import Rewritten, unchanged
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.terminal import SHADOWS, TELLS
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.binds import find_workspaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.engines.compose_grammar import ComposeLine
     from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.notes import Note
 
 _WRAPPER = "paude-venv-podman"
 
 
-def prepare_compose_line(
+def rewrite_compose_line(
     program: str, arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str, tells: int
-) -> Added:
+) -> Rewritten:
     """Return a command line of compose with the shadows added for each service that binds a workspace.
 
     `arguments` are those after the program (a host path), `folder` is the host folder in which it starts, `tells` how
@@ -59,46 +61,44 @@ def prepare_compose_line(
         return _with_wrapper(arguments, line, environ, folder, tells)
     options = list(arguments[line.start : line.end])
     stdin = _reread_stdin() if "-" in line.values("-f", "--file") else b""
-    told, why_not = ask_config(command, options, folder, environ, stdin)
-    if why_not:
-        warning = f"nothing shadowed: compose does not tell of its project ({shown(why_not)}); mend that"
-        return Added([], list(arguments), [warning], "")
+    described, problem = ask_config(command, options, folder, environ, stdin)
+    if problem:
+        why = f"compose does not tell of its project ({shown(problem)})"
+        return unchanged(arguments, why, "run its config command to see what is wrong")
     given = line.values("-f", "--file")
     files = given or _found_files(command, options, line, environ, folder)
     if not files:
-        return Added(
-            [],
-            list(arguments),
-            ["nothing shadowed: it cannot be told which files compose reads; name them with -f"],
-            "",
-        )
+        return unchanged(arguments, "it cannot be told which files compose reads", "name them with -f")
     project = _project_folder(line, files, folder)
-    prepared, made, warnings = [], [], []
+    answers: list[Answer] = []
+    notes: list[Note] = []
+    made = []
     run_service, volumes = volumes_of_run(line, arguments)
-    for service in get_object(told, "services"):
-        mounts = mounts_of(told, service)
+    for service in get_object(described, "services"):
+        launch = launch_of(described, service, engine, folder)
+        launch = launch._replace(labels={WORKING_DIR: project, **launch.labels})
         if service == run_service:
-            mounts += _binds_in(volumes, folder)
-        workspaces = find_workspaces(mounts, labels_of(told, service), (project, folder), "docker compose config")
-        found, problems = prepare_workspaces(workspaces, environ, engine, said_of(told, service))
-        warnings += problems
-        for item in found:
-            kept, file = in_service(service, item)
-            prepared.append(kept)
+            launch = launch._replace(mounts=(*launch.mounts, *_binds_in(volumes, folder)))
+        decision = decide(launch, environ)
+        notes += decision.notes
+        for answer in decision.answers:
+            kept, file = in_service(service, answer)
+            notes += kept.notes
+            answers.append(kept)
             made.append(file)
-    warnings += [message for item in prepared for message in item.messages()]
-    if not any(item.plan.shadows for item in prepared):
-        nothing = "" if warnings else why_nothing(prepared, "no service has a bind mount that carries a workspace")
-        return Added(prepared, list(arguments), list(dict.fromkeys(warnings)), nothing)
+    decision = Decision(tuple(answers), tuple(dict.fromkeys(notes)))
+    if not decision.shadows:
+        why_not = None if notes else why_nothing(decision, "no service has a bind mount that carries a workspace")
+        return Rewritten(list(arguments), decision, why_not)
     try:
-        path = _path(project, (engine, get_text(told, "name"), *files))
+        path = _path(project, (engine, get_text(described, "name"), *files))
     except OverlayError as error:
-        return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
+        return unchanged(arguments, str(error))
     named = [word for file in ([] if given else files) + [path] for word in ("-f", file)]
     if set(given) == {"-"} and not line.values("--project-directory"):  # else it would be the folder of our file
         named += ["--project-directory", folder]
     words = [*arguments[: line.end], *named, *arguments[line.end :]]
-    return Added(prepared, words, list(dict.fromkeys(warnings)), "", {path: dump(merge(made))})
+    return Rewritten(words, decision, files={path: dump(merge(made))})
 
 
 def _binds_in(volumes: Sequence[str], folder: str) -> list[Mount]:
@@ -132,7 +132,7 @@ def _engine_below(command: Sequence[str], environ: Mapping[str, str]) -> tuple[s
 
 def _with_wrapper(
     arguments: Sequence[str], line: ComposeLine, environ: Mapping[str, str], folder: str, tells: int
-) -> Added:
+) -> Rewritten:
     """Return a command line of podman-compose by which it starts the wrapper instead of Podman.
 
     It is the wrapper that tells what is shadowed, for each container; of why nothing is, most of its calls would tell.
@@ -140,13 +140,12 @@ def _with_wrapper(
     own = [os.path.join(os.path.dirname(path), _WRAPPER) for path in (os.path.abspath(sys.argv[0]), sys.executable)]
     wrapper = next(filter(None, (find_program(path, environ) for path in (*own, _WRAPPER))), None)
     if wrapper is None:
-        warning = f"nothing shadowed: {_WRAPPER} is not installed beside this program; install all of it"
-        return Added([], list(arguments), [warning], "")
+        return unchanged(arguments, f"{_WRAPPER} is not installed beside this program", "install all of it")
     words = [*arguments[: line.end], "--podman-path", wrapper, *arguments[line.end :]]
     variables = {TELLS: str(min(tells, SHADOWS))}
     for podman in line.values("--podman-path")[-1:]:
         variables["PAUDE_VENV_PODMAN"] = os.path.join(folder, podman) if os.path.dirname(podman) else podman
-    return Added([], words, [], "", {}, variables)
+    return Rewritten(words, Decision((), ()), variables=variables)
 
 
 def _reread_stdin() -> bytes:

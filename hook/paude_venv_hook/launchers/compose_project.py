@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import re
 
-from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
+from paude_venv_hook.engines.mounts import Mount, bound_device, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.engines.run_grammar import Said
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.json_values import get_list, get_object, get_text
+from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
+from paude_venv_hook.launch import Launch
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import complaint, shown
+from paude_venv_hook.workspace.carried import carriers
 from paude_venv_hook.workspace.devcontainer import read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
-from paude_venv_hook.workspace.location import Location, binds_of, parts_of
 from paude_venv_hook.workspace.variables import substitution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from subprocess import CompletedProcess
     from typing import Any
 
@@ -86,19 +86,28 @@ def _default_files(workspace_folder: str, environ: Mapping[str, str]) -> list[st
 
 def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
     """Return the services that bind a workspace folder (a host path) or a part of it, as compose tells it."""
-
-    def binds(service: str) -> bool:
-        mounts = mounts_of(config, service)
-        return bool(binds_of(mounts, workspace_folder) or parts_of(mounts, workspace_folder))
-
-    return list(filter(binds, get_object(config, "services")))
+    real = os.path.realpath(workspace_folder)
+    return [name for name in get_object(config, "services") if carriers(real, mounts_of(config, name))]
 
 
-def said_of(config: Mapping[str, Any], service: str) -> Said:
-    """Return what the project says of a service's container, from what `docker compose config` printed. Pure."""
+def launch_of(config: Mapping[str, Any], service: str, engine: str, folder: str) -> Launch:
+    """Return what a project says of a service's container, from what `docker compose config` printed. Pure.
+
+    `folder` is the host folder in which somebody asks. A volume of the project that is a bind is one here, and
+    `volumes_from` brings what the other service mounts.
+    """
     described = get_object(get_object(config, "services"), service)
-    image, platform = (_undoubled(get_text(described, key)) for key in ("image", "platform"))
-    return Said(image, platform, service)
+    labels = get_object(described, "labels")
+    return Launch(
+        engine,
+        "docker compose config",
+        tuple(mounts_of(config, service)),
+        labels={key: _undoubled(get_text(labels, key)) for key in labels},
+        folder=folder,
+        image=_undoubled(get_text(described, "image")),
+        platform=_undoubled(get_text(described, "platform")),
+        service=service,
+    )
 
 
 def read_config(files: Sequence[str], workspace_folder: str, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
@@ -121,7 +130,6 @@ def ask_config(
     All profiles are asked for, since `up` and `run` may want any of them; where one of their services is what is
     wrong, without them. `stdin` is for `-f -`. The text is "", or why it does not tell.
     """
-    import json  # noqa: PLC0415 - 2 ms, and with venv none it does not come to this
 
     def run(*arguments: str) -> CompletedProcess[bytes]:
         return ask([*command, *arguments], environ, folder=folder, stdin=stdin)
@@ -136,12 +144,10 @@ def ask_config(
             done = run(*named, "config", "--format", "json")
         if done.returncode:
             return {}, _complaint(done.stderr)
-        told = json.loads(done.stdout)
     except OSError as error:
         return {}, f"{shown(name)} cannot be asked: {error.strerror}"
-    except (ValueError, RecursionError):
-        return {}, "it prints no JSON"
-    return (told, "") if isinstance(told, dict) else ({}, "it prints no JSON object")
+    config = parse_json(done.stdout)
+    return (config, "") if isinstance(config, dict) else ({}, "it prints no JSON object")
 
 
 def _complaint(stderr: bytes) -> str:
@@ -155,37 +161,44 @@ def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:
 
     Shadows and stores do not count: else a file of ours among the project's own would make the next one come out empty.
     """
-    described = get_object(get_object(config, "services"), service)
-    mounts = [
-        Mount(
-            get_text(entry, "type"),
-            _undoubled(get_text(entry, "source")),
-            container_path(_undoubled(get_text(entry, "target"))),
-            is_shared([get_text(get_object(entry, "bind"), "propagation")]),
-        )
-        for entry in get_list(described, "volumes")
-        if get_text(entry, "target")
-    ]
-    for entry in [text for text in get_list(described, "tmpfs") if isinstance(text, str)]:
+    mounts: dict[str, Mount] = {}
+    services = [service]
+    for name in services:  # it grows by those whose volumes are taken over
+        described = get_object(get_object(config, "services"), name)
+        for mount in _own_mounts(config, described):
+            if name == service or mount.type != "tmpfs":
+                mounts.setdefault(mount.target, mount)
+        for other in get_list(described, "volumes_from"):  # SERVICE[:ro], or container:NAME, which is none of ours
+            inherited = str(other).partition(":")[0]
+            if inherited not in services:
+                services.append(inherited)
+    return [mount for mount in mounts.values() if not name_in(mount.source)]
+
+
+def _own_mounts(config: Mapping[str, Any], service: Mapping[str, Any]) -> Iterator[Mount]:
+    for entry in get_list(service, "volumes"):
+        kind, source = get_text(entry, "type"), _undoubled(get_text(entry, "source"))
+        device = _device(config, source) if kind == "volume" else ""
+        if device:
+            kind, source = "bind", device
+        target = container_path(_undoubled(get_text(entry, "target")))
+        if target:
+            yield Mount(kind, source, target, is_shared([get_text(get_object(entry, "bind"), "propagation")]))
+    for entry in filter(_is_text, get_list(service, "tmpfs")):
         target, _, options = entry.partition(":")
         if not OUR_OPTIONS.fullmatch(options):
-            mounts.append(Mount("tmpfs", "", container_path(_undoubled(target))))
-    return [mount for mount in mounts if not name_in(mount.source)]
+            yield Mount("tmpfs", "", container_path(_undoubled(target)))
 
 
-def labels_of(config: Mapping[str, Any], service: str) -> list[str]:
-    """Return the labels of a service as `KEY=VALUE`, from what `docker compose config` printed. Pure."""
-    labels = get_object(get_object(get_object(config, "services"), service), "labels")
-    return [f"{key}={_undoubled(get_text(labels, key))}" for key in labels]
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _device(config: Mapping[str, Any], volume: str) -> str:
+    """Return the host folder that a volume of the project binds, "" if it is no such volume."""
+    described = get_object(get_object(config, "volumes"), volume)
+    return _undoubled(bound_device(get_text(described, "driver"), get_object(described, "driver_opts")))
 
 
 def _undoubled(text: str) -> str:
     return text.replace("$$", "$")
-
-
-def find_workspace(mounts: Sequence[Mount], workspace_folder: str, service: str) -> Location:
-    """Return where a service has the workspace folder (a host path): the nearest of its binds that holds it, if any."""
-    binds = binds_of(mounts, workspace_folder)
-    if not binds:
-        return Location((), f"the service {shown(service)} has no bind mount that holds the workspace folder")
-    return Location(tuple(binds[:1]), "docker compose config")

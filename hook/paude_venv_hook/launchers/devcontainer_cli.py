@@ -8,8 +8,8 @@ from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.launchers import compose
+from paude_venv_hook.launchers.flags import decide_by_flags
 from paude_venv_hook.overlay import default_path
-from paude_venv_hook.pipeline import prepare
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.pipeline import Prepared
+    from paude_venv_hook.decision import Answer
 
 
 class Override(NamedTuple):
-    """The plans, the configuration as bytes of JSON, and the files that it names: their host paths and contents."""
+    """The decisions, the configuration as JSON bytes, and the files that it names: their host paths and contents."""
 
-    prepared: list[Prepared]
+    answers: list[Answer]
     data: bytes
     files: dict[str, bytes]
 
@@ -58,7 +58,7 @@ def make_override(
     else:
         refuse_other_forms(choose_engine(engine, environ)[0], "devcontainer-config")
     if "dockerComposeFile" in base:
-        prepared, project = compose.prepare_compose(
+        answers, project = compose.decide_compose(
             folder,
             environ,
             target=container_workspace_folder,
@@ -68,12 +68,12 @@ def make_override(
             storage=storage,
             target_needed=False,
         )
-        if not any(item.plan.shadows for item in prepared):
-            return Override(prepared, _dump(path, base), {})
+        if not any(answer.plan.shadows for answer in answers):
+            return Override(answers, _dump(path, base), {})
         compose_file = default_path(folder).removesuffix(".json") + ".compose.json"
         document = compose.add_compose_file(path, base, compose_file, folder, environ)
-        return Override(prepared, _dump(path, document), {compose_file: compose.dump(project)})
-    plan = prepare(
+        return Override(answers, _dump(path, document), {compose_file: compose.dump(project)})
+    answer = decide_by_flags(
         folder,
         environ,
         container_workspace_folder=container_workspace_folder,
@@ -82,8 +82,9 @@ def make_override(
         venv=venv,
         storage=storage,
     )
-    document = _add_run_args(path, base, plan.document["runArgs"], folder, environ)
-    return Override([plan], _dump(path, document), {})
+    run_args = [word for words in answer.arguments() for word in words]
+    document = _add_run_args(path, base, run_args, folder, environ)
+    return Override([answer], _dump(path, document), {})
 
 
 def _add_run_args(

@@ -26,14 +26,17 @@ import json
 import os
 import re
 
+from paude_venv_hook.decision import Answer, decide_workspace
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import UsageError
-from paude_venv_hook.json_values import get_list, get_object, get_text
-from paude_venv_hook.pipeline import prepare
+from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
+from paude_venv_hook.launch import Launch
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.carried import Workspace
 from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
 from paude_venv_hook.workspace.patterns import is_pattern
 from paude_venv_hook.workspace.settings import read_settings
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Plan, Shadow
     from paude_venv_hook.workspace.settings import Settings
 
@@ -54,7 +56,7 @@ _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"  # as Kubernetes reads RFC 1123, which 
 _MAX_LABEL, _MAX_NAME = 63, 253
 
 
-def prepare_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
+def decide_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
     workspace_folder: str,
     environ: Mapping[str, str],
     *,
@@ -67,12 +69,12 @@ def prepare_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
     platform: str = "",
     venv: str | None = None,
     storage: str | None = None,
-) -> tuple[Prepared, dict[str, Any], list[str]]:
-    """Return the plan of a workspace folder (a host path), the patch, and what else a person should know, a line each.
+) -> tuple[Answer, dict[str, Any], list[str]]:
+    """Return the decision for a workspace folder (a host path), the patch, and other lines for a person.
 
     `container` is the name of the container that has the folder at its path `target`; `kind` is one of KINDS and `name`
     that of the object. With storage on disk, `claim` names the PersistentVolumeClaim in which each venv has a folder of
-    its own, also for each `image` and `platform`. The other arguments are those of `prepare`. Raises a HookError for
+    its own, also for each `image` and `platform`. The other arguments are flags. Raises a HookError for
     whatever is wrong.
     """
     if container is None:
@@ -86,8 +88,10 @@ def prepare_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
         raise UsageError("--claim: is for storage on disk; add --storage disk, or leave it out")
     location = Location((Mount("bind", folder, container_folder(target)),), "--target")
     # On disk means a volume of the cluster: the stores of this machine, and its engine, have no part in it.
-    prepared = prepare(folder, environ, location=location, engine="podman", venv=venv, storage="memory")
-    plan = without_colons(prepared.plan, "Kubernetes", "a volume")
+    launch = Launch("podman", mounts=location.mounts, folder=folder)
+    in_memory = read_settings(folder, venv, environ, "memory")
+    answer = decide_workspace(Workspace(folder, location), in_memory, launch, environ)
+    plan = without_colons(answer.plan, "Kubernetes", "a volume")
     size, problem = to_quantity(settings.tmpfs.size)
     source = _source(settings.storage, claim, size)
 
@@ -100,8 +104,10 @@ def prepare_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
     patch = make_patch(kind, name, container, map(mount, plan.shadows), source)
     said = [_what_was_looked_at(settings, plan, folder), _what_it_survives(source) if plan.shadows else ""]
     if problem and plan.shadows and claim is None:
-        prepared = prepared._replace(warnings=(*prepared.warnings, problem))
-    return prepared._replace(plan=plan), patch, [line for line in said if line]
+        answer = answer._replace(notes=(*answer.notes, Note(NoteKind.SETTING, why=problem)))
+    skipped = plan.skipped[len(answer.plan.skipped) :]
+    notes = [Note(NoteKind.SKIPPED, (item.path,), item.reason.text) for item in skipped]
+    return answer._replace(plan=plan, notes=(*answer.notes, *notes)), patch, [line for line in said if line]
 
 
 def make_patch(
@@ -136,10 +142,7 @@ def to_quantity(size: str | None) -> tuple[str, str]:
 
 def is_ours(data: bytes) -> bool:
     """Tell whether the bytes of a file hold a patch that was made here, and nothing else."""
-    try:
-        patch = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
+    patch = parse_json(data)
     spec = get_object(patch, "spec")
     spec = get_object(get_object(spec, "template"), "spec") or spec
     containers, volumes = get_list(spec, "containers"), get_list(spec, "volumes")

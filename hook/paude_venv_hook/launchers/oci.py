@@ -10,49 +10,55 @@ from __future__ import annotations
 import json
 import re
 
+from paude_venv_hook.decision import Decision, decide
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.mounts import Mount, container_path, is_shared
+from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.volumes import Questions, resolve
 from paude_venv_hook.errors import EngineError, HookError
-from paude_venv_hook.files import mount_points
-from paude_venv_hook.json_values import get_list, get_object, get_text
-from paude_venv_hook.launchers.bound import prepare_binds, read_switch
+from paude_venv_hook.files import is_inside
+from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
+from paude_venv_hook.launch import Launch
+from paude_venv_hook.launchers.asked import questions
+from paude_venv_hook.launchers.last_launch import record, record_error
+from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.notes import unique_words
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from paude_venv_hook.pipeline import Prepared
     from paude_venv_hook.plan import Shadow
 
-_NAMED_VOLUME = re.compile(r"/volumes/[^/]+/_data")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_THROUGH = "Podman's hook"
+_NAMED_VOLUME = re.compile(r"/volumes/([^/]+)/_data")
 
 
 def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[str]]:
     """Return the OCI config with the shadows added, and what a person should know, one line each.
 
-    Makes the mount points and the stores that are missing. Never fails: on any trouble, and where there is nothing to
-    add, the config comes back byte for byte.
+    Makes the mount points and the stores that are missing. Never fails: on any trouble, and if there is nothing to add,
+    the config comes back byte for byte. Podman drops what a hook says, so that it is kept for `status` besides.
     """
     try:
-        config, found, warnings = add_shadows(_parse(data), environ)
-        shadows = [shadow for prepared in found for shadow in prepared.plan.shadows]
-        with mount_points(shadow.host_path for shadow in shadows):
-            for prepared in found:
-                prepared.make_stores()
-            return _dump(config) if shadows else data, warnings
+        config = _parse(data)
+        decision = decide(_read_launch(config, environ), environ)
+        with made_ready(decision.answers) as notes_on_made:
+            changed = _dump(_with_shadows(config, decision)) if decision.shadows else data
+        record(decision._replace(notes=(*decision.notes, *notes_on_made)), _THROUGH)
+        return changed, unique_words(decision.notes)
     except HookError as error:
+        record_error(error, _THROUGH)
         return data, [f"nothing shadowed: {error}"]
     except Exception as error:  # noqa: BLE001 - our bug must not stop every container of the user
         return data, [f"nothing shadowed: bug: {type(error).__name__}: {shown(str(error))}; please report it"]
 
 
 def _parse(data: bytes) -> dict[str, Any]:
-    try:
-        config = json.loads(data)
-    except (ValueError, RecursionError):
-        config = None
+    config = parse_json(data)
     if not isinstance(config, dict):
         raise EngineError("stdin holds no OCI config; let Podman start this, see install --help")
     return config
@@ -65,30 +71,58 @@ def _dump(config: Mapping[str, Any]) -> bytes:
         raise EngineError("the OCI config holds a number that JSON cannot write; remove it") from None
 
 
-def add_shadows(config: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Prepared], list[str]]:
-    """Return the OCI config with a mount over each directory to shadow, the workspaces, and warnings. Writes nothing.
+def _read_launch(config: Mapping[str, Any], environ: Mapping[str, str]) -> Launch:
+    """Return what an OCI config says of its container; Podman is asked only for volumes, never for a container."""
+    annotations = get_object(config, "annotations")
+    labels = {key: get_text(annotations, key) for key in annotations}
+    mounts, notes = resolve(map(_read_mount, get_list(config, "mounts")), (), _questions(environ))
+    return Launch("podman", "the OCI config", tuple(mounts), labels, is_asked=False, notes=tuple(notes))
 
-    Each mount follows the bind that carries its workspace, so that what is mounted further down comes on top of it.
-    Raises HookError for a workspace whose settings are wrong.
+
+def _questions(environ: Mapping[str, str]) -> Questions:
+    # A hook has no PATH of its own; Podman's `inspect` of a container would wait for the one that starts.
+    podman = find_program("podman", {"PATH": environ.get("PATH") or _PATH})
+    return questions(podman or "podman", (), environ)
+
+
+def _with_shadows(config: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+    """Return the config with a mount for each shadow, after the mounts on and above its path.
+
+    So what is mounted further down comes on top of it.
     """
-    switch, warnings = read_switch(get_object(config, "annotations"), "annotation")
     mounts = get_list(config, "mounts")
-    found = prepare_binds([*map(_read_mount, mounts)], switch, environ, engine="podman", why="the OCI config")
-    result: list[Any] = []
-    for index, mount in enumerate(mounts):
-        result.append(mount)
-        if index in found:
-            size = found[index].settings.tmpfs.size
-            result += [_mount(shadow, size) for shadow in found[index].plan.shadows]
-            warnings += found[index].messages()
-    return {**config, "mounts": result}, list(found.values()), warnings
+    added: dict[int, list[Any]] = {}
+    for answer in decision.answers:
+        for shadow in answer.plan.shadows:
+            place = _place_for(shadow.destination, mounts)
+            added.setdefault(place, []).append(_mount(shadow, answer.settings.tmpfs.size))
+    result = []
+    for place, mount in enumerate([*mounts, None]):
+        result += added.get(place, [])
+        if place < len(mounts):
+            result.append(mount)
+    return {**config, "mounts": result}
+
+
+def _place_for(destination: str, mounts: Sequence[Any]) -> int:
+    """Return the index after the last of the mounts that are on a container path, or above it."""
+    place = 0
+    for index, mount in enumerate(mounts, start=1):
+        target = container_path(get_text(mount, "destination"))
+        if target and is_inside(destination, target):
+            place = index
+    return place
 
 
 def _read_mount(mount: Any) -> Mount:
     """Return a mount of the config. Podman binds its named volumes too: those are no folders of the user."""
     source = get_text(mount, "source")
-    is_bind = get_text(mount, "type") == "bind" or not _options(mount).isdisjoint(("bind", "rbind"))
-    kind = "volume" if _NAMED_VOLUME.search(source) else "bind" if is_bind else get_text(mount, "type")
+    kind = get_text(mount, "type")
+    if not _options(mount).isdisjoint(("bind", "rbind")):
+        kind = "bind"
+    volume = _NAMED_VOLUME.search(source)
+    if volume:
+        kind, source = "volume", volume[1]
     return Mount(kind, source, container_path(get_text(mount, "destination")), is_shared(_options(mount)))
 
 

@@ -1,16 +1,16 @@
-"""Add the arguments to a command line of an engine, from the workspaces that it mounts itself."""
+"""A command line of an engine, with the arguments added for the workspaces that it mounts itself."""
 
 from __future__ import annotations
 
 import os
 
+from paude_venv_hook.decision import decide, why_nothing
 from paude_venv_hook.engines.choice import engine_by_name, is_podman
 from paude_venv_hook.engines.compose_grammar import parse_compose
 from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.engines.run_grammar import (
     GRAMMARS,
-    Said,
     UnknownOptionError,
     find_subcommand,
     parse_run,
@@ -18,8 +18,12 @@ from paude_venv_hook.engines.run_grammar import (
 )
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
-from paude_venv_hook.files import mount_points, write_if_changed
-from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
+from paude_venv_hook.files import write_if_changed
+from paude_venv_hook.launch import SERVICE, SWITCH, Launch
+from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
+from paude_venv_hook.notes import Note, NoteKind, nothing
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import (
     ERRORS,
     EVERYTHING,
@@ -27,20 +31,18 @@ from paude_venv_hook.terminal import (
     TELLS,
     WARNINGS,
     announce,
-    complain,
     guarded,
-    tell_made,
-    warn,
+    tell,
 )
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.binds import find_workspaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from paude_venv_hook.engines.compose_grammar import ComposeLine
+    from paude_venv_hook.engines.run_grammar import Option, RunLine
 
-_SERVICE = "com.docker.compose.service="  # podman-compose labels its containers so too
 _BEHIND_OTHERS = ENGINES.keys() - {"container"}  # `sudo docker run`; the other one is a word that says nothing
 
 
@@ -55,59 +57,77 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: st
     compose = parse_compose(name or os.path.basename(program), arguments) or parse_compose(engine, arguments)
     known = engine or engine_by_name(os.path.realpath(program), program, name)
     starts = compose.starts if compose else bool(known) and _starts_container(arguments, known)
-
-    def prepare_line(folder: str) -> Added:
-        if not starts:
-            return Added([], list(arguments), [], why_no_container(name or program, arguments, known))
-        if compose:
-            from paude_venv_hook.launchers.compose_line import prepare_compose_line  # noqa: PLC0415 - it loads more
-
-            return prepare_compose_line(program, arguments, compose, os.environ, folder, tells)
-        if ENGINES[known].form == "bwrap":
-            from paude_venv_hook.launchers.sandbox_line import prepare_sandbox_line  # noqa: PLC0415 - few have it
-
-            return prepare_sandbox_line(program, arguments, os.environ, folder)
-        is_other = not engine and known == "docker" and is_podman(program, os.environ)
-        return prepare_command_line(arguments, "podman" if is_other else known, os.environ, folder)
-
-    def start_without(why: str) -> int:
-        if starts and tells >= WARNINGS:
-            warn([f"nothing shadowed: {why}"])
-        return replace_process(program, arguments)
-
-    def add_and_start() -> int:
-        try:
-            folder = os.getcwd()
-        except OSError as error:
-            return start_without(f"the current folder cannot be found: {error.strerror}; change to another one")
-        added = prepare_line(folder)
-        try:
-            _make_and_tell(added, tells)
-        except (OverlayError, WorkspaceError) as error:
-            return start_without(str(error))
-        said = {TELLS: str(ERRORS)} if added.prepared else {}  # that is all, also where the program is our wrapper
-        os.environ.update({**said, **added.variables})
-        return replace_process(program, added.words)
-
-    return guarded(add_and_start, refused=125)
+    is_other = starts and not compose and not engine and known == "docker" and is_podman(program, os.environ)
+    call = _Call(program, arguments, name, "podman" if is_other else known, compose, starts, tells)
+    return guarded(lambda: _add_and_start(call), refused=125)
 
 
-def _make_and_tell(added: Added, tells: int) -> None:
+class _Call(NamedTuple):
+    """A program (a host path) and its arguments, and what is known of it; see `launch`."""
+
+    program: str
+    arguments: Sequence[str]
+    name: str
+    engine: str
+    compose: ComposeLine | None
+    starts: bool
+    tells: int
+
+
+def _add_and_start(call: _Call) -> int:
+    """Become the program, with what is added to its arguments; return an exit code only if that cannot be."""
+    try:
+        folder = os.getcwd()
+    except OSError as error:
+        why = f"the current folder cannot be found: {error.strerror}"
+        return _start_without(call, nothing(why, "change to another one"))
+    rewritten = _rewrite(call, folder)
+    try:
+        _make_ready_and_tell(rewritten, call.tells)
+    except (OverlayError, WorkspaceError) as error:
+        return _start_without(call, nothing(str(error)))
+    if rewritten.decision.answers:
+        os.environ[TELLS] = str(ERRORS)  # all is said, also if the program is our wrapper
+    os.environ.update(rewritten.variables)
+    return replace_process(call.program, rewritten.words)
+
+
+def _start_without(call: _Call, note: Note) -> int:
+    if call.starts and call.tells >= WARNINGS:
+        tell([note])
+    return replace_process(call.program, call.arguments)
+
+
+def _rewrite(call: _Call, folder: str) -> Rewritten:
+    """Return the command line, started in a host folder, with what is added to it. Raises HookError."""
+    if not call.starts:
+        why = why_no_container(call.name or call.program, call.arguments, call.engine)
+        return unchanged(call.arguments)._replace(why_nothing=Note(NoteKind.NOTHING, why=why))
+    if call.compose:
+        from paude_venv_hook.launchers.compose_line import rewrite_compose_line  # noqa: PLC0415 - it loads more
+
+        return rewrite_compose_line(call.program, call.arguments, call.compose, os.environ, folder, call.tells)
+    if ENGINES[call.engine].form == "bwrap":
+        from paude_venv_hook.launchers.sandbox_line import rewrite_sandbox_line  # noqa: PLC0415 - few have it
+
+        return rewrite_sandbox_line(call.program, call.arguments, os.environ, folder)
+    return rewrite_run_line(call.program, call.arguments, call.engine, os.environ, folder)
+
+
+def _make_ready_and_tell(rewritten: Rewritten, tells: int) -> None:
     """Make mount points, stores and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
-    shadows = [shadow for item in added.prepared for shadow in item.plan.shadows]
-    with mount_points(shadow.host_path for shadow in shadows) as made:
-        for item in added.prepared:
-            item.make_stores()
-        for path, data in added.files.items():
+    decision = rewritten.decision
+    with made_ready(decision.answers) as notes_on_made:
+        for path, data in rewritten.files.items():
             write_if_changed(path, data)
         if tells >= WARNINGS:
-            warn(added.warnings)
+            tell(decision.notes)
         if tells >= SHADOWS:
-            announce(shadows)
-        if tells >= EVERYTHING and added.nothing:
-            complain(f"nothing shadowed: {added.nothing}")
+            announce(decision.shadows)
+        if tells >= EVERYTHING and rewritten.why_nothing:
+            tell([rewritten.why_nothing])
         if tells >= WARNINGS:
-            tell_made(added.prepared, made)
+            tell(notes_on_made)
 
 
 def _starts_container(arguments: Sequence[str], engine: str) -> bool:
@@ -119,36 +139,79 @@ def _starts_container(arguments: Sequence[str], engine: str) -> bool:
         return True
 
 
-def prepare_command_line(arguments: Sequence[str], engine: str, environ: Mapping[str, str], folder: str) -> Added:
+def rewrite_run_line(
+    program: str, arguments: Sequence[str], engine: str, environ: Mapping[str, str], folder: str
+) -> Rewritten:
     """Return an engine's command line with the arguments added for the workspaces that it mounts.
 
-    `arguments` are those after the program's name, `engine` says whose they are, `folder` is the host folder in which
-    the engine starts. A line that runs or creates no container, or that is not understood, comes back as it is.
+    `arguments` are those after the program (a host path), `engine` says whose they are, `folder` is the host folder in
+    which the engine starts. A line that runs or creates no container, or that is not understood, comes back as it is.
     Raises HookError for a workspace whose settings are wrong.
     """
     grammar = GRAMMARS[ENGINES[engine].form]
     try:
         line = parse_run(arguments, grammar)
-        mounts = list(mounts_in(line.options, grammar.mount_type)) if line else []
+        if line is None:
+            return unchanged(arguments)
+        launch = _read_launch(program, arguments, line, engine, environ, folder)
     except UnclearMountError as error:
-        return Added([], list(arguments), [f"nothing shadowed: {error}"], "")
+        return unchanged(arguments, str(error))
     except UnknownOptionError as error:
-        warning = (
-            f"nothing shadowed: {shown(str(error))} is no option of {engine} that is known here; add what print says"
-        )
-        return Added([], list(arguments), [warning], "")
-    if line is None:
-        return Added([], list(arguments), [], "")
-    labels = [option.value or "" for option in line.options if option.name in ("-l", "--label")]
-    workspaces = find_workspaces(mounts, labels, [folder], "the command line")
+        why = f"{shown(str(error))} is no option of {engine} that is known here"
+        return unchanged(arguments, why, "add what print says")
+
+    decision = decide(launch, environ)
+    added = [word for words in decision.arguments() for word in words]
+    words = [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]]
+    is_silent = not added and not decision.notes
+    return Rewritten(words, decision, why_nothing(decision, NO_WORKSPACE) if is_silent else None)
+
+
+def _read_launch(
+    program: str, arguments: Sequence[str], line: RunLine, engine: str, environ: Mapping[str, str], folder: str
+) -> Launch:
+    """Return what a line says of its container. The engine is asked only for what it alone knows of the mounts.
+
+    Raises UnclearMountError.
+    """
+    grammar = GRAMMARS[ENGINES[engine].form]
+    mounts = list(mounts_in(line.options, grammar.mount_type))
+    volumes_from = [option.value for option in line.options if option.name == "--volumes-from" and option.value]
+    notes: list[Note] = []
+    if volumes_from or any(mount.type == "volume" and (mount.source or mount.device) for mount in mounts):
+        from paude_venv_hook.engines.volumes import resolve  # noqa: PLC0415 - few lines have such a mount
+        from paude_venv_hook.launchers.asked import questions  # noqa: PLC0415 - as above
+
+        options = _options_before_subcommand(arguments, line)
+        mounts, notes = resolve(mounts, volumes_from, questions(program, options, environ))
+
+    labels = dict(_labels(line.options))
     words = [word for word in arguments[line.image_at :] if word != "--"]
-    service = next((label.removeprefix(_SERVICE) for label in labels if label.startswith(_SERVICE)), "")
-    said = Said(next(iter(words), ""), platform_in(line.options), service)
-    prepared, warnings = prepare_workspaces(workspaces, environ, engine, said)
-    added = [argument for item in prepared for argument in item.document["runArgs"]]
-    warnings += [warning for item in prepared for warning in item.messages()]
-    nothing = "" if added or warnings else why_nothing(prepared, "no bind mount of the line carries a workspace")
-    return Added(prepared, [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]], warnings, nothing)
+    return Launch(
+        engine,
+        mounts=tuple(mounts),
+        labels=labels,
+        folder=folder,
+        image=next(iter(words), ""),
+        platform=platform_in(line.options),
+        service=labels.get(SERVICE, ""),
+        notes=tuple(notes),
+    )
+
+
+def _options_before_subcommand(arguments: Sequence[str], line: RunLine) -> list[str]:
+    """Return the words before `run` or `container run`: the options that say which daemon is meant."""
+    words = list(arguments[: line.subcommand_at])
+    return words[:-1] if words[-1:] == ["container"] else words
+
+
+def _labels(options: Sequence[Option]) -> Iterator[tuple[str, str]]:
+    """Yield the labels of a line, and the annotation that means what a label of ours means."""
+    for option in options:
+        key, _, value = (option.value or "").partition("=")
+        is_switch = option.name == "--annotation" and key == SWITCH
+        if is_switch or option.name in ("-l", "--label"):
+            yield key, value
 
 
 def why_no_container(program: str, arguments: Sequence[str], engine: str) -> str:
@@ -182,4 +245,4 @@ def _why_unknown(name: str, arguments: Sequence[str]) -> str:
         if os.path.basename(word) in _BEHIND_OTHERS:
             before = shlex.join([name, *arguments[:index]])
             return f"{shown(name)} is no engine; write {shown(before)} paude-venv-hook exec -- {shown(word)} …"
-    return f"{shown(name)} is no engine that is known here; if it is one, name it: exec --engine docker -- …, say"
+    return f"{shown(name)} is no engine that is known here; if it is one, name it, as in exec --engine docker -- …"

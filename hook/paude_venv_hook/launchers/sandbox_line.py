@@ -11,13 +11,15 @@ import posixpath
 import re
 import stat
 
+from paude_venv_hook.decision import decide, why_nothing
 from paude_venv_hook.engines.bwrap_grammar import parse_sandbox
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.engines.run_grammar import Said, UnknownOptionError
+from paude_venv_hook.engines.run_grammar import UnknownOptionError
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.launchers.added import Added, prepare_workspaces, why_nothing
+from paude_venv_hook.launch import Launch
+from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.binds import find_workspaces
 from paude_venv_hook.workspace.git_root import git_root
 
 TYPE_CHECKING = False
@@ -26,14 +28,12 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.engines.bwrap_grammar import SandboxLine
     from paude_venv_hook.engines.mounts import Mount
-    from paude_venv_hook.pipeline import Prepared
-    from paude_venv_hook.workspace.binds import Workspace
 
 _SINCE = {"--perms": (0, 5), "--size": (0, 7)}
 _ANY_VERSION = (9, 9)
 
 
-def prepare_sandbox_line(program: str, arguments: Sequence[str], environ: Mapping[str, str], folder: str) -> Added:
+def rewrite_sandbox_line(program: str, arguments: Sequence[str], environ: Mapping[str, str], folder: str) -> Rewritten:
     """Return a command line of bwrap with the arguments added for the workspaces that it binds.
 
     `arguments` are those after the program (a host path), `folder` is the host folder in which it starts. A line that
@@ -43,26 +43,37 @@ def prepare_sandbox_line(program: str, arguments: Sequence[str], environ: Mappin
         line = parse_sandbox(arguments)
     except UnknownOptionError as error:
         name = shown(str(error))
-        why = f"{name} is no option of bwrap that is known here; add what print --format bwrap says"
         if name == "--args":
-            why = "--args brings options that cannot be read here; write them on the line"
-        return Added([], list(arguments), [f"nothing shadowed: {why}"], "")
+            return unchanged(arguments, "--args brings options that cannot be read here", "write them on the line")
+        return unchanged(
+            arguments, f"{name} is no option of bwrap that is known here", "add what print --format bwrap says"
+        )
+
+    launch = _read_launch(line, environ, folder)
+    decision = decide(launch, environ)
+    added = decision.arguments()
+    problem = _refuses(program, {word for words in added for word in words}, environ) if added else ""
+    if problem:
+        return unchanged(arguments, problem)
+
+    workspaces = [launch.folder, folder]
+    if any(_holds(os.path.join(folder, path), workspace) for path in line.overlaid for workspace in workspaces):
+        overlaid = "what --overlay-src brings of the workspace is not shadowed"
+        note = Note(NoteKind.WORKSPACE, why=overlaid, advice="bind the workspace instead")
+        decision = decision._replace(notes=(*decision.notes, note))
+    is_silent = not added and not decision.notes
+    why = why_nothing(decision, NO_WORKSPACE) if is_silent else None
+    return Rewritten(_insert(arguments, added, line), decision, why)
+
+
+def _read_launch(line: SandboxLine, environ: Mapping[str, str], folder: str) -> Launch:
+    """Return what a line says of its sandbox: its binds, those of much more than a workspace narrowed to that."""
     mounts = [mount._replace(source=os.path.join(folder, mount.source)) for mount in line.mounts]
-    starts_in = _on_host(line.chdir, mounts) if line.chdir else ""
-    folders = [starts_in, folder] if starts_in else [folder]
-    workspaces = [_narrowed(item, mounts, environ) for item in find_workspaces(mounts, [], folders, "the command line")]
     root = next((os.path.realpath(mount.source) for mount in mounts if (mount.type, mount.target) == ("bind", "/")), "")
-    prepared, warnings = prepare_workspaces(
-        (item for item in workspaces if item.location.mounts), environ, "bwrap", Said(root.removesuffix("/"))
-    )
-    added = [words for item in prepared for words in _of_shadows(item)]
-    warnings += [warning for item in prepared for warning in item.messages()]
-    if added and (problem := _refuses(program, {word for words in added for word in words}, environ)):
-        return Added([], list(arguments), [f"nothing shadowed: {problem}"], "")
-    if any(_holds(os.path.join(folder, path), item) for path in line.overlaid for item in folders):
-        warnings.append("what --overlay-src brings of the workspace is not shadowed; bind the workspace instead")
-    nothing = "" if added or warnings else why_nothing(prepared, "no bind mount of the line carries a workspace")
-    return Added(prepared, _insert(arguments, added, line), warnings, nothing)
+    starts_in = _on_host(line.chdir, mounts) if line.chdir else ""
+    start = starts_in or folder
+    narrowed = _narrowed(mounts, os.path.realpath(start), environ)
+    return Launch("bwrap", mounts=tuple(narrowed), folder=start, image=root.removesuffix("/"))
 
 
 def _on_host(path: str, mounts: Sequence[Mount]) -> str:
@@ -78,27 +89,24 @@ def _nearest(path: str, mounts: Sequence[Mount]) -> Mount | None:
     return next((mount for mount in reversed(mounts) if is_inside(path, mount.target)), None)
 
 
-def _narrowed(workspace: Workspace, mounts: Sequence[Mount], environ: Mapping[str, str]) -> Workspace:
-    """Return the workspace with binds of no more than its git root, and only those that are seen in the sandbox."""
-    folder, location = workspace.folder, workspace.location
-    top = os.path.realpath(git_root(folder, environ) or folder)
-    seen = []
-    for bind in location.mounts:
-        source = top if is_inside(top, bind.source) else bind.source
-        target = posixpath.normpath(posixpath.join(bind.target, os.path.relpath(source, bind.source)))
+def _narrowed(mounts: Sequence[Mount], start: str, environ: Mapping[str, str]) -> list[Mount]:
+    """Return the mounts, with a bind of much more than the git root of the start folder as a bind of just that.
+
+    Both are real host paths. What a later mount covers in the sandbox is left out.
+    """
+    top = os.path.realpath(git_root(start, environ) or start)
+    narrowed = []
+    for mount in mounts:
+        source, target = os.path.realpath(mount.source), mount.target
+        if mount.type == "bind" and is_inside(top, source):
+            target = posixpath.normpath(posixpath.join(target, os.path.relpath(top, source)))
+            source = top
         nearest = _nearest(target, mounts)
-        if nearest and nearest.target == bind.target:
-            seen.append(bind._replace(source=source, target=target))
-    first = seen[0].target if seen else ""
-    mounted = {mount.target: mount.type for mount in mounts if mount.target != first}
-    return workspace._replace(location=location._replace(mounts=tuple(seen), mounted=mounted))
-
-
-def _of_shadows(prepared: Prepared) -> list[list[str]]:
-    """Return the arguments of each shadow: as many for one as for another, and its path in the sandbox at the end."""
-    arguments = prepared.document["runArgs"]
-    count = len(arguments) // len(prepared.plan.shadows) if arguments else 1
-    return [arguments[at : at + count] for at in range(0, len(arguments), count)]
+        if mount.type != "bind":
+            narrowed.append(mount)
+        elif nearest and nearest.target == mount.target:
+            narrowed.append(mount._replace(source=source, target=target))
+    return narrowed
 
 
 def _insert(arguments: Sequence[str], added: Sequence[list[str]], line: SandboxLine) -> list[str]:

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import chain
 from urllib.parse import quote
 
+from paude_venv_hook.decision import Decision, decide
 from paude_venv_hook.engines.arguments import docker_options
-from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, is_shared, parse_volume
-from paude_venv_hook.engines.run_grammar import Said
+from paude_venv_hook.engines.mounts import (
+    Mount,
+    UnclearMountError,
+    bound_device,
+    container_path,
+    is_shared,
+    parse_volume,
+)
+from paude_venv_hook.engines.table import ENGINES
+from paude_venv_hook.engines.volumes import Questions, resolve
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.json_values import get_list, get_text
-from paude_venv_hook.launchers.bound import prepare_binds, read_switch
+from paude_venv_hook.json_values import get_text
+from paude_venv_hook.launch import SERVICE, Launch
+from paude_venv_hook.notes import Note, nothing
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
 
@@ -26,63 +35,107 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from typing import Any, NoReturn
 
-    from paude_venv_hook.pipeline import Prepared
 
-_SERVICE = "com.docker.compose.service"
 # How each tmpfs of ours begins: by that, one that a wrapper has added is known.
 _OURS = docker_options((0, 0), None).partition("uid=")[0] + "uid="
 _ADDED = "a shadow of ours"
 
 
 def add_shadows(
-    data: bytes, platform: str, environ: Mapping[str, str], ask: Callable[[str], Any]
-) -> tuple[bytes, list[Prepared], list[str]]:
-    """Return the body with the shadows added, the workspaces that it binds, and what a person should know.
+    data: bytes,
+    platform: str,
+    environ: Mapping[str, str],
+    ask: Callable[[str], Any],
+    *,
+    asked_in: str | None = None,
+) -> tuple[bytes, Decision]:
+    """Return the body with the shadows added, and the decision behind it.
 
     `platform` is the one in the call's query. `ask` returns what the daemon answers to a GET, as JSON, or raises
-    OSError: the body may name the binds of another container by that alone (`--volumes-from`). Where there is nothing
-    to add, or the daemon will refuse the body for what it is, it comes back byte for byte. What the wrappers have added
-    stays as it is. Writes nothing. Raises HookError for a workspace whose settings are wrong, and for a body that could
-    be read in two ways.
+    OSError: the body may name the binds of another container by that alone (`--volumes-from`), or a volume that is a
+    bind. `asked_in` is the host folder in which somebody asked for us, None if we only stand in the way. If there is
+    nothing to add, or if the daemon will refuse the body for what it is, it comes back byte for byte. What the wrappers
+    have added stays as it is. Writes nothing. Raises HookError for a workspace whose settings are wrong, and for a body
+    that could be read in two ways.
     """
     config = _Fields(_parse(data) if data.strip() else None)
     inner = config.get("HostConfig")
     host = config if inner is None else _Fields(inner)
-    if not isinstance(host.value, dict) or not _is_null_or(host.get("Tmpfs"), dict):
-        return data, [], []
-    if not _is_null_or(host.get("Mounts"), list):
-        return data, [], []
+    is_readable = (
+        isinstance(host.value, dict) and _is_null_or(host.get("Tmpfs"), dict) and _is_null_or(host.get("Mounts"), list)
+    )
+    if not is_readable:
+        return data, Decision((), ())
+
+    mounts, notes = _all_mounts(config, host, ask)
     labels = _object(config.get("Labels"))
-    switch, warnings = read_switch(labels, "label")
+    launch = Launch(
+        "docker",
+        "the call",
+        tuple(mount for mount in mounts.values() if mount.type != _ADDED),
+        labels={key: get_text(labels, key) for key in labels},
+        folder=asked_in or "",
+        image=_text(config.get("Image")),
+        platform=platform,
+        service=get_text(labels, SERVICE),
+        is_asked=asked_in is not None,
+        notes=tuple(notes),
+    )
+    decision = decide(launch, environ)
+    is_changed = _add(host, decision, mounts)
+    return _dump(config.value) if is_changed else data, decision
+
+
+def _all_mounts(config: _Fields, host: _Fields, ask: Callable[[str], Any]) -> tuple[dict[str, Mount], list[Note]]:
+    """Return what the container mounts, by container path, each shadow of ours as one of the type _ADDED."""
     mounts: dict[str, Mount] = {}
-    for item in chain(_mounts(host), _inherited(host, ask), _volumes(config)):
+    notes: list[Note] = []
+    for item in _mounts(host):
         if isinstance(item, Mount):
             mounts.setdefault(item.target, item)  # where two meet, Docker takes the first of these
         else:
-            warnings.append(item)
-    said = Said(_text(config.get("Image")), platform, get_text(labels, _SERVICE))
-    others = [mount for mount in mounts.values() if mount.type != _ADDED]
-    found = list(prepare_binds(others, switch, environ, engine="docker", why="the call", said=said).values())
-    warnings += [message for prepared in found for message in prepared.messages()]
-    is_changed = _add(host, found, mounts)
-    return _dump(config.value) if is_changed else data, found, warnings
+            notes.append(item)
+    volumes_from = [_text(item) for item in _list(host.get("VolumesFrom"))]
+    resolved = resolve(mounts.values(), volumes_from, _questions(ask))
+    for mount in resolved.mounts:
+        mounts[mount.target] = _added_or(mount)
+    for mount in _volumes(config):
+        mounts.setdefault(mount.target, mount)
+    return mounts, [*notes, *resolved.notes]
 
 
-def _add(host: _Fields, found: Iterable[Prepared], there: Container[str]) -> bool:
-    """Add the shadows to a HostConfig, but for those whose destination is there; return whether it has any."""
-    tmpfs, stores = {}, {}
-    for prepared in found:
-        options = dict(_tmpfs_in(prepared.document["runArgs"]))
-        for shadow in prepared.plan.shadows:
-            at = shadow.destination
-            if at not in there and shadow.store:
-                stores[at] = {"Type": "bind", "Source": shadow.store, "Target": at}
-            elif at not in there:
-                tmpfs[at] = options[at]
+def _questions(ask: Callable[[str], Any]) -> Questions:
+    """Return how the daemon is asked; it answers with a message alone if it has no such thing."""
+
+    def about(kind: str, name: str, suffix: str) -> Any:
+        answer = ask(f"/{kind}/{quote(name, safe='')}{suffix}")
+        if get_text(answer, "message"):
+            return None
+        return answer
+
+    return Questions(
+        volume=lambda name: about("volumes", name, ""),
+        container=lambda name: about("containers", name, "/json"),
+    )
+
+
+def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:
+    """Add the shadows to a HostConfig, but for those whose destination is taken; return whether it has any."""
+    tmpfs: dict[str, str] = {}
+    stores: list[dict[str, str]] = []
+    for answer in decision.answers:
+        options = ENGINES[answer.engine].options(answer.owner, answer.settings.tmpfs.size)
+        for shadow in answer.plan.shadows:
+            if shadow.destination in mounted:
+                continue
+            if shadow.store:
+                stores.append({"Type": "bind", "Source": shadow.store, "Target": shadow.destination})
+            else:
+                tmpfs[shadow.destination] = options
     if tmpfs:
         host.set("Tmpfs", {**(host.get("Tmpfs") or {}), **tmpfs})
     if stores:
-        host.set("Mounts", [*(host.get("Mounts") or []), *stores.values()])
+        host.set("Mounts", [*(host.get("Mounts") or []), *stores])
     return bool(tmpfs or stores)
 
 
@@ -135,8 +188,8 @@ def _dump(config: Any) -> bytes:
         raise EngineError("the body of the call holds a number that JSON cannot write; remove it") from None
 
 
-def _mounts(host: _Fields) -> Iterator[Mount | str]:
-    """Yield the mounts of a HostConfig, each shadow of ours as one of the type _ADDED, or a warning."""
+def _mounts(host: _Fields) -> Iterator[Mount | Note]:
+    """Yield the mounts of a HostConfig, each shadow of ours as one of the type _ADDED, or a note."""
     for path, options in _object(host.get("Tmpfs")).items():
         is_ours = isinstance(options, str) and options.startswith(_OURS)
         yield Mount(_ADDED if is_ours else "tmpfs", "", container_path(path))
@@ -144,25 +197,13 @@ def _mounts(host: _Fields) -> Iterator[Mount | str]:
         try:
             yield _added_or(parse_volume(_text(item)))
         except UnclearMountError as error:
-            yield f"nothing shadowed: {error}"
+            yield nothing(str(error))
     for item in map(_Fields, _list(host.get("Mounts"))):
         kind, source, target = (_text(item.get(name)) for name in ("Type", "Source", "Target"))
         propagation = _text(_Fields(item.get("BindOptions")).get("Propagation"))
-        yield _added_or(Mount(kind, source, container_path(target), is_shared([propagation])))
-
-
-def _inherited(host: _Fields, ask: Callable[[str], Any]) -> Iterator[Mount | str]:
-    """Yield the binds that come from other containers, of which Docker takes each mount but a tmpfs, or a warning."""
-    for item in _list(host.get("VolumesFrom")):
-        name = _text(item).partition(":")[0]
-        try:
-            found = get_list(ask(f"/containers/{quote(name, safe='')}/json"), "Mounts")
-        except OSError as error:
-            yield f"nothing shadowed of what {shown(name)} binds: Docker does not tell it: {error.strerror or error}"
-            continue
-        for mount in found:
-            kind, source, target = (get_text(mount, key) for key in ("Type", "Source", "Destination"))
-            yield _added_or(Mount(kind, source, container_path(target), is_shared([get_text(mount, "Propagation")])))
+        driver = _Fields(_Fields(item.get("VolumeOptions")).get("DriverConfig"))
+        device = bound_device(_text(driver.get("Name")), _object(driver.get("Options")))
+        yield _added_or(Mount(kind, source, container_path(target), is_shared([propagation]), device))
 
 
 def _volumes(config: _Fields) -> Iterator[Mount]:
@@ -173,14 +214,6 @@ def _volumes(config: _Fields) -> Iterator[Mount]:
 
 def _added_or(mount: Mount) -> Mount:
     return mount._replace(type=_ADDED) if mount.type == "bind" and name_in(mount.source) else mount
-
-
-def _tmpfs_in(run_args: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the destination and the options of each `--tmpfs` of the arguments."""
-    for option, value in zip(run_args[::2], run_args[1::2], strict=True):
-        if option == "--tmpfs":
-            destination, _, options = value.partition(":")
-            yield destination, options
 
 
 class _Fields:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import parse_qs
 
 from paude_venv_hook.docker_api.sockets import ask_docker
 from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
-from paude_venv_hook.files import mount_points
+from paude_venv_hook.launchers.last_launch import record, record_error
+from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.notes import nothing, unique_words
 from paude_venv_hook.proxy.api import add_shadows
-from paude_venv_hook.terminal import bug, complain, warn
+from paude_venv_hook.terminal import bug, complain, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from paude_venv_hook.notes import Note
+
+_THROUGH = "the proxy"
 
 
 def plan_create(data: bytes, target: bytes, upstream: str, environ: Mapping[str, str]) -> tuple[int, bytes, list[str]]:
@@ -25,25 +30,24 @@ def plan_create(data: bytes, target: bytes, upstream: str, environ: Mapping[str,
     query = parse_qs(target.decode("latin-1").partition("?")[2])
     platform = query.get("platform", [""])[-1]
     try:
-        changed, warnings = _shadow(data, platform, upstream, environ)
+        changed, notes = _shadow(data, platform, upstream, environ)
     except HookError as error:
+        record_error(error, _THROUGH)
         complain(f"error[{error.code}]: {error}")
         return 400, b"", [str(error)]
     except Exception as error:  # noqa: BLE001 - the client should know of our bug too
         complain(bug(error))
         return 500, b"", [bug(error)]
-    warn(warnings)
-    return 0, changed, warnings
+    tell(notes)
+    return 0, changed, unique_words(notes)
 
 
-def _shadow(data: bytes, platform: str, upstream: str, environ: Mapping[str, str]) -> tuple[bytes, list[str]]:
+def _shadow(data: bytes, platform: str, upstream: str, environ: Mapping[str, str]) -> tuple[bytes, list[Note]]:
     try:
-        changed, found, warnings = add_shadows(data, platform, environ, lambda target: ask_docker(upstream, target))
-        paths = (shadow.host_path for item in found for shadow in item.plan.shadows)
-        missing = [path for path in paths if not os.path.isdir(path)]
-        with mount_points(missing) as made:
-            for item in found:
-                item.make_stores()
-        return changed, list(dict.fromkeys([*warnings, *(line for item in found for line in item.made(made))]))
+        changed, decision = add_shadows(data, platform, environ, lambda target: ask_docker(upstream, target))
+        with made_ready(decision.answers) as notes_on_made:
+            decision = decision._replace(notes=(*decision.notes, *notes_on_made))
     except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
-        return data, [f"nothing shadowed: {error}"]
+        return data, [nothing(str(error))]
+    record(decision, _THROUGH)
+    return changed, list(decision.notes)

@@ -48,13 +48,16 @@ class Devcontainer(NamedTuple):
 
     `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
     `workspace_folder` is the container path in which the tools work, `mounts` is what the file's `mounts` and `runArgs`
-    mount besides.
+    mount besides. `is_by_compose` tells that only compose files say where the workspace is.
+    `advice` says what to do if nothing is mounted, None if that is to mount it.
     """
 
     mount: Mount | None
     why: str
     workspace_folder: str
     mounts: tuple[Mount, ...]
+    is_by_compose: bool
+    advice: str | None = None
 
 
 def find_devcontainer(workspace_folder: str) -> str | None:
@@ -91,11 +94,13 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
     container_folder = folder or (_folder_in(default, workspace_folder) if default else "/")
     at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
     mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
+    advice = "" if "dockerComposeFile" in config else None
     try:
         mounts = _mounts(config, substitution(path, workspace_folder, container_folder, environ))
     except UnclearMountError as error:
-        mount, why, mounts = None, f"in devcontainer.json, {error}", ()
-    return Devcontainer(mount, why, container_folder if folder is None else at_reading(folder), mounts)
+        mount, why, mounts, advice = None, f"in devcontainer.json, {error}", (), ""
+    folder_to_work_in = container_folder if folder is None else at_reading(folder)
+    return Devcontainer(mount, why, folder_to_work_in, mounts, "dockerComposeFile" in config, advice)
 
 
 def set_up_commands(path: str) -> dict[str, str]:

@@ -7,33 +7,33 @@ import os
 from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.mounts import Mount, container_path
 from paude_venv_hook.errors import UsageError, WorkspaceError
-from paude_venv_hook.files import is_inside
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import (
     find_devcontainer,
-    is_containers_own,
     named_devcontainers,
-    read_devcontainer,
 )
 from paude_venv_hook.workspace.settings import FILE_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 class Location(NamedTuple):
     """Where the workspace is in the container.
 
-    `mounts` are the binds that carry it, or a part of it (their sources are host paths as they were written): the
-    workspace mount first, nothing where there is none. `why` says how that was decided. `mounted` maps the container
-    paths of all other mounts, and of those after the first, to their types.
+    `mounts` are the binds that carry it, or a part of it (their sources are host paths): the workspace mount first,
+    nothing if there is none. `why` says how that was decided, `advice` what to do if there is none (None: mount it).
+    `mounted` maps the container paths of all other mounts, and of those after the first, to their types.
+    `is_by_compose` tells that only compose files say what is mounted.
     """
 
     mounts: tuple[Mount, ...]
     why: str
     mounted: Mapping[str, str] = {}
+    advice: str | None = None
+    is_by_compose: bool = False
 
     @property
     def mount(self) -> Mount | None:
@@ -57,38 +57,6 @@ def refuse_unmountable(path: str) -> None:
         raise WorkspaceError(f"{shown(path)}: no engine can mount a path with such characters; rename the folder")
 
 
-def locate(
-    workspace_folder: str,
-    container_workspace_folder: str | None,
-    config: str | None,
-    environ: Mapping[str, str],
-) -> Location:
-    """Return where the workspace folder (an absolute host path) is in the container.
-
-    The flag `--container-workspace-folder` beats devcontainer.json (`config` names another one). Without either the
-    workspace is mounted under its host path, as paude does.
-    """
-    target = None if container_workspace_folder is None else container_folder(container_workspace_folder)
-    path = find_devcontainer(workspace_folder) if config is None else os.path.abspath(config)
-    found = None if path is None else read_devcontainer(path, workspace_folder, environ)
-    others = found.mounts if found else ()
-    mounted = {mount.target: mount.type for mount in others}
-    parts = parts_of((mount for mount in others if not is_containers_own(mount.target)), workspace_folder)
-    if target is not None:
-        is_shared = bool(found and found.mount and found.mount.is_shared)
-        mount = Mount("bind", workspace_folder, target, is_shared)
-        return Location((mount, *parts), "--container-workspace-folder", mounted)
-    if found:
-        mounts = (found.mount, *parts) if found.mount else ()
-        return Location(mounts, found.why, mounted)
-    if not workspace_folder.startswith("/"):
-        raise WorkspaceError(
-            f"{shown(workspace_folder)}: is no path in a container; say where it is with --container-workspace-folder"
-        )
-    mount = Mount("bind", workspace_folder, workspace_folder)
-    return Location((mount,), "no devcontainer.json: the same path as here")
-
-
 def container_folder(text: str) -> str:
     """Return the container path that a value of `--container-workspace-folder` means. Raises UsageError."""
     target = container_path(text)
@@ -98,28 +66,6 @@ def container_folder(text: str) -> str:
             "write an absolute path below / in the container"
         )
     return target
-
-
-def parts_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
-    """Return the binds that carry the workspace folder (a host path) or a directory in it."""
-    real = os.path.realpath(workspace_folder)
-
-    def carries(mount: Mount) -> bool:
-        source = os.path.realpath(os.path.join(real, mount.source))
-        return (is_inside(real, source) or is_inside(source, real)) and os.path.isdir(source)
-
-    return [
-        mount._replace(source=os.path.join(workspace_folder, mount.source))
-        for mount in mounts
-        if mount.type == "bind" and mount.target.startswith("/") and mount.target != "/" and carries(mount)
-    ]
-
-
-def binds_of(mounts: Iterable[Mount], workspace_folder: str) -> list[Mount]:
-    """Return the bind mounts that carry the workspace folder (a host path), the one with the nearest source first."""
-    real = os.path.realpath(workspace_folder)
-    binds = [mount for mount in mounts if mount.type == "bind" and is_inside(real, os.path.realpath(mount.source))]
-    return sorted(binds, key=lambda bind: len(os.path.realpath(bind.source)), reverse=True)
 
 
 def opted_in(folder: str) -> bool:

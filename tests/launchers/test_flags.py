@@ -16,6 +16,7 @@ import pytest
 from conftest import MakeVenv
 from layout import fill
 from paude_venv_hook import __version__
+from paude_venv_hook.decision import Answer, decide_workspace, notes_on_made
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import (
     DevcontainerError,
@@ -25,10 +26,15 @@ from paude_venv_hook.errors import (
     UsageError,
     WorkspaceError,
 )
-from paude_venv_hook.pipeline import Prepared, prepare
+from paude_venv_hook.launch import Launch
+from paude_venv_hook.launchers.flags import decide_by_flags, locate
+from paude_venv_hook.notes import unique_words
+from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Shadow, Skipped
+from paude_venv_hook.workspace.carried import Workspace
 from paude_venv_hook.workspace.found import Kind, Reason
-from paude_venv_hook.workspace.location import Location, check_workspace_folder, locate, opted_in
+from paude_venv_hook.workspace.location import Location, check_workspace_folder, opted_in
+from paude_venv_hook.workspace.settings import read_settings
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
@@ -37,12 +43,22 @@ SHARED = "{app} is mounted shared, so that the host's venv would be covered too;
 CONTROL = "holds a control character; remove it"
 
 
-def ready(folder: Path, **flags: Any) -> Prepared:
+def ready(folder: Path, **flags: Any) -> Answer:
     """Prepare the workspace for Podman, and see that its overlay keeps to the schema."""
-    prepared = prepare(str(folder), os.environ, **{"engine": "podman", **flags})
+    answer = decide_by_flags(str(folder), os.environ, **{"engine": "podman", **flags})
     schema = json.loads(files("paude_venv_hook").joinpath("schemas/overlay.json").read_bytes())
-    jsonschema.validate(prepared.document, schema)
-    return prepared
+    jsonschema.validate(document(answer), schema)
+    return answer
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Return the overlay."""
+    return make_document(answer, os.environ)
+
+
+def lines(answer: Answer) -> list[str]:
+    """Return what a person is told."""
+    return unique_words(answer.notes)
 
 
 def configure(folder: Path, **keys: object) -> Path:
@@ -50,7 +66,7 @@ def configure(folder: Path, **keys: object) -> Path:
     return fill(folder, f".devcontainer/devcontainer.json = {json.dumps(keys)}")
 
 
-def destinations(prepared: Prepared) -> dict[str, str]:
+def destinations(prepared: Answer) -> dict[str, str]:
     return {shadow.path: shadow.destination for shadow in prepared.plan.shadows}
 
 
@@ -62,7 +78,7 @@ def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace
 
     prepared = ready(workspace)
 
-    assert prepared.document == {
+    assert document(prepared) == {
         "version": 1,
         "generator": f"paude-venv-hook {__version__}",
         "workspaceFolder": str(workspace),
@@ -82,18 +98,16 @@ def test_the_overlay_of_a_workspace_that_is_mounted_under_its_own_path(workspace
             "bwrap": {"runArgs": ["--perms", "1777", "--size", "2147483648", "--tmpfs", f"{workspace}/env"]},
         },
     }
-    assert (prepared.engine, prepared.engine_why) == ("podman", "--engine")
+    assert prepared.engine == "podman"
     assert prepared.location.why == "no devcontainer.json: the same path as here"
-    assert prepared.messages() == [
-        ".venv not shadowed: a symlink to /usr, outside of the workspace; make it a directory"
-    ]
+    assert lines(prepared) == [".venv not shadowed: a symlink to /usr, outside of the workspace; make it a directory"]
 
 
 def test_the_same_workspace_gives_the_same_overlay(workspace: Path, make_venv: MakeVenv) -> None:
     for name in ("b", "a", ".venv", "ü"):
         make_venv(workspace / name)
 
-    assert json.dumps(ready(workspace).document) == json.dumps(ready(workspace).document)
+    assert json.dumps(document(ready(workspace))) == json.dumps(document(ready(workspace)))
     assert list(destinations(ready(workspace))) == [".venv", "a", "b", "ü"]
 
 
@@ -111,7 +125,7 @@ def test_the_owner_in_the_container_is_that_of_the_workspace_folder(workspace: P
         os.chown(workspace, 1234, 1235)
     owner = os.stat(workspace)
 
-    arguments = ready(workspace, engine="docker").document["runArgs"]
+    arguments = document(ready(workspace, engine="docker"))["runArgs"]
 
     assert f"uid={owner.st_uid},gid={owner.st_gid}," in arguments[1]
 
@@ -123,9 +137,9 @@ def test_with_none_nothing_is_looked_up(workspace: Path, make_venv: MakeVenv) ->
     prepared = ready(workspace, venv="none")
 
     assert prepared.plan == Plan()
-    assert prepared.document["workspaceMount"] is None
-    assert prepared.document["runArgs"] == prepared.document["engines"]["docker"]["runArgs"] == []
-    assert prepared.messages() == []
+    assert document(prepared)["workspaceMount"] is None
+    assert document(prepared)["runArgs"] == document(prepared)["engines"]["docker"]["runArgs"] == []
+    assert lines(prepared) == []
 
 
 @pytest.mark.parametrize(
@@ -189,12 +203,12 @@ def test_where_the_workspace_is_not_bind_mounted_the_overlay_is_empty_and_a_line
 
     prepared = ready(configure(workspace, **keys))
 
-    assert prepared.document["runArgs"] == []
+    assert document(prepared)["runArgs"] == []
     advice = "" if "; " in why else 'mount it, or write "venv": "none" in paude.json'
     assert prepared.plan == Plan(
         (), (Skipped(".", Reason(why, advice)), Skipped(".venv", Reason(f"venv; {why}"), is_expected=True))
     )
-    assert prepared.messages() == [f"nothing shadowed: {why}{'; ' if advice else ''}{advice}"]
+    assert lines(prepared) == [f"nothing shadowed: {why}{'; ' if advice else ''}{advice}"]
 
 
 def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, make_venv: MakeVenv) -> None:
@@ -203,7 +217,7 @@ def test_the_flag_for_the_target_makes_no_shared_mount_private(workspace: Path, 
 
     prepared = ready(workspace, container_workspace_folder="/code")
 
-    assert prepared.messages() == [f"nothing shadowed: {SHARED.format(app=workspace)}"]
+    assert lines(prepared) == [f"nothing shadowed: {SHARED.format(app=workspace)}"]
 
 
 def test_the_flag_beats_devcontainer_json_whose_own_mounts_still_count(workspace: Path, make_venv: MakeVenv) -> None:
@@ -262,7 +276,7 @@ def test_an_option_that_is_not_known_yet_hides_no_mount_behind_it(
 
     taken = "the configuration mounts something on /src/.venv already"
     why = "left to your own tmpfs on /src/.venv" if "--tmpfs=/src/.venv" in arguments else taken
-    assert prepared.messages() == [f".venv not shadowed: {why}"]
+    assert lines(prepared) == [f".venv not shadowed: {why}"]
 
 
 def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_venv: MakeVenv) -> None:
@@ -276,7 +290,7 @@ def test_below_a_git_root_its_own_venv_is_shadowed_too(workspace: Path, make_ven
         ".venv": "/workspaces/app/packages/api/.venv",
         "../../.venv": "/workspaces/app/.venv",
     }
-    assert prepared.document["workspaceMount"] == {"source": str(workspace), "target": "/workspaces/app"}
+    assert document(prepared)["workspaceMount"] == {"source": str(workspace), "target": "/workspaces/app"}
 
 
 def test_a_git_root_without_devcontainer_json_is_not_mounted(workspace: Path, make_venv: MakeVenv) -> None:
@@ -322,7 +336,7 @@ def test_where_only_a_folder_of_the_workspace_is_mounted_its_venvs_are_shadowed(
     assert destinations(prepared) == {"api/.venv": "/src/.venv"}
     why = f"not inside of {workspace}/api, the folder that is mounted"  # nothing of it is there
     assert prepared.plan.skipped == (Skipped(".venv", Reason(why), is_expected=True),)
-    assert prepared.messages() == []
+    assert lines(prepared) == []
 
 
 def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
@@ -336,7 +350,7 @@ def test_a_list_is_taken_as_it_is(workspace: Path, make_venv: MakeVenv) -> None:
         Skipped(".tox/py", Reason("lies in .tox, which is shadowed as a whole"), is_expected=True),
         Skipped("no/env", Reason("no does not exist, so there is no place for a mount point; make it")),
     )
-    assert prepared.document["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
+    assert document(prepared)["venv"] == ["api/.venv", ".tox", ".tox/py", "no/env", "api/.venv"]
 
 
 def test_the_place_of_a_wrong_list_entry_is_named(workspace: Path) -> None:
@@ -360,7 +374,7 @@ def test_an_absolute_symlink_holds_where_the_container_has_the_same_path(workspa
 def test_warnings_of_settings_and_detection_come_before_what_is_skipped(workspace: Path) -> None:
     fill(workspace, "pyvenv.cfg", ".venv -> gone", 'paude.json = {"venvs": []}')
 
-    assert ready(workspace).messages() == [
+    assert lines(ready(workspace)) == [
         f'{workspace}/paude.json: key "venvs" is not known here (did you mean "venv"?)',
         "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv",
         ".venv not shadowed: a symlink to gone, which does not exist or loops; make it a directory",
@@ -375,24 +389,24 @@ def test_a_venv_whose_name_is_not_utf8_is_skipped_in_an_overlay_that_can_be_writ
 
     prepared = ready(workspace)
 
-    assert prepared.document["skipped"] == [
+    assert document(prepared)["skipped"] == [
         {"path": r"v\udcff", "why": "no engine can mount on such a name; rename the directory"}
     ]
-    json.dumps(prepared.document, ensure_ascii=False).encode()
+    json.dumps(document(prepared), ensure_ascii=False).encode()
 
 
 def test_docker_cannot_mount_on_a_colon_but_podmans_overlay_is_whole(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / "a:b")
     why = f"Docker has no way to mount a tmpfs on {workspace}/a:b, for its colon; rename the folder"
 
-    document = ready(workspace).document
+    podman = document(ready(workspace))
 
-    assert document["engines"]["docker"] == {"runArgs": None, "error": why}
-    assert document["runArgs"][0] == "--mount"
+    assert podman["engines"]["docker"] == {"runArgs": None, "error": why}
+    assert podman["runArgs"][0] == "--mount"
     docker = ready(workspace, engine="docker")
     assert docker.plan == Plan((), (Skipped("a:b", Reason(why)),))
-    assert docker.document["engines"]["docker"] == {"runArgs": []}
-    assert docker.document["engines"]["podman"] == {"runArgs": document["runArgs"]}
+    assert document(docker)["engines"]["docker"] == {"runArgs": []}
+    assert document(docker)["engines"]["podman"] == {"runArgs": podman["runArgs"]}
 
 
 def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: MakeVenv) -> None:
@@ -406,12 +420,18 @@ def test_100_venvs_are_found_and_more_only_counted(workspace: Path, make_venv: M
     )
 
 
-def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:
+def decide_at(workspace: Path, mount: Mount) -> Answer:
+    """Return the decision for a workspace of which it is known where it is mounted."""
+    place = Workspace(str(workspace), Location((mount,), "the command line"))
+    settings = read_settings(str(workspace), None, os.environ)
+    return decide_workspace(place, settings, Launch("podman"), os.environ)
+
+
+def test_a_place_that_is_known_is_not_looked_up(workspace: Path, make_venv: MakeVenv) -> None:
     make_venv(workspace / ".venv")
     fill(workspace, ".devcontainer.json = not JSON")
-    mount = Mount("bind", str(workspace), "/app")
 
-    prepared = ready(workspace, location=Location((mount,), "the command line"))
+    prepared = decide_at(workspace, Mount("bind", str(workspace), "/app"))
 
     assert destinations(prepared) == {".venv": "/app/.venv"}
     assert prepared.location.why == "the command line"
@@ -420,7 +440,7 @@ def test_a_location_that_is_known_is_not_looked_up(workspace: Path, make_venv: M
 @pytest.mark.parametrize("mount", [Mount("bind", "/", "/a\udcff"), Mount("bind", "/a\udcff", "/")])
 def test_a_mount_that_no_engine_makes_as_it_is_written_is_refused(workspace: Path, mount: Mount) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        ready(workspace, location=Location((mount,), "the command line"))
+        decide_at(workspace, mount)
 
     assert str(caught.value) == r"/a\udcff: no engine can mount a path with such characters; rename the folder"
 
@@ -505,7 +525,7 @@ def test_a_named_configuration_is_named_where_there_is_no_default_one(workspace:
     fill(workspace, ".devcontainer/gpu/devcontainer.json = {}", ".devcontainer/cpu/devcontainer.json = {}")
 
     assert opted_in(str(workspace))
-    assert ready(workspace).messages() == [
+    assert lines(ready(workspace)) == [
         "no default devcontainer.json; to plan for another one, give --config "
         ".devcontainer/cpu/devcontainer.json or .devcontainer/gpu/devcontainer.json"
     ]
@@ -523,7 +543,7 @@ def test_a_venv_that_the_container_made_for_itself_is_left_alone_and_named(works
     assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
     why = "made in a container, at /workspaces/app/.docker-venv: left alone"
     assert prepared.plan.skipped == (Skipped(".docker-venv", Reason(why), is_expected=True),)
-    assert prepared.messages() == []
+    assert lines(prepared) == []
 
 
 @pytest.mark.parametrize("name", [".venv", "env"])
@@ -538,7 +558,7 @@ def test_under_the_same_path_nothing_tells_a_containers_venv_from_the_hosts_and_
     assert destinations(prepared) == {name: f"{workspace}/{name}"}
     is_here = home != "/no/such/bin"
     trouble = "its Python is not here, so a container may have made it: make it anew"
-    assert prepared.messages() == ([] if is_here else [f"{name} does not run on this machine: {trouble}"])
+    assert lines(prepared) == ([] if is_here else [f"{name} does not run on this machine: {trouble}"])
 
 
 LEFT_ALONE = (
@@ -553,7 +573,7 @@ def test_a_venv_that_only_a_container_made_is_left_to_it_and_a_line_says_so(work
     configure(workspace, postCreateCommand=command)
 
     prepared = ready(workspace)
-    assert (destinations(prepared), prepared.messages()) == ({}, [LEFT_ALONE])
+    assert (destinations(prepared), lines(prepared)) == ({}, [LEFT_ALONE])
 
     listed = ready(workspace, venv=".venv,env")
     assert destinations(listed)[".venv"] == "/workspaces/app/.venv"
@@ -568,12 +588,12 @@ def test_a_containers_venv_is_of_no_use_at_another_path_and_shadowed_there(works
     line = ".venv does not run on this machine: made in a container at /work/.venv: make it anew"
 
     prepared = ready(workspace)
-    assert (destinations(prepared), prepared.messages()) == ({".venv": "/workspaces/app/.venv"}, [line])
+    assert (destinations(prepared), lines(prepared)) == ({".venv": "/workspaces/app/.venv"}, [line])
 
     configure(workspace, mounts=["type=bind,source=${localWorkspaceFolder},target=/work"])
     prepared = ready(workspace)
     assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
-    assert prepared.messages() == [LEFT_ALONE.replace("/workspaces/app", "/work"), line]
+    assert lines(prepared) == [LEFT_ALONE.replace("/workspaces/app", "/work"), line]
 
 
 def test_a_venv_that_runs_here_has_no_line_wherever_it_was_made(workspace: Path) -> None:
@@ -581,7 +601,7 @@ def test_a_venv_that_runs_here_has_no_line_wherever_it_was_made(workspace: Path)
     fill(workspace, f"env/pyvenv.cfg = home = {home}", "env/bin/activate = VIRTUAL_ENV=/home/me/old/env\n")
     fill(workspace, "other/pyvenv.cfg")
 
-    assert ready(workspace).messages() == []
+    assert lines(ready(workspace)) == []
 
 
 def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: Path, make_venv: MakeVenv) -> None:
@@ -592,17 +612,17 @@ def test_where_a_list_had_to_be_made_what_it_leaves_visible_is_said(workspace: P
     prepared = ready(workspace)
 
     setting = '"venv": ["tpyo", ".venv"] in paude.json'
-    assert prepared.messages() == [f".venv stays visible in the container; to shadow what is there, write {setting}"]
-    assert prepared.made([f"{workspace}/tpyo"]) == [
+    assert lines(prepared) == [f".venv stays visible in the container; to shadow what is there, write {setting}"]
+    assert unique_words(notes_on_made(prepared, [f"{workspace}/tpyo"])) == [
         f"made an empty tpyo, which {workspace}/paude.json lists; not listed, so visible: .venv, api/.venv"
     ]
-    assert prepared.made([]) == []
+    assert unique_words(notes_on_made(prepared, [])) == []
 
 
 def test_poetry_is_told_what_it_does_to_a_reserved_venv(workspace: Path) -> None:
     fill(workspace, "poetry.toml = [virtualenvs]\nin-project = true\n")
 
-    (line,) = ready(workspace).made([f"{workspace}/.venv"])
+    (line,) = unique_words(notes_on_made(ready(workspace), [f"{workspace}/.venv"]))
 
     assert line.startswith("made an empty .venv, so that the container's venv stays out of it (poetry.toml); ")
     assert line.endswith("; the host's first `poetry install` makes it anew, so restart a running container after that")

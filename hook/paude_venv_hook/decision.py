@@ -1,0 +1,432 @@
+"""The decision: what is shadowed in a container, and what a person should know of it. One answer, for every way in.
+
+It reads the workspaces of a launch and their settings, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.engines.choice import elsewhere, is_rootless
+from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
+from paude_venv_hook.errors import EngineError, HookError, WorkspaceError
+from paude_venv_hook.files import is_inside
+from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
+from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, without
+from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.carried import Workspace, find_workspaces
+from paude_venv_hook.workspace.detection import Detected, detect
+from paude_venv_hook.workspace.devcontainer import find_devcontainer, set_up_commands, set_up_once
+from paude_venv_hook.workspace.directories import find_directories
+from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
+from paude_venv_hook.workspace.location import Location, refuse_unmountable
+from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, Settings, read_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from paude_venv_hook.engines.mounts import Mount
+    from paude_venv_hook.launch import Launch
+    from paude_venv_hook.stores.purpose import Purpose
+
+
+class Answer(NamedTuple):
+    """The decision for one workspace of a launch.
+
+    `workspace_folder` is its host path. `owner` is the uid and gid that Docker's shadows have in the container. With
+    storage on disk, `purposes` says what the store of each shadow is for, in the order of the plan. `every_shadow` has
+    also those on paths for which this engine has no arguments, while another one may.
+    """
+
+    workspace_folder: str
+    settings: Settings
+    launch: Launch
+    location: Location
+    plan: Plan
+    owner: tuple[int, int]
+    purposes: tuple[Purpose, ...] = ()
+    notes: tuple[Note, ...] = ()
+    every_shadow: tuple[Shadow, ...] = ()
+
+    @property
+    def engine(self) -> str:
+        """The engine of the launch."""
+        return self.launch.engine
+
+    @property
+    def settings_file(self) -> str:
+        """The workspace's paude.json, as a person in the start folder would name it."""
+        return _settings_file(self.workspace_folder, self.launch)
+
+    def arguments(self) -> list[list[str]]:
+        """Return the engine's arguments for each shadow of the plan. Raises EngineError if it has none for one."""
+        return [_arguments(self, shadow, self.engine) for shadow in self.plan.shadows]
+
+
+class Decision(NamedTuple):
+    """The answer for each workspace that a launch mounts, and all that a person should know before it starts."""
+
+    answers: tuple[Answer, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def shadows(self) -> list[Shadow]:
+        """The shadows of all workspaces."""
+        return [shadow for answer in self.answers for shadow in answer.plan.shadows]
+
+    def arguments(self) -> list[list[str]]:
+        """Return the engine's arguments for each shadow. Raises EngineError if it has none for one."""
+        return [arguments for answer in self.answers for arguments in answer.arguments()]
+
+
+def decide(
+    launch: Launch, environ: Mapping[str, str], *, venv: str | None = None, storage: str | None = None
+) -> Decision:
+    """Return the decision for a launch; `venv` and `storage` are flags, which beat all other settings.
+
+    Raises HookError, with the workspace's folder, for wrong settings. Two things are notes instead: a workspace
+    that cannot be read, since the launch works without us; and, if nobody asked for us, wrong settings of a folder
+    above what is bound.
+    """
+    carried = find_workspaces(launch)
+    notes = [*launch.notes, *carried.notes]
+    answers: list[Answer] = []
+    taken: set[str] = set()
+    for workspace in carried.workspaces:
+        try:
+            settings = _settings(workspace, environ, venv, storage)
+            answer = decide_workspace(workspace, settings, launch, environ)
+        except WorkspaceError as error:
+            notes.append(nothing(str(error)))
+            continue
+        except HookError as error:
+            if launch.is_asked or not workspace.is_above:
+                error.workspace_folder = workspace.folder
+                raise
+            notes.append(nothing(str(error)))
+            continue
+        # Two workspaces may lie in each other: an engine takes a destination once.
+        answer = _without_taken(answer, taken)
+        taken.update(shadow.destination for shadow in answer.plan.shadows)
+        answers.append(answer)
+        notes += answer.notes
+    return Decision(tuple(answers), tuple(dict.fromkeys(notes)))
+
+
+def _settings(workspace: Workspace, environ: Mapping[str, str], venv: str | None, storage: str | None) -> Settings:
+    settings = read_settings(workspace.folder, venv or workspace.venv, environ, storage)
+    if isinstance(settings.venv, tuple) and not workspace.is_chosen:
+        return read_settings(workspace.folder, "auto", environ, storage)  # the user's own list is for workspaces
+    return settings
+
+
+def _without_taken(answer: Answer, taken: Collection[str]) -> Answer:
+    if not any(shadow.destination in taken for shadow in answer.plan.shadows):
+        return answer
+    kept = [index for index, shadow in enumerate(answer.plan.shadows) if shadow.destination not in taken]
+    plan = answer.plan._replace(shadows=tuple(answer.plan.shadows[index] for index in kept))
+    purposes = tuple(answer.purposes[index] for index in kept if answer.purposes)
+    return answer._replace(plan=plan, purposes=purposes)
+
+
+def decide_workspace(workspace: Workspace, settings: Settings, launch: Launch, environ: Mapping[str, str]) -> Answer:
+    """Return the decision for one workspace, given its settings. Raises a HookError for whatever is wrong."""
+    folder, location = workspace.folder, workspace.location
+    owner = _owner(folder, settings)
+    notes = [Note(NoteKind.SETTING, why=line) for line in settings.warnings]
+    if settings.venv == "none":
+        location = Location((), "not looked up, since venv is none")
+        return Answer(folder, settings, launch, location, Plan(), owner, notes=tuple(notes))
+
+    for mount in location.mounts:
+        refuse_unmountable(mount.source)
+        refuse_unmountable(mount.target)
+    config = workspace.config or find_devcontainer(folder)
+    plan, notes_of_workspace = _plan(folder, config, settings, launch, location)
+    notes += notes_of_workspace
+    if workspace.config and plan.shadows:
+        notes += _notes_on_commands(plan, workspace.config, folder, in_memory=settings.storage == "memory")
+
+    every_shadow = plan.shadows
+    plan = as_engine_can(plan, launch.engine, settings)
+    purposes: tuple[Purpose, ...] = ()
+    if plan.shadows and settings.storage == "disk":
+        _refuse_elsewhere(launch.engine, environ)
+        purposes = make_purposes(plan, launch.engine, launch, environ)
+        plan = _with_stores(plan, purposes)
+
+    notes += _notes_on_plan(plan, folder, launch)
+    answer = Answer(folder, settings, launch, location, plan, owner, purposes, tuple(notes), every_shadow)
+    if purposes:
+        answer.arguments()  # an engine that cannot mount a store says so now, whatever the way in
+    return answer
+
+
+def _owner(folder: str, settings: Settings) -> tuple[int, int]:
+    about = os.stat(folder)
+    uid, gid = settings.tmpfs.uid, settings.tmpfs.gid
+    return (about.st_uid if uid is None else uid, about.st_gid if gid is None else gid)
+
+
+# ---- The plan of a workspace
+
+
+def _plan(
+    folder: str, config: str | None, settings: Settings, launch: Launch, location: Location
+) -> tuple[Plan, list[Note]]:
+    real = os.path.realpath(folder)
+    mounts = _real(location.mounts, {folder: real})
+    carriers = [mount for mount in mounts if is_inside(real, mount.source) or is_inside(mount.source, real)]
+    # The engines have no way to keep a mount in a shared one from the host.
+    private = [mount for mount in carriers if not mount.is_shared]
+    shared = [Note(NoteKind.SHARED, (mount.source,)) for mount in carriers if mount.is_shared]
+
+    detected = _detect(real, folder, config, settings, location, private)
+    if not private:
+        return _plan_without_mount(detected, location, shared, _settings_file(folder, launch))
+
+    meant = [mount for mount in private if _is_meant(mount, real, detected)]
+    notes = [Note(NoteKind.MEANT, (_name(mount.source, real),), mount.target) for mount in meant]
+    plan = make_plan(detected.found, real, private, location.mounted, detected.unshadowed)
+    if len(plan.shadows) > MAX_DIRECTORIES:
+        why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
+        plan = Plan((), (Skipped(".", Reason(why)),))
+    notes += [Note(NoteKind.WORKSPACE, why=line) for line in detected.warnings]
+    return plan, [*notes, *shared]
+
+
+def _detect(
+    real: str, folder: str, config: str | None, settings: Settings, location: Location, mounts: Sequence[Mount]
+) -> Detected:
+    """Return what is to be shadowed in a workspace, a real host path, according to its settings."""
+    own = os.path.join(folder, FILE_NAME)
+    configurations = [config, own] if config else [own]
+    sources = [mount.source for mount in mounts]
+    same_path = not location.mounts or any(mount.source == mount.target for mount in mounts)
+    return find_directories(real, settings, sources, configurations, same_path=same_path)
+
+
+def _is_meant(mount: Mount, real: str, detected: Detected) -> bool:
+    """Tell whether the source of a bind is itself one of the directories that are shadowed elsewhere."""
+    return mount.source != real and any(item.host_path == mount.source for item in detected.found)
+
+
+def _plan_without_mount(
+    detected: Detected, location: Location, shared: Sequence[Note], file: str
+) -> tuple[Plan, list[Note]]:
+    """Return the plan of a workspace that nothing carries, of which only `status` says what it would be."""
+    why, advice = location.why, location.advice
+    if location.mounts:
+        why = f"{shown(location.mounts[0].source)} is mounted, which does not hold it"
+    if advice is None:
+        advice = f'mount it, or write "venv": "none" in {shown(file)}'
+    if shared:
+        why, advice = words(shared[0]), ""
+    everything = Skipped(".", Reason(why, advice))
+    others = [
+        Skipped(name_for_people(item.path), Reason(f"{item.why}; {why}"), is_expected=True) for item in detected.found
+    ]
+    return Plan((), (everything, *others)), []
+
+
+def _real(mounts: Iterable[Mount], known: Mapping[str, str]) -> list[Mount]:
+    """Return the mounts with real sources, some of which are known."""
+    return [mount._replace(source=known.get(mount.source) or os.path.realpath(mount.source)) for mount in mounts]
+
+
+def _name(path: str, folder: str) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def as_engine_can(plan: Plan, engine: str, settings: Settings) -> Plan:
+    """Return the plan for an engine: what it has no arguments for is skipped."""
+    on_disk = settings.storage == "disk"
+    return without(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
+
+
+# ---- Storage on disk
+
+
+def make_purposes(plan: Plan, engine: str, launch: Launch, environ: Mapping[str, str]) -> tuple[Purpose, ...]:
+    """Return what the stores of a plan's shadows are for, in their order, on an engine."""
+    from paude_venv_hook.stores.purpose import Purpose  # noqa: PLC0415 - not for venvs in memory
+
+    platform = launch.platform or environ.get(ENGINES[engine].platform, "")
+    rootless = is_rootless(engine)
+    purposes = []
+    for shadow in plan.shadows:
+        path = os.path.relpath(shadow.host_path, shadow.source)
+        purposes.append(
+            Purpose(shadow.source, path, shadow.destination, engine, rootless, launch.service, launch.image, platform)
+        )
+    return tuple(purposes)
+
+
+def _with_stores(plan: Plan, purposes: Iterable[Purpose]) -> Plan:
+    """Return the plan with the host path of a store in each shadow; nothing is made.
+
+    Raises WorkspaceError if the folder of the stores is one that no engine can mount.
+    """
+    from paude_venv_hook.stores.folder import store_path, stores_folder  # noqa: PLC0415 - not for venvs in memory
+
+    refuse_unmountable(stores_folder())
+    pairs = zip(plan.shadows, purposes, strict=True)
+    return plan._replace(shadows=tuple(shadow._replace(store=store_path(purpose)) for shadow, purpose in pairs))
+
+
+def _refuse_elsewhere(engine: str, environ: Mapping[str, str]) -> None:
+    if variable := elsewhere(engine, environ):
+        raise EngineError(
+            f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
+            'write "venv-storage": "memory" in paude.json'
+        )
+
+
+# ---- What an engine is told
+
+
+def _arguments(answer: Answer, shadow: Shadow, engine: str) -> list[str]:
+    label = False
+    if shadow.store:
+        from paude_venv_hook.engines import selinux  # noqa: PLC0415 - not for venvs in memory
+
+        label = selinux.is_on()
+    size = answer.settings.tmpfs.size
+    return shadow_args(engine, shadow.destination, shadow.store, answer.owner, size, label=label)
+
+
+def plan_for(answer: Answer, engine: str, environ: Mapping[str, str]) -> tuple[Plan, tuple[Purpose, ...]]:
+    """Return the plan of an answer for any engine, each of which has stores of its own, and what those are for.
+
+    Raises EngineError if it can have no stores.
+    """
+    if engine == answer.engine:
+        return answer.plan, answer.purposes
+    if not answer.purposes:
+        return answer.plan._replace(shadows=answer.every_shadow), ()
+    if engine not in COMMON:
+        raise EngineError(f"storage on disk is not made ready for {engine}; use --engine {engine}")
+    _refuse_elsewhere(engine, environ)
+    purposes = make_purposes(answer.plan, engine, answer.launch, environ)
+    return _with_stores(answer.plan, purposes), purposes
+
+
+def arguments_for(answer: Answer, engine: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the arguments of any engine for the shadows of an answer. Raises EngineError if it has none."""
+    plan, _ = plan_for(answer, engine, environ)
+    return [word for shadow in plan.shadows for word in _arguments(answer, shadow, engine)]
+
+
+# ---- Notes
+
+
+def _notes_on_plan(plan: Plan, folder: str, launch: Launch) -> Iterator[Note]:
+    """Yield what was skipped and why, and what of the host's stays visible."""
+    for item in plan.skipped:
+        if not item.is_expected:
+            yield Note(NoteKind.SKIPPED, (item.path,), item.reason.text, item.reason.advice)
+    for path, trouble in {shadow.path: shadow.trouble for shadow in plan.shadows if shadow.trouble}.items():
+        yield Note(NoteKind.TROUBLE, (path,), trouble)
+    yield from _notes_on_visible(plan, _settings_file(folder, launch))
+
+
+def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
+    paths = [item.path for item in plan.visible if item.kind is not Kind.NAMES_NO_VENV]
+    if not paths:
+        return
+    setting: tuple[str, ...] = ()
+    settable = [path for path in paths if not path.startswith("../")]  # a list names nothing above the workspace folder
+    if settable:
+        own = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
+        listed = [path for path in own if not path.startswith("../")]
+        setting = tuple(dict.fromkeys([*listed, *patterns(settable)]))
+    yield Note(NoteKind.VISIBLE, tuple(paths), file=file, setting=setting)
+
+
+def _notes_on_commands(plan: Plan, config: str, folder: str, *, in_memory: bool) -> Iterator[Note]:
+    """Yield what a person should know of the commands that make the environments, in a devcontainer.json."""
+    commands = set_up_commands(config)
+    if not commands:
+        return
+    from paude_venv_hook.workspace.guards import command_guards  # noqa: PLC0415 - not every workspace has one
+
+    guarded = next((key for key, text in commands.items() if command_guards(text, folder)), "")
+    if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):
+        yield Note(NoteKind.GUARDED, why=guarded)
+        return
+    once = set_up_once(commands) if in_memory else ""
+    if once:
+        paths = dict.fromkeys(shadow.path for shadow in plan.shadows)
+        yield Note(NoteKind.EMPTIED, tuple(paths), once)
+
+
+def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:
+    """Return what a person should know of the mount points (host paths) that had to be made."""
+    settings = answer.settings
+    made = [shadow for shadow in answer.plan.shadows if shadow.host_path in host_paths]
+    notes = [_note_on_reserved(shadow, answer.settings_file) for shadow in made if shadow.kind is Kind.RESERVED]
+    listed = _paths_of(made, Kind.LISTED)
+    if listed:
+        visible = tuple(item.path for item in left_visible(answer))
+        notes.append(Note(NoteKind.MADE_FOR_LIST, listed, settings.venv_source, setting=visible))
+    also = _paths_of(made, Kind.ALSO)
+    if also:
+        notes.append(Note(NoteKind.MADE_FOR_LIST, also, settings.also_source))
+    return notes
+
+
+def _note_on_reserved(shadow: Shadow, file: str) -> Note:
+    advice = ""
+    if shadow.evidence == "poetry.toml":
+        advice = "the host's first `poetry install` makes it anew, so restart a running container after that"
+    return Note(NoteKind.MADE_FOR_RESERVE, (shadow.path,), shadow.evidence, advice, file)
+
+
+def _paths_of(shadows: Iterable[Shadow], kind: Kind) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(shadow.path for shadow in shadows if shadow.kind is kind))
+
+
+def left_visible(answer: Answer) -> list[Unshadowed]:
+    """Return the environments that a list leaves visible, at the top level and one level down. Reads the workspace."""
+    location = answer.location
+    if not isinstance(answer.settings.venv, tuple) or not location.mounts:
+        return []
+    real = os.path.realpath(answer.workspace_folder)
+    detected = detect(real, (), (), same_path=False)
+    venvs = [
+        Unshadowed(item.path, item.host_path, item.kind) for item in detected.found if item.kind is not Kind.RESERVED
+    ]
+    shadowed = [Found(shadow.path, shadow.host_path, shadow.kind) for shadow in answer.plan.shadows]
+    mounts = _real(location.mounts, {answer.workspace_folder: real})
+    return list(make_plan(shadowed, real, mounts, location.mounted, (*venvs, *detected.unshadowed)).visible)
+
+
+def why_nothing(decision: Decision, no_workspace: str) -> Note:
+    """Return why a launch needs no shadow; `no_workspace` is the reason if it mounts no workspace."""
+    for answer in decision.answers:
+        if answer.settings.venv in ("none", ()):
+            return Note(NoteKind.NOTHING, why=f"venv is none ({shown(answer.settings.venv_source)})")
+        for skipped in answer.plan.skipped:
+            return Note(NoteKind.NOTHING, why=f"{shown(skipped.path)} is {shown(skipped.reason.text)}")
+    if not decision.answers:
+        return Note(NoteKind.NOTHING, why=no_workspace)
+    folders = ", ".join(dict.fromkeys(shown(answer.workspace_folder) for answer in decision.answers))
+    file = shown(decision.answers[0].settings_file)
+    return Note(
+        NoteKind.NOTHING,
+        why=f"no venv in {folders}, and nothing says there will be one",
+        advice=f'if so, write "venv": [".venv"] in {file}',
+    )
+
+
+def _settings_file(folder: str, launch: Launch) -> str:
+    """Return the paude.json of a workspace: from the start folder on if it lies near that, else its whole path."""
+    path = os.path.join(folder, FILE_NAME)
+    if not launch.folder:
+        return path
+    start = os.path.realpath(launch.folder)
+    relative = os.path.relpath(os.path.join(os.path.realpath(folder), FILE_NAME), start)
+    is_near = not relative.startswith(os.path.join(os.pardir, os.pardir, os.pardir))
+    return relative if is_near else path

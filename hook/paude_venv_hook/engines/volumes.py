@@ -1,0 +1,94 @@
+"""What only an engine knows of a container's mounts: volumes that are binds, and what comes from other containers."""
+
+from __future__ import annotations
+
+from paude_venv_hook.engines.mounts import Mount, bound_device, container_path, is_shared
+from paude_venv_hook.json_values import get_list, get_object, get_text
+from paude_venv_hook.notes import Note, NoteKind
+from paude_venv_hook.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+
+class Questions(NamedTuple):
+    """How an engine is asked: for a volume, and for a container, by name.
+
+    Each returns what the engine's `inspect` tells, None if it has no such thing, and raises OSError if it cannot be
+    asked.
+    """
+
+    volume: Callable[[str], Any]
+    container: Callable[[str], Any]
+
+
+class Resolved(NamedTuple):
+    """Mounts without what only the engine knew, and what a person should know."""
+
+    mounts: list[Mount]
+    notes: list[Note]
+
+
+def resolve(mounts: Iterable[Mount], volumes_from: Iterable[str], questions: Questions) -> Resolved:
+    """Return the mounts of a container with each volume that is a bind as that bind, and those of other containers.
+
+    `volumes_from` are the names of those, each perhaps with options after a colon. What the container mounts itself
+    goes first (docker-run(1)).
+    """
+    own = list(mounts)
+    resolved = Resolved([], [])
+    for mount in own:
+        resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
+
+    taken = {mount.target for mount in own}
+    for value in volumes_from:
+        name = value.partition(":")[0]
+        for mount in _inherited(name, questions, resolved.notes):
+            if mount.target not in taken:
+                taken.add(mount.target)
+                resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
+    return resolved
+
+
+def _resolve_volume(mount: Mount, questions: Questions, notes: list[Note]) -> Mount:
+    if mount.type != "volume":
+        return mount
+    device = mount.device
+    if mount.source:  # a volume that is there keeps the options with which it was made
+        try:
+            volume = questions.volume(mount.source)
+        except OSError as error:
+            notes.append(_unasked(f"the volume {mount.source}", error))
+            return mount
+        if volume is not None:
+            device = bound_device(get_text(volume, "Driver"), get_object(volume, "Options"))
+    return mount._replace(type="bind", source=device) if device else mount
+
+
+def _inherited(name: str, questions: Questions, notes: list[Note]) -> list[Mount]:
+    try:
+        container = questions.container(name)
+    except OSError as error:
+        notes.append(_unasked(f"--volumes-from {name}", error))
+        return []
+    return [mount for mount in mounts_of_container(container) if mount.type != "tmpfs"]
+
+
+def mounts_of_container(container: Any) -> list[Mount]:
+    """Return what a container mounts, from what `inspect` tells; the source of a volume is its name."""
+    mounts = []
+    for item in get_list(container, "Mounts"):
+        kind = get_text(item, "Type")
+        source = get_text(item, "Source")
+        if kind == "volume":
+            source = get_text(item, "Name")
+        target = container_path(get_text(item, "Destination"))
+        mounts.append(Mount(kind, source, target, is_shared([get_text(item, "Propagation")])))
+    return mounts
+
+
+def _unasked(what: str, error: OSError) -> Note:
+    why = f"the engine does not tell: {error.strerror or error}"
+    return Note(NoteKind.UNASKED, (what,), why, "mount the folder itself, or see whether the engine answers")

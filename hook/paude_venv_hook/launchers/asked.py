@@ -1,0 +1,40 @@
+"""An engine asked by its own command line, for what a launch does not tell of its mounts."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from paude_venv_hook.engines.programs import ask
+from paude_venv_hook.engines.volumes import Questions
+from paude_venv_hook.json_values import parse_json
+from paude_venv_hook.text import complaint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+_SECONDS = 10.0
+_NO_SUCH = "no such"
+
+
+def questions(program: str, options: Sequence[str], environ: Mapping[str, str]) -> Questions:
+    """Return how the engine of a program (a host path) is asked; `options` are its own, before any subcommand."""
+    command = [program, *options]
+    return Questions(
+        volume=partial(_inspect, [*command, "volume", "inspect"], environ),
+        container=partial(_inspect, [*command, "container", "inspect"], environ),
+    )
+
+
+def _inspect(command: Sequence[str], environ: Mapping[str, str], name: str) -> Any:
+    """Return what the engine tells of one thing, None if there is no such thing. Raises OSError if it does not tell."""
+    done = ask([*command, name], environ, seconds=_SECONDS)
+    if done.returncode:
+        stderr = os.fsdecode(done.stderr)
+        if _NO_SUCH in stderr.lower():
+            return None
+        raise OSError(None, complaint(stderr))
+    answer = parse_json(done.stdout)
+    return answer[0] if isinstance(answer, list) and answer else None

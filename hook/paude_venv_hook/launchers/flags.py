@@ -1,0 +1,110 @@
+"""What flags say of a launch that others make: the workspace is known, and devcontainer.json says where it is."""
+
+from __future__ import annotations
+
+import os
+
+from paude_venv_hook.decision import Answer, decide_workspace
+from paude_venv_hook.engines.choice import choose_engine
+from paude_venv_hook.engines.mounts import Mount
+from paude_venv_hook.engines.run_grammar import options, platform_in
+from paude_venv_hook.errors import WorkspaceError
+from paude_venv_hook.launch import Launch
+from paude_venv_hook.notes import Note, NoteKind
+from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.carried import Workspace, carriers
+from paude_venv_hook.workspace.devcontainer import (
+    find_devcontainer,
+    is_containers_own,
+    named_devcontainers,
+    read_devcontainer,
+)
+from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
+from paude_venv_hook.workspace.settings import read_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
+    workspace_folder: str,
+    environ: Mapping[str, str],
+    *,
+    container_workspace_folder: str | None = None,
+    config: str | None = None,
+    engine: str = "auto",
+    venv: str | None = None,
+    storage: str | None = None,
+    image: str | None = None,
+    platform: str | None = None,
+) -> Answer:
+    """Return the decision for a workspace folder (a host path), from the values of the flags.
+
+    Raises a HookError for whatever is wrong.
+    """
+    folder = check_workspace_folder(workspace_folder)
+    config = config or find_devcontainer(folder)
+    settings = read_settings(folder, venv, environ, storage)
+    launch = Launch(choose_engine(engine, environ)[0], folder=folder, image=image or "", platform=platform or "")
+    workspace = Workspace(folder, Location((), ""), config)
+    if settings.venv != "none":
+        workspace = workspace._replace(location=locate(folder, container_workspace_folder, config, environ))
+    if settings.storage == "disk" and image is None and platform is None:
+        image, platform = read_image(config, folder, environ)
+        launch = launch._replace(image=image, platform=platform)
+
+    answer = decide_workspace(workspace, settings, launch, environ)
+    others = named_devcontainers(folder) if config is None and settings.venv != "none" else []
+    if others:
+        paths = tuple(os.path.relpath(path, folder) for path in others)
+        answer = answer._replace(notes=(*answer.notes, Note(NoteKind.UNNAMED, paths)))
+    return answer
+
+
+def locate(
+    folder: str, container_workspace_folder: str | None, config: str | None, environ: Mapping[str, str]
+) -> Location:
+    """Return where a workspace folder (an absolute host path) is in the container.
+
+    The flag `--container-workspace-folder` beats devcontainer.json (`config` names it). Without either the workspace is
+    mounted under its host path, as paude does. Raises UsageError for the flag, DevcontainerError and JsonFileError for
+    the file, WorkspaceError for a folder that is no path in a container.
+    """
+    devcontainer = read_devcontainer(os.path.abspath(config), folder, environ) if config else None
+    others = devcontainer.mounts if devcontainer else ()
+    mounted = {mount.target: mount.type for mount in others}
+    parts = carriers(os.path.realpath(folder), [mount for mount in others if not is_containers_own(mount.target)])
+
+    if container_workspace_folder is not None:
+        is_shared = bool(devcontainer and devcontainer.mount and devcontainer.mount.is_shared)
+        mount = Mount("bind", folder, container_folder(container_workspace_folder), is_shared)
+        return Location((mount, *parts), "--container-workspace-folder", mounted)
+
+    if devcontainer:
+        mounts = (devcontainer.mount, *parts) if devcontainer.mount else ()
+        return Location(mounts, devcontainer.why, mounted, devcontainer.advice, devcontainer.is_by_compose)
+
+    if not folder.startswith("/"):
+        raise WorkspaceError(
+            f"{shown(folder)}: is no path in a container; say where it is with --container-workspace-folder"
+        )
+    return Location((Mount("bind", folder, folder),), "no devcontainer.json: the same path as here")
+
+
+def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the image that a devcontainer.json (a host path) names, and the platform of its runArgs.
+
+    Each is "" if it is not said; type errors are left to the dev container tools. Raises JsonFileError.
+    """
+    if config is None:
+        return "", ""
+    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - only for storage on disk
+    from paude_venv_hook.workspace.variables import substitution  # noqa: PLC0415 - as above
+
+    document = read_object(config, unique_keys=False)
+    substitute = substitution(config, folder, "/", environ)
+    image = document.get("image")
+    run_args = [substitute(argument) for argument in document.get("runArgs") or ()]
+    platform = platform_in(options(run_args, lenient=True))
+    return (substitute(image) if isinstance(image, str) else ""), platform

@@ -1,0 +1,194 @@
+"""What a person should know of a launch: notes, each a kind and its data, and the one place where they become words.
+
+A note is made where something is decided; nothing compares or takes apart its words.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+MOST_NAMED = 5  # at most this many venvs are named in one line
+_BESIDE = 3  # more of one name, in folders beside each other, become one pattern
+
+
+class NoteKind(Enum):
+    """What a note is about."""
+
+    SKIPPED = auto()  # a directory, or everything, is not shadowed though somebody may expect it
+    VISIBLE = auto()  # venvs of the host stay visible, which a setting could shadow
+    SHARED = auto()  # the mount is shared with the host
+    MEANT = auto()  # a bind whose source is a venv itself: whoever wrote it meant it
+    UNASKED = auto()  # the engine knows more of the mounts, and cannot be asked
+    EMPTIED = auto()  # a restart empties a venv that nobody makes again
+    GUARDED = auto()  # a command makes no venv if there is a directory of that name
+    TROUBLE = auto()  # a venv of the host does not run on this machine
+    UNNAMED = auto()  # there are devcontainer.json files, of which none is the default
+    SETTING = auto()  # a value in the settings is odd
+    WORKSPACE = auto()  # something in the workspace is odd
+    MADE_FOR_RESERVE = auto()  # an empty .venv was made on the host
+    MADE_FOR_LIST = auto()  # directories of a list were made on the host
+    NOTHING = auto()  # there is nothing to shadow
+
+
+class Note(NamedTuple):
+    """One thing that a person should know.
+
+    `paths` are directories as the user names them. `why` is a reason and `advice` what to do, each a phrase. `file` is
+    the paude.json that the advice is about, as a person in the start folder would name it. `setting` is the list to
+    write there.
+    """
+
+    kind: NoteKind
+    paths: tuple[str, ...] = ()
+    why: str = ""
+    advice: str = ""
+    file: str = "paude.json"
+    setting: tuple[str, ...] = ()
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether something may not be as expected; the others tell what was done."""
+        return self.kind not in (NoteKind.MADE_FOR_RESERVE, NoteKind.MADE_FOR_LIST, NoteKind.NOTHING)
+
+
+def words(note: Note) -> str:
+    """Return a note as one printable line, without a full stop."""
+    return _WORDS[note.kind](note)
+
+
+def unique_words(notes: Iterable[Note]) -> list[str]:
+    """Return the lines of notes, each once, in their order."""
+    return list(dict.fromkeys(map(words, notes)))
+
+
+def nothing(why: str, advice: str = "") -> Note:
+    """Return the note that nothing is shadowed, although somebody may expect it."""
+    return Note(NoteKind.SKIPPED, (".",), why, advice)
+
+
+def patterns(paths: Iterable[str]) -> list[str]:
+    """Return paths as the entries of a list: many of one name in folders beside each other are one pattern."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        parts = path.split("/")
+        pattern = path
+        if len(parts) > 2:  # noqa: PLR2004 - packages/a/.venv
+            pattern = "/".join([*parts[:-2], "*", parts[-1]])
+        groups.setdefault(pattern, []).append(path)
+    entries = []
+    for pattern, group in groups.items():
+        entries += [pattern] if len(group) > _BESIDE else group
+    return entries
+
+
+# ---- The words of each kind
+
+
+def _skipped(note: Note) -> str:
+    what = "nothing" if note.paths == (".",) else f"{_names(note)} not"
+    return f"{what} shadowed: {shown(note.why)}{_advice(note)}"
+
+
+def _visible(note: Note) -> str:
+    named = ", ".join(note.paths[:MOST_NAMED])
+    more = len(note.paths) - MOST_NAMED
+    if more > 0:
+        named += f" and {more} more"
+    stay = "stay" if len(note.paths) > 1 else "stays"
+    return f"{shown(named)} {stay} visible in the container; {_setting(note)}"
+
+
+def _setting(note: Note) -> str:
+    if not note.setting:
+        return "only a paude.json in that folder can name it"
+    import json  # noqa: PLC0415 - few launches leave something visible
+
+    value = json.dumps(list(note.setting), ensure_ascii=False)
+    return f'to shadow what is there, write "venv": {shown(value)} in {shown(note.file)}'
+
+
+def _shared(note: Note) -> str:
+    return f"{_names(note)} is mounted shared, so that the host's venv would be covered too; mount it private"
+
+
+def _meant(note: Note) -> str:
+    return f"{_names(note)} is mounted on {shown(note.why)} by itself, so it is left as it is"
+
+
+def _unasked(note: Note) -> str:
+    return f"nothing shadowed of what {_names(note)} brings: {shown(note.why)}{_advice(note)}"
+
+
+def _emptied(note: Note) -> str:
+    return f"a restart empties {_names(note)}, and {note.why} does not run again: repeat it in postStartCommand"
+
+
+def _guarded(note: Note) -> str:
+    return (
+        f"{note.why} makes no venv if there is a directory .venv, and its shadow is one: "
+        "let it look for .venv/bin/python"
+    )
+
+
+def _trouble(note: Note) -> str:
+    return f"{_names(note)} does not run on this machine: {note.why}"
+
+
+def _unnamed(note: Note) -> str:
+    files = " or ".join(map(shown, note.paths))
+    return f"no default devcontainer.json; to plan for another one, give --config {files}"
+
+
+def _plain(note: Note) -> str:
+    return f"{note.why}{_advice(note)}"
+
+
+def _made_for_reserve(note: Note) -> str:
+    line = (
+        f"made an empty {_names(note)}, so that the container's venv stays out of it ({note.why}); "
+        f'"venv": "none" in {shown(note.file)} turns that off'
+    )
+    return line + _advice(note)
+
+
+def _made_for_list(note: Note) -> str:
+    left = ", ".join(map(shown, note.setting))
+    visible = f"; not listed, so visible: {left}" if left else ""
+    return f"made an empty {_names(note)}, which {shown(note.why)} lists{visible}"
+
+
+def _nothing(note: Note) -> str:
+    return f"nothing shadowed: {note.why}{_advice(note)}"
+
+
+def _names(note: Note) -> str:
+    return ", ".join(map(shown, note.paths))
+
+
+def _advice(note: Note) -> str:
+    return f"; {note.advice}" if note.advice else ""
+
+
+_WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
+    NoteKind.SKIPPED: _skipped,
+    NoteKind.VISIBLE: _visible,
+    NoteKind.SHARED: _shared,
+    NoteKind.MEANT: _meant,
+    NoteKind.UNASKED: _unasked,
+    NoteKind.EMPTIED: _emptied,
+    NoteKind.GUARDED: _guarded,
+    NoteKind.TROUBLE: _trouble,
+    NoteKind.UNNAMED: _unnamed,
+    NoteKind.SETTING: _plain,
+    NoteKind.WORKSPACE: _plain,
+    NoteKind.MADE_FOR_RESERVE: _made_for_reserve,
+    NoteKind.MADE_FOR_LIST: _made_for_list,
+    NoteKind.NOTHING: _nothing,
+}
