@@ -127,10 +127,7 @@ def test_installed_all_is_shadowed_until_uninstalled(
 ) -> None:
     make_venv(workspace / ".venv")
     fill(workspace, "paude.json = {}")
-    if shutil.which("systemctl"):
-        fill(user.home.parent, "bin/systemctl = #!/bin/sh\nexit 1\n")
-        (user.home.parent / "bin/systemctl").chmod(0o755)
-        user.environ["PATH"] = f"{user.home.parent}/bin:{user.environ['PATH']}"
+    without_systemd(user)
     assert user.sees(engine, workspace) == user.sees(podman, workspace) == "pyvenv.cfg\n"
 
     said = user(PROGRAM, "install").stderr
@@ -152,6 +149,63 @@ def test_installed_all_is_shadowed_until_uninstalled(
     assert user.sees(engine, workspace) == user.sees(podman, workspace) == "pyvenv.cfg\n"
     assert (user.files(), list(user.runtime.iterdir())) == ([], [])
     assert user(PROGRAM, "uninstall").stderr.count("not installed") == 2
+
+
+def without_systemd(user: User) -> None:
+    """Let no systemd look after this user's services, if there is one on the machine."""
+    if shutil.which("systemctl"):
+        fill(user.home.parent, "bin/systemctl = #!/bin/sh\nexit 1\n")
+        (user.home.parent / "bin/systemctl").chmod(0o755)
+        user.environ["PATH"] = f"{user.home.parent}/bin:{user.environ['PATH']}"
+
+
+@proves("`uninstall`, with another DOCKER_CONFIG than at `install`: it puts back what was in use there")
+def test_uninstall_finds_the_contexts_where_install_put_them(user: User, engine: Engine) -> None:
+    without_systemd(user)
+    said = user(PROGRAM, "install", "--engine", "docker").stderr
+    with served(user, said):
+        user(PROGRAM, "install", "--engine", "docker", "--use")
+    assert user.context() == "paude-venv"
+    user.environ["DOCKER_CONFIG"] = str(user.home / "config")
+
+    done = user(PROGRAM, "uninstall", "--engine", "docker")
+
+    folder = user.home / ".docker"
+    assert f"$ docker --config {folder} context use before\n" in done.stdout
+    del user.environ["DOCKER_CONFIG"]
+    assert (user.context(), user.contexts(), user.files()) == ("before", ["before", "default"], [])
+
+
+@proves("`uninstall`, after the context in use was removed by hand: Docker's client works again")
+def test_uninstall_heals_a_client_whose_context_is_gone(user: User, engine: Engine) -> None:
+    without_systemd(user)
+    said = user(PROGRAM, "install", "--engine", "docker").stderr
+    with served(user, said):
+        user(PROGRAM, "install", "--engine", "docker", "--use")
+    for path in (user.home / ".docker/contexts/meta").iterdir():
+        if '"paude-venv"' in (path / "meta.json").read_text():
+            shutil.rmtree(path)
+    user("docker", "ps", code=1)
+
+    user(PROGRAM, "uninstall", "--engine", "docker")
+
+    assert user.context() == "before"
+    user("docker", "ps")
+
+
+@proves("`install`, without a daemon: the missing socket is named, and the rest is done")
+def test_without_a_daemon_the_missing_socket_is_named(user: User, engine: Engine) -> None:
+    without_systemd(user)
+    missing = user.runtime / "none.sock"
+    user("docker", "context", "update", "before", "--docker", f"host=unix://{missing}")
+
+    said = user(PROGRAM, "install", "--engine", "docker").stderr
+
+    assert f"installed; the docker context before leads to {missing}: no such file; start Docker; keep this" in said
+    assert user.contexts() == ["before", "default", "paude-venv"]
+    status = " ".join(user(PROGRAM, "status", "--workspace-folder", user.home).stdout.split())
+    assert f"the proxy at {user.socket} is down; it has to be kept running: `paude-venv-hook docker-proxy" in status
+    user(PROGRAM, "uninstall", "--engine", "docker")
 
 
 @proves(
