@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeVenv
+from conftest import Hook, MakeVenv
+from installed import StandIns
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import verify
 from paude_venv_hook.commands.verify import (
@@ -337,6 +338,27 @@ def test_an_engine_that_cannot_be_asked(
     assert main(["verify", *arguments]) == 1
 
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
+
+
+def test_a_proxy_that_is_down_is_named_with_what_starts_it(
+    container: Path, stand_ins: StandIns, own_socket: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "failed to connect to the docker API: no such file or directory"
+    stand_ins.add("docker")
+    stand_ins.fail({"docker container": why, "docker ps": why})
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{own_socket}")
+
+    down = (
+        f"{why}; DOCKER_HOST leads to the proxy at {own_socket}, which is down; it has to be kept running: "
+        "`paude-venv-hook docker-proxy`\n"
+    )
+    line = f"paude-venv-hook: error[verify]: docker container failed: {down}"
+    assert hook("verify", "--engine", "docker", "c") == (1, "", line)
+    line = f"paude-venv-hook: error[verify]: docker ps failed: {down}"
+    assert hook("verify", "--engine", "docker", "--service", "web") == (1, "", line)
+    monkeypatch.delenv("DOCKER_HOST")
+    line = f"paude-venv-hook: error[verify]: docker container failed: {why}; see whether docker ps works\n"
+    assert hook("verify", "--engine", "docker", "c") == (1, "", line)
 
 
 def test_an_engine_that_cannot_be_started_is_named(

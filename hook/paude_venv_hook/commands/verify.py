@@ -13,7 +13,7 @@ from paude_venv_hook.engines.mounts import container_path
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import COMMON, refuse_other_forms
 from paude_venv_hook.engines.volumes import mounts_of_container, resolve
-from paude_venv_hook.errors import UsageError, VerifyError
+from paude_venv_hook.errors import EngineError, UsageError, VerifyError
 from paude_venv_hook.files import is_inside, read_bytes
 from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
 from paude_venv_hook.launch import SERVICE, Launch
@@ -53,6 +53,7 @@ EXAMPLES = """\
   paude-venv-hook verify --engine docker --service web
 """
 
+_UNKNOWN = (b"no such container", b"no such object")  # and not "no such file", of the daemon's socket
 _RECREATE = "recreate the container with the arguments of the overlay"
 
 
@@ -143,7 +144,7 @@ def find_service(engines: Sequence[str], service: str, workspace_folder: str) ->
     found = []
     for engine in engines:
         asked = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
-        names = _ask(asked, f"see whether {engine} ps works").split()
+        names = _ask(asked).split()
         for name in names:
             try:
                 container = inspect(engine, name)
@@ -173,10 +174,11 @@ def inspect(engine: str, container: str) -> dict[str, Any]:
 
     Raises NoSuchContainerError, and VerifyError if the engine cannot be asked or the container does not run.
     """
-    done = _run([engine, "container", "inspect", container])
-    if done.returncode and b"no such" in done.stderr.lower():
+    command = [engine, "container", "inspect", container]
+    done = _run(command)
+    if done.returncode and any(words in done.stderr.lower() for words in _UNKNOWN):
         raise NoSuchContainerError
-    answer = parse_json(_output(done, f"{engine} container", f"see whether {engine} ps works"))
+    answer = parse_json(_output(done, command))
     described: dict[str, Any] = {}
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):
         described = answer[0]
@@ -338,13 +340,26 @@ def _why_no_mount(*, is_asked_for: bool) -> str:
     return f"not shadowed: the container was made without it; {_RECREATE}"
 
 
-def _ask(command: Sequence[str], advice: str) -> str:
-    return _output(_run(command), " ".join(command[:2]), advice)
+def _advice(engine: str) -> str:
+    """Return what to do if an engine does not answer: a proxy of ours may be down."""
+    from paude_venv_hook.installation.coverage import why_proxy_is_down  # noqa: PLC0415 - on the way to a message
+
+    why = ""
+    if engine == "docker":
+        with suppress(EngineError):  # of a user without a home folder, who has no proxy
+            why = why_proxy_is_down(os.environ)
+    return why or f"see whether {engine} ps works"
 
 
-def _output(done: CompletedProcess[bytes], what: str, advice: str) -> str:
+def _ask(command: Sequence[str], advice: str = "") -> str:
+    return _output(_run(command), command, advice)
+
+
+def _output(done: CompletedProcess[bytes], command: Sequence[str], advice: str = "") -> str:
+    """Return what a command of an engine wrote. Raises VerifyError with the advice if it failed."""
     if done.returncode:
-        raise VerifyError(f"{what} failed: {complaint(os.fsdecode(done.stderr))}; {advice}")
+        why = complaint(os.fsdecode(done.stderr))
+        raise VerifyError(f"{' '.join(command[:2])} failed: {why}; {advice or _advice(command[0])}")
     return os.fsdecode(done.stdout)
 
 
