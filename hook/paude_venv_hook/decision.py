@@ -92,12 +92,12 @@ def decide(
     """
     carried = find_workspaces(launch)
     notes = [*launch.notes, *carried.notes]
-    answers: list[Answer] = []
+    answers: dict[str, Answer] = {}
     taken: set[str] = set()
-    for workspace in carried.workspaces:
+    for workspace in sorted(carried.workspaces, key=_depth, reverse=True):
         try:
             settings = _settings(workspace, environ, venv, storage)
-            answer = decide_workspace(workspace, settings, launch, environ)
+            answer = _decide(workspace, settings, launch, environ)
         except WorkspaceError as error:
             notes.append(nothing(str(error)))
             continue
@@ -107,12 +107,20 @@ def decide(
                 raise
             notes.append(nothing(str(error)))
             continue
-        # Two workspaces may lie in each other: an engine takes a destination once.
+        # Two workspaces may lie in each other: an engine takes a destination once, and the inner one has it.
         answer = _without_taken(answer, taken)
         taken.update(shadow.destination for shadow in answer.plan.shadows)
-        answers.append(answer)
-        notes += answer.notes
-    return Decision(tuple(answers), tuple(dict.fromkeys(notes)))
+        answers[workspace.folder] = answer
+
+    covered = {shadow.host_path for answer in answers.values() for shadow in answer.plan.shadows}
+    folders = [workspace.folder for workspace in carried.workspaces if workspace.folder in answers]
+    in_order = tuple(_with_notes_on_plan(answers[folder], covered) for folder in folders)
+    notes += [note for answer in in_order for note in answer.notes]
+    return Decision(in_order, tuple(dict.fromkeys(notes)))
+
+
+def _depth(workspace: Workspace) -> int:
+    return workspace.folder.count(os.sep)
 
 
 def _settings(workspace: Workspace, environ: Mapping[str, str], venv: str | None, storage: str | None) -> Settings:
@@ -132,7 +140,15 @@ def _without_taken(answer: Answer, taken: Collection[str]) -> Answer:
 
 
 def decide_workspace(workspace: Workspace, settings: Settings, launch: Launch, environ: Mapping[str, str]) -> Answer:
-    """Return the decision for one workspace, given its settings. Raises a HookError for whatever is wrong."""
+    """Return the decision for the only workspace of a launch, given its settings.
+
+    Raises a HookError for whatever is wrong.
+    """
+    return _with_notes_on_plan(_decide(workspace, settings, launch, environ), ())
+
+
+def _decide(workspace: Workspace, settings: Settings, launch: Launch, environ: Mapping[str, str]) -> Answer:
+    """Return the decision for a workspace, without the notes that its plan has in the end."""
     folder, location = workspace.folder, workspace.location
     owner = _owner(folder, settings)
     notes = [Note(NoteKind.SETTING, why=line) for line in settings.warnings]
@@ -157,7 +173,6 @@ def decide_workspace(workspace: Workspace, settings: Settings, launch: Launch, e
         purposes = make_purposes(plan, launch.engine, launch, environ)
         plan = _with_stores(plan, purposes)
 
-    notes += _notes_on_plan(plan, folder, launch)
     answer = Answer(folder, settings, launch, location, plan, owner, purposes, tuple(notes), every_shadow)
     if purposes:
         answer.arguments()  # an engine that cannot mount a store says so now, whatever the way in
@@ -322,14 +337,22 @@ def arguments_for(answer: Answer, engine: str, environ: Mapping[str, str]) -> li
 # ---- Notes
 
 
-def _notes_on_plan(plan: Plan, folder: str, launch: Launch) -> Iterator[Note]:
+def _with_notes_on_plan(answer: Answer, covered: Collection[str]) -> Answer:
+    """Return an answer with the notes on its plan; `covered` are host paths that other workspaces shadow."""
+    plan = answer.plan
+    plan = plan._replace(visible=tuple(item for item in plan.visible if item.host_path not in covered))
+    notes = _notes_on_plan(plan, answer.settings_file)
+    return answer._replace(plan=plan, notes=(*answer.notes, *notes))
+
+
+def _notes_on_plan(plan: Plan, file: str) -> Iterator[Note]:
     """Yield what was skipped and why, and what of the host's stays visible."""
     for item in plan.skipped:
         if not item.is_expected:
             yield Note(NoteKind.SKIPPED, (item.path,), item.reason.text, item.reason.advice)
     for path, trouble in {shadow.path: shadow.trouble for shadow in plan.shadows if shadow.trouble}.items():
         yield Note(NoteKind.TROUBLE, (path,), trouble)
-    yield from _notes_on_visible(plan, _settings_file(folder, launch))
+    yield from _notes_on_visible(plan, file)
 
 
 def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:

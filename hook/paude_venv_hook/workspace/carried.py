@@ -110,28 +110,28 @@ def _binds_directory(mount: Mount, source: str) -> bool:
 
 def _workspaces_in(source: str, named: Sequence[str], launch: Launch) -> list[str]:
     """Return the workspaces that the bind of a source (a real host path) carries."""
-    inside = [folder for folder in named if is_inside(folder, source)]
     folders: list[str] = []
+    is_ruled = False  # whether one workspace rules over the source as a whole
+    inside = [folder for folder in named if is_inside(folder, source)]
     for folder in inside or [source]:
         nearest = _nearest_opted_in(folder, source) or opted_in_above(source)
-        folders += [nearest] if nearest else []
-
-    rules_all = any(is_inside(source, folder) for folder in folders)
-    if not rules_all:
+        if nearest:
+            folders.append(nearest)
+            is_ruled = is_ruled or is_inside(source, nearest)
+        elif launch.is_asked and _is_meant(folder, source, named, launch):
+            folders.append(folder)
+    if not is_ruled:
         folders += _opted_in_below(source)
-    if not folders and launch.is_asked:
-        folders += _without_opt_in(source, named, launch)
     return list(dict.fromkeys(folders))
 
 
-def _without_opt_in(source: str, named: Sequence[str], launch: Launch) -> list[str]:
-    """Return the workspace that a source carries for who asked, though nothing opted in; none if it is not meant."""
-    for path in filter(None, (launch.labels.get(LOCAL_FOLDER), launch.folder)):
-        folder = os.path.realpath(path)
-        if is_inside(folder, source):
-            return [folder]
-    is_near = any(_is_near(source, folder) for folder in named)
-    return [source] if is_near or is_venv(source) or _holds_venv(source) else []
+def _is_meant(folder: str, source: str, named: Sequence[str], launch: Launch) -> bool:
+    """Tell whether who asked means a folder that has not opted in: the one of the launch, or a source near it."""
+    if folder != source:
+        own = (launch.labels.get(LOCAL_FOLDER), launch.folder)
+        return any(folder == os.path.realpath(path) for path in own if path)
+    is_near = any(_is_near(source, other) for other in named)
+    return is_near or is_venv(source) or _holds_venv(source)
 
 
 def _is_near(source: str, folder: str) -> bool:

@@ -1,0 +1,503 @@
+"""One decision, whatever the way in: shapes of a launch by ways in, with programs that stand in for the engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from conftest import MakeVenv
+from layout import fill
+from paude_venv_hook.cli import main
+from paude_venv_hook.commands import verify
+from paude_venv_hook.decision import Decision, decide
+from paude_venv_hook.launch import CONFIG_FILE, LOCAL_FOLDER, SWITCH, WORKING_DIR
+from paude_venv_hook.launchers import oci, run_line, wrapper
+from paude_venv_hook.launchers.compose_project import launch_of
+from paude_venv_hook.notes import unique_words
+from paude_venv_hook.proxy.api import add_shadows
+
+OPTED_IN = "app/paude.json = {}"
+
+
+class Shape(NamedTuple):
+    """A launch: what is on the host, what the container mounts, and which container paths have to be shadowed.
+
+    Sources are relative to the folder that holds all projects. `asked` is for ways in that somebody asked for, and
+    `standing` for those that see every container. `volumes` are volumes of the engine that bind a folder, `options`
+    one that the launch itself makes so, and `others` what another container binds.
+    """
+
+    asked: set[str]
+    standing: set[str]
+    entries: tuple[str, ...] = (OPTED_IN,)
+    venvs: tuple[str, ...] = ("app/.venv",)
+    binds: tuple[tuple[str, str], ...] = (("app", "/app"),)
+    start: str = "app"
+    labels: Mapping[str, str] = {}
+    volumes: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+
+
+def same(*destinations: str, **fields: Any) -> Shape:
+    """Return a shape in which it does not matter whether somebody asked."""
+    return Shape(set(destinations), set(destinations), **fields)
+
+
+SHAPES = {
+    "whole": same("/app/.venv"),
+    "whole, not opted in": Shape({"/app/.venv"}, set(), entries=()),
+    "two places": same("/a/.venv", "/b/.venv", binds=(("app", "/a"), ("app", "/b"))),
+    "through a symlink": same("/app/.venv", entries=(OPTED_IN, "link -> app"), binds=(("link", "/app"),)),
+    "git root, with labels": same(
+        "/r/.venv",
+        "/r/sub/.venv",
+        entries=("repo/.git/", "repo/sub/.devcontainer.json = {}", "other/"),
+        venvs=("repo/.venv", "repo/sub/.venv"),
+        binds=(("repo", "/r"),),
+        start="other",
+        labels={LOCAL_FOLDER: "repo/sub", CONFIG_FILE: "repo/sub/.devcontainer.json"},
+    ),
+    "git root, without labels": same(
+        "/r/.venv",
+        "/r/sub/.venv",
+        entries=("repo/.git/", "repo/sub/.devcontainer.json = {}"),
+        venvs=("repo/.venv", "repo/sub/.venv"),
+        binds=(("repo", "/r"),),
+        start="repo/sub",
+    ),
+    "part": same("/b/.venv", venvs=("app/.venv", "app/backend/.venv"), binds=(("app/backend", "/b"),)),
+    "part of a part": same("/b/.venv", venvs=("app/a/b/.venv",), binds=(("app/a/b", "/b"),)),
+    "part that a list names": same(
+        "/b/.venv",
+        entries=('app/paude.json = {"venv": ["backend/.venv"]}',),
+        venvs=("app/.venv", "app/backend/.venv", "app/backend/env"),
+        binds=(("app/backend", "/b"),),
+    ),
+    "part beyond a git root": Shape(
+        {"/b/.venv"},
+        set(),
+        entries=(OPTED_IN, "app/backend/.git/"),
+        venvs=("app/backend/.venv",),
+        binds=(("app/backend", "/b"),),
+    ),
+    "whole and part": same(
+        "/app/.venv",
+        "/app/backend/.venv",
+        "/b/.venv",
+        venvs=("app/.venv", "app/backend/.venv"),
+        binds=(("app", "/app"), ("app/backend", "/b")),
+    ),
+    "parent, started in the project": same("/w/app/.venv", binds=((".", "/w"),)),
+    "parent, started elsewhere": same("/w/app/.venv", entries=(OPTED_IN, "else/"), binds=((".", "/w"),), start="else"),
+    "parent, of a project that has not opted in": Shape({"/w/app/.venv"}, set(), entries=(), binds=((".", "/w"),)),
+    "parent of two, one of which has opted in": Shape(
+        {"/w/app/.venv", "/w/lib/.venv"},
+        {"/w/lib/.venv"},
+        entries=("lib/paude.json = {}",),
+        venvs=("app/.venv", "lib/.venv"),
+        binds=((".", "/w"),),
+    ),
+    "parent, with the label of compose": same(
+        "/w/app/.venv",
+        entries=("app/.devcontainer/devcontainer.json = {}",),
+        binds=((".", "/w"),),
+        labels={WORKING_DIR: "app/.devcontainer"},
+    ),
+    "sibling": Shape(
+        {"/s/.venv"}, set(), entries=(OPTED_IN,), venvs=("sibling/.venv", "app/.venv"), binds=(("sibling", "/s"),)
+    ),
+    "worktree": Shape(
+        {"/w/.venv"},
+        set(),
+        entries=(OPTED_IN, "app/.git/", "app/.worktrees/x/.git = gitdir: ../../.git/worktrees/x"),
+        venvs=("app/.venv", "app/.worktrees/x/.venv"),
+        binds=(("app/.worktrees/x", "/w"),),
+    ),
+    "worktree that has opted in": same(
+        "/w/.venv",
+        entries=("app/.git/", "app/.worktrees/x/.git = x", "app/.worktrees/x/paude.json = {}"),
+        venvs=("app/.worktrees/x/.venv",),
+        binds=(("app/.worktrees/x", "/w"),),
+    ),
+    "what another container binds": same("/app/.venv", binds=(), others=(("app", "/app"),)),
+    "a local volume": same("/app/.venv", binds=(), volumes=(("app", "/app"),)),
+    "a local volume of a part": same(
+        "/b/.venv", venvs=("app/backend/.venv",), binds=(), volumes=(("app/backend", "/b"),)
+    ),
+    "a volume that the launch makes": same("/app/.venv", binds=(), options=(("app", "/app"),)),
+    "a venv itself": same(binds=(("app/.venv", "/v"),)),
+    "something else on the path": same(binds=(("app", "/app"), ("else", "/app/.venv")), entries=(OPTED_IN, "else/")),
+    "turned off": same(entries=('app/paude.json = {"venv": "none"}',)),
+    "turned off by a label": same(labels={SWITCH: "none"}),
+    "turned on by a label": same("/app/.venv", entries=(), labels={SWITCH: "auto"}),
+    "no project at all": same(entries=("data/file",), venvs=(), binds=(("data", "/d"),), start="data"),
+}
+
+
+class Place(NamedTuple):
+    """Where a shape is: the folder that holds all projects, and the program that stands in for an engine."""
+
+    top: Path
+    engine: Callable[[str], Path]
+
+    def path(self, name: str) -> str:
+        """Return the host path of a source."""
+        return os.path.normpath(self.top / name)
+
+    def labels(self, shape: Shape) -> dict[str, str]:
+        """Return the labels, in which folders are host paths."""
+        folders = (LOCAL_FOLDER, CONFIG_FILE, WORKING_DIR)
+        return {key: self.path(value) if key in folders else value for key, value in shape.labels.items()}
+
+
+@pytest.fixture
+def place(tmp_path: Path, programs: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return the place of a shape; a program becomes its words, which `run` then finds."""
+    top = tmp_path / "top"
+    top.mkdir()
+    monkeypatch.delenv(wrapper.MARK, raising=False)
+    return Place(top, lambda name: programs(name, f". '{top.parent}/answers'"))
+
+
+def lay_out(shape: Shape, place: Place, make_venv: MakeVenv) -> None:
+    """Make what is on the host, and what an engine knows of its volumes and of another container."""
+    fill(place.top, *shape.entries)
+    for venv in shape.venvs:
+        make_venv(place.top / venv)
+    lines = ['case "$1 $2 $3" in']
+    for source, target in shape.volumes:
+        answer = json.dumps([volume(place.path(source))])
+        lines.append(f"'volume inspect v{target[1:]}') printf '%s' '{answer}' ;;")
+    others = [{"Type": "bind", "Source": place.path(source), "Destination": target} for source, target in shape.others]
+    lines.append(f"'container inspect other') printf '%s' '{json.dumps([{'Mounts': others}])}' ;;")
+    lines.append("*) echo 'Error: no such volume' >&2; exit 1 ;;\nesac\n")
+    (place.top.parent / "answers").write_text("\n".join(lines))
+
+
+def volume(folder: str) -> dict[str, Any]:
+    """Return what an engine tells of a volume that binds a folder."""
+    return {"Driver": "local", "Options": {"type": "none", "o": "bind", "device": folder}}
+
+
+def words_of(shape: Shape, place: Place) -> list[str]:
+    """Return the mounts and labels of a shape as words of a run line."""
+    words = [word for source, target in shape.binds for word in ("-v", f"{place.path(source)}:{target}")]
+    words += [word for _, target in shape.volumes for word in ("-v", f"v{target[1:]}:{target}")]
+    for source, target in shape.options:
+        options = f"volume-opt=type=none,volume-opt=o=bind,volume-opt=device={place.path(source)}"
+        words += ["--mount", f"type=volume,target={target},{options}"]
+    words += ["--volumes-from", "other"] if shape.others else []
+    words += [word for key, value in place.labels(shape).items() for word in ("--label", f"{key}={value}")]
+    return words
+
+
+def covered(words: Iterable[str]) -> set[str]:
+    """Return the paths that a tmpfs of a command line covers."""
+    listed = list(words)
+    return {listed[index + 1].partition(":")[0] for index, word in enumerate(listed) if word == "--tmpfs"}
+
+
+# ---- The ways in: each returns the container paths that are shadowed
+
+
+def by_exec(shape: Shape, place: Place, engine: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    return covered(
+        started(place, engine, monkeypatch, lambda: main(["exec", "--", engine, "run", *words_of(shape, place), "IMG"]))
+    )
+
+
+def by_wrapper(shape: Shape, place: Place, engine: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    monkeypatch.setattr("sys.argv", [f"/bin/paude-venv-{engine}", "run", *words_of(shape, place), "IMG"])
+    return covered(started(place, engine, monkeypatch, lambda: wrapper.main(engine)))
+
+
+def started(place: Place, engine: str, monkeypatch: pytest.MonkeyPatch, start: Callable[[], int]) -> list[str]:
+    """Return the words with which an engine is started in the end."""
+    place.engine(engine)
+    ends: list[list[str]] = []
+
+    def replace(_: str, arguments: list[str]) -> int:
+        ends.append(list(arguments))
+        return 0
+
+    monkeypatch.setattr(run_line, "replace_process", replace)
+    assert start() == 0
+    return ends[0]
+
+
+def by_bwrap(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    words = [word for source, target in shape.binds for word in ("--bind", place.path(source), target)]
+    return covered(
+        started(place, "bwrap", monkeypatch, lambda: main(["exec", "--", "bwrap", "--dev", "/dev", *words, "sh"]))
+    )
+
+
+def by_proxy(shape: Shape, place: Place, _: str, __: object) -> set[str]:
+    return through_the_api(shape, place, None, by_compose=False)
+
+
+def by_private_proxy(shape: Shape, place: Place, _: str, __: object) -> set[str]:
+    return through_the_api(shape, place, str(place.top / shape.start), by_compose=False)
+
+
+def by_compose(shape: Shape, place: Place, _: str, __: object) -> set[str]:
+    return through_the_api(shape, place, None, by_compose=True)
+
+
+def through_the_api(shape: Shape, place: Place, asked_in: str | None, *, by_compose: bool) -> set[str]:
+    """Return what a call to create a container gets; compose describes its binds in another way than docker run."""
+    binds = [f"{place.path(source)}:{target}" for source, target in shape.binds]
+    mounts: list[dict[str, Any]] = []
+    if by_compose:
+        mounts = [{"Type": "bind", "Source": place.path(source), "Target": target} for source, target in shape.binds]
+        binds = []
+    mounts += [{"Type": "volume", "Source": f"v{target[1:]}", "Target": target} for _, target in shape.volumes]
+    for source, target in shape.options:
+        driver = {"Name": "local", "Options": volume(place.path(source))["Options"]}
+        mounts.append({"Type": "volume", "Target": target, "VolumeOptions": {"DriverConfig": driver}})
+    host = {"Binds": binds, "Mounts": mounts, "VolumesFrom": ["other"] if shape.others else None}
+    body = {"Image": "IMG", "Labels": place.labels(shape), "HostConfig": host}
+
+    def ask(target: str) -> Any:
+        kind, _, name = target.strip("/").partition("/")
+        if kind == "containers":
+            others = [{"Type": "bind", "Source": place.path(source), "Destination": at} for source, at in shape.others]
+            return {"Mounts": others}
+        known = {f"v{at[1:]}": volume(place.path(source)) for source, at in shape.volumes}
+        return known.get(name, {"message": "no such volume"})
+
+    data, _ = add_shadows(json.dumps(body).encode(), "", os.environ, ask, asked_in=asked_in)
+    return set(json.loads(data)["HostConfig"].get("Tmpfs", ()))
+
+
+def by_podmans_hook(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Podman has resolved what comes from other containers; a volume that is a bind has a folder of Podman's."""
+    place.engine("podman")
+    binds = [*shape.binds, *shape.others]
+    mounts: list[dict[str, Any]] = [
+        {"type": "bind", "source": place.path(source), "destination": target} for source, target in binds
+    ]
+    for source, target in (*shape.volumes, *shape.options):
+        name = f"v{target[1:]}"
+        mounts.append({"type": "bind", "source": f"/storage/volumes/{name}/_data", "destination": target})
+        if (source, target) in shape.options:
+            (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps([volume(place.path(source))])}'")
+    # Labels are not in the config, only annotations are.
+    annotations = {key: value for key, value in shape.labels.items() if key == SWITCH}
+    config = json.dumps({"mounts": mounts, "annotations": annotations}).encode()
+    data, _lines = oci.filter_config(config, os.environ)
+    return {mount["destination"] for mount in json.loads(data)["mounts"] if mount["type"] == "tmpfs"}
+
+
+def by_verify(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return what `verify` looks for, which is what the launch got."""
+    place.engine("docker")
+    mounts = [
+        {"Type": "bind", "Source": place.path(source), "Destination": target}
+        for source, target in (*shape.binds, *shape.others)
+    ]
+    for source, target in (*shape.volumes, *shape.options):
+        mounts.append({"Type": "volume", "Name": f"v{target[1:]}", "Source": "/x/_data", "Destination": target})
+        if (source, target) in shape.options:
+            (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps([volume(place.path(source))])}'")
+    container = {"Mounts": mounts, "Config": {"Labels": place.labels(shape)}}
+    launch = verify.read_launch("docker", container, str(place.top / shape.start))
+    return shadowed(decide(launch, os.environ))
+
+
+def by_compose_config(shape: Shape, place: Place, _: str, __: object) -> set[str]:
+    """Return what comes of `docker compose config`, which `print --format compose` and `status` read."""
+    volumes: list[dict[str, Any]] = [
+        {"type": "bind", "source": place.path(source), "target": target} for source, target in shape.binds
+    ]
+    described: dict[str, Any] = {}
+    for source, target in (*shape.volumes, *shape.options):
+        volumes.append({"type": "volume", "source": f"v{target[1:]}", "target": target})
+        options = volume(place.path(source))["Options"]
+        described[f"v{target[1:]}"] = {"driver": "local", "driver_opts": options}
+    others = [{"type": "bind", "source": place.path(source), "target": target} for source, target in shape.others]
+    service = {"volumes": volumes, "labels": place.labels(shape), "volumes_from": ["other"] if others else None}
+    config = {"services": {"web": service, "other": {"volumes": others}}, "volumes": described}
+    return shadowed(decide(launch_of(config, "web", "docker", str(place.top / shape.start)), os.environ))
+
+
+def shadowed(decision: Decision) -> set[str]:
+    """Return the container paths that a decision shadows."""
+    return {shadow.destination for shadow in decision.shadows}
+
+
+ASKED = {
+    "exec docker": (by_exec, "docker"),
+    "exec podman": (by_exec, "podman"),
+    "wrapper docker": (by_wrapper, "docker"),
+    "wrapper podman": (by_wrapper, "podman"),
+    "bwrap": (by_bwrap, ""),
+    "private proxy": (by_private_proxy, ""),
+    "verify": (by_verify, ""),
+    "compose config": (by_compose_config, ""),
+}
+STANDING = {
+    "proxy": (by_proxy, ""),
+    "compose through the proxy": (by_compose, ""),
+    "Podman's hook": (by_podmans_hook, ""),
+}
+
+
+def cannot(way: str, shape: Shape) -> str:
+    """Return why a way in cannot have this shape, "" if it can."""
+    if way != "bwrap":
+        return ""
+    if not shape.binds or shape.labels:
+        return "a sandbox has binds alone"
+    names = {source for source, _ in shape.binds}
+    return "of a bind that holds more than the git root, only that counts" if names & {".", "repo"} else ""
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("way", [*ASKED, *STANDING])
+def test_the_same_launch_gets_the_same_shadows_by_each_way_in(
+    way: str, name: str, place: Place, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = SHAPES[name]
+    if reason := cannot(way, shape):
+        pytest.skip(reason)
+    lay_out(shape, place, make_venv)
+    monkeypatch.chdir(place.top / shape.start)
+    enter, engine = {**ASKED, **STANDING}[way]
+
+    expected = shape.asked if way in ASKED else shape.standing
+    assert enter(shape, place, engine, monkeypatch) == expected
+
+
+# ---- Where the search for a workspace above ends
+
+
+def rule(above: Path, bound: Path) -> set[str]:
+    """Return what a standing way in shadows of a folder that is bound, if a folder above has a list."""
+    fill(above, 'paude.json = {"venv": ["app/x"]}')
+    mounts = [{"type": "bind", "source": str(bound), "destination": "/app"}]
+    data, _ = oci.filter_config(json.dumps({"mounts": mounts}).encode(), os.environ)
+    return {mount["destination"] for mount in json.loads(data)["mounts"] if mount["type"] == "tmpfs"}
+
+
+def test_a_folder_above_rules(tmp_path: Path) -> None:
+    fill(tmp_path, "above/app/x/")
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == {"/app/x"}
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
+def test_a_folder_above_that_others_can_write_does_not_rule(tmp_path: Path, mode: int) -> None:
+    fill(tmp_path, "above/app/x/")
+    (tmp_path / "above").chmod(mode)
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == set()
+
+
+def test_the_home_folder_does_not_rule_over_what_lies_in_it(home: Path) -> None:
+    fill(home, "app/x/")
+
+    assert rule(home, home / "app") == set()
+
+
+def test_what_lies_beyond_a_git_root_does_not_rule(tmp_path: Path) -> None:
+    fill(tmp_path, "above/app/x/", "above/app/.git/")
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == set()
+
+
+def test_a_git_root_itself_rules(tmp_path: Path) -> None:
+    fill(tmp_path, "above/app/x/", "above/.git/")
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == {"/app/x"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_above_of_another_owner_does_not_rule(tmp_path: Path) -> None:
+    fill(tmp_path, "above/app/x/")
+    os.chown(tmp_path / "above", 1234, 1234)
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == set()
+
+
+# ---- What a person is told
+
+
+def test_a_venv_that_is_bound_by_itself_is_left_and_said(
+    place: Place, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(SHAPES["a venv itself"], place, make_venv)
+
+    notes = decide_line(place, "-v", f"{place.top}/app/.venv:/v")
+
+    assert notes == [f"{place.top}/app/.venv is mounted on /v by itself, so it is left as it is"]
+
+
+def test_a_folder_one_level_down_that_is_shadowed_is_not_said_to_stay_visible(
+    place: Place, make_venv: MakeVenv
+) -> None:
+    shape = SHAPES["parent of two, one of which has opted in"]
+    lay_out(shape, place, make_venv)
+
+    assert decide_line(place, "-v", f"{place.top}:/w") == []
+
+
+def test_wrong_settings_of_a_folder_above_stop_who_asked_and_are_a_note_for_others(
+    place: Place, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(place.top, 'app/paude.json = {"venv": 1}', "app/backend/.venv/pyvenv.cfg")
+    monkeypatch.chdir(place.top)
+    place.engine("docker")
+    wrong = f'{place.top}/app/paude.json: venv: must be "auto", "none" or a list of directories, not a number'
+
+    assert main(["exec", "--", "docker", "run", "-v", f"{place.top}/app/backend:/b", "IMG"]) == 125
+    assert capfd.readouterr().err == f"paude-venv-hook: error[settings]: {wrong}\n"
+
+    body = json.dumps({"HostConfig": {"Binds": [f"{place.top}/app/backend:/b"]}}).encode()
+    data, decision = add_shadows(body, "", os.environ, lambda _: None)
+    assert (data, unique_words(decision.notes)) == (body, [f"nothing shadowed: {wrong}"])
+
+
+def test_an_engine_that_does_not_tell_of_a_volume_is_one_line(
+    place: Place, programs: Callable[[str, str], Path]
+) -> None:
+    programs("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+
+    assert decide_line(place, "-v", "src:/app") == [
+        "nothing shadowed of what the volume src brings: the engine does not tell: Cannot connect to the Docker "
+        "daemon; mount the folder itself, or see whether the engine answers"
+    ]
+
+
+def decide_line(place: Place, *words: str) -> list[str]:
+    """Return what a person is told of a run line of docker, started in the project."""
+    program = str(place.top.parent / "programs" / "docker")
+    if not os.path.exists(program):
+        place.engine("docker")
+    rewritten = run_line.rewrite_run_line(program, ["run", *words, "IMG"], "docker", os.environ, str(place.top / "app"))
+    return unique_words(rewritten.decision.notes)
+
+
+def test_the_engine_is_asked_only_if_the_line_names_what_it_alone_knows(
+    place: Place, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(SHAPES["whole"], place, make_venv)
+    asked: list[object] = []
+
+    def ask(*words: object, **_: object) -> subprocess.CompletedProcess[bytes]:
+        asked.append(words)
+        return subprocess.CompletedProcess([], 1, b"", b"no such volume")
+
+    monkeypatch.setattr("paude_venv_hook.launchers.asked.ask", ask)
+
+    decide_line(place, "-v", f"{place.top}/app:/app", "-v", "/anonymous", "--tmpfs", "/t")
+    assert asked == []
+    decide_line(place, "-v", f"{place.top}/app:/app", "-v", "named:/n")
+    assert len(asked) == 1
