@@ -21,7 +21,7 @@ SOCKET = "paude-venv-docker-proxy.socket"
 SERVICE = "paude-venv-docker-proxy.service"
 MARK = f"# Made by `{PROGRAM} install`; `{PROGRAM} uninstall` removes it.\n"
 # Where the settings and the stores of the user are; systemd gives a service a HOME, and none of these.
-_KEPT = ("XDG_CONFIG_HOME", "XDG_DATA_HOME")
+_KEPT = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
 def units_folder(environ: Mapping[str, str]) -> str:

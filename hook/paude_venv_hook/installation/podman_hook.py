@@ -240,7 +240,7 @@ def _hook_file(program: str, environ: Mapping[str, str]) -> bytes:
     # Podman clears the environment; for a rootless one, moreover, the user is root here. HOME tells where the user's
     # settings and stores are, and Python's packages of the user. What root installs is for each user:
     # folders.home_folder.
-    names = () if is_root() else ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    names = () if is_root() else ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
     kept = [f"{name}={environ[name]}" for name in names if environ.get(name)]
     hook = {"path": "/bin/sh", "args": ["sh", "-c", _SCRIPT, program], "env": kept}
     # `hasBindMounts` would miss the binds of --volumes-from and of `podman kube play`.
