@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from paude_venv_hook.proxy.listener import listening
 from paude_venv_hook.proxy.server import serve
+from paude_venv_hook.proxy.setup import Setup
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SECONDS = 60.0
 JSON = b"Content-Type: application/json\r\n"
+
+
+class Asked(Setup):
+    """A setup whose daemon answers by a function of the test's own."""
+
+    answers: Callable[[str], Any] = staticmethod(lambda _: {"message": "No such container"})
+
+    def ask(self, target: str) -> Any:
+        """Answer."""
+        return self.answers(target)
+
+
+def setup_with(answers: Callable[[str], Any] | None = None, **more: Any) -> Asked:
+    """Return a setup; without answers its daemon has no container."""
+    setup = Asked("/var/run/docker.sock", "/nobody/listens/here", {}, engine="docker")._replace(**more)
+    if answers:
+        setup.answers = answers
+    return setup
 
 
 class Client(NamedTuple):
@@ -81,19 +101,28 @@ def passed(asked: bytes) -> bytes:
     return head + b"\r\nConnection: close\r\n\r\n" + body
 
 
-def answering(*answers: bytes, seen: list[bytes] | None = None) -> Serve:
-    """Return a daemon that gives these answers, the last of them again and again; it ends a connection as Go does."""
-    left = list(answers)
+def answering(
+    *answers: bytes, seen: list[bytes] | None = None, told: Mapping[str, object] | None = None, engine: str = "Engine"
+) -> Serve:
+    """Return a daemon that gives these answers, the last of them again and again; it ends a connection as Go does.
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    What the proxy itself asks is not among those: of the engine, and of what is `told`, by the path of the call.
+    """
+    left = list(answers)
+    known = {"/version": {"Components": [{"Name": engine}]}, **(told or {})}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = b""
         while b"close\r\n" not in asked and (asked := await read_message(reader)):
+            if match := re.match(rb"GET ([^ ]+) HTTP/1.0", asked):
+                writer.write(answer(body=json.dumps(known[match[1].decode()]).encode()))
+                return
             if seen is not None:
                 seen.append(asked)
             writer.write(left.pop(0) if len(left) > 1 else left[0])
             await writer.drain()
 
-    return answer
+    return serve
 
 
 class Lab(NamedTuple):
@@ -121,7 +150,7 @@ class Lab(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> AsyncIterator[Lab]:
+async def proxied(answers: Serve, asked_in: str | None = None) -> AsyncIterator[Lab]:
     """Start a daemon and a proxy. When the clients have hung up, no connection of theirs may be left in either."""
     with TemporaryDirectory(dir="/tmp") as folder:
         connections: set[asyncio.Task[Any]] = set()
@@ -140,7 +169,7 @@ async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> Asyn
         at = f"{folder}/daemon.sock"
         daemon = await asyncio.start_unix_server(served, at)
         with listening(f"{folder}/own/proxy.sock") as listener:
-            process, stop = start(listener, at, environ or {})
+            process, stop = start(listener, at, asked_in)
             try:
                 before = await idle(process, listener.getsockname())
                 yield Lab(f"{folder}/own/proxy.sock", at, process, stop)
@@ -164,14 +193,14 @@ async def proxied(answers: Serve, environ: dict[str, str] | None = None) -> Asyn
                 await daemon.wait_closed()
 
 
-def start(listener: socket.socket, upstream: str, environ: dict[str, str]) -> tuple[int, socket.socket]:
+def start(listener: socket.socket, upstream: str, asked_in: str | None) -> tuple[int, socket.socket]:
     """Return a process that serves, and the socket whose end ends it."""
     theirs, ours = socket.socketpair()
     process = os.fork()
     if not process:
         try:
             ours.close()
-            serve(listener, upstream, environ, theirs.fileno())
+            serve(listener, upstream, {}, theirs.fileno(), asked_in)
             os._exit(0)
         except BaseException:  # noqa: BLE001 - it must not go on as the test
             traceback.print_exc()

@@ -102,6 +102,7 @@ PACKAGE = """
     proxy/planning.py
     proxy/pump.py
     proxy/server.py
+    proxy/setup.py
     py.typed
     records.py
     schemas/overlay.json

@@ -34,6 +34,7 @@ class NoteKind(Enum):
     WORKSPACE = auto()  # something in the workspace is odd
     MADE_FOR_RESERVE = auto()  # an empty .venv was made on the host
     MADE_FOR_LIST = auto()  # directories of a list were made on the host
+    MADE_BEFORE = auto()  # a container that starts again was made without its shadow
     NOTHING = auto()  # there is nothing to shadow
 
 
@@ -164,6 +165,10 @@ def _made_for_list(note: Note) -> str:
     return f"made an empty {_names(note)}, which {shown(note.why)} lists{visible}"
 
 
+def _made_before(note: Note) -> str:
+    return f"{_names(note)} not shadowed: the container {shown(note.why)} was made without that{_advice(note)}"
+
+
 def _nothing(note: Note) -> str:
     return f"nothing shadowed: {note.why}{_advice(note)}"
 
@@ -190,5 +195,6 @@ _WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
     NoteKind.WORKSPACE: _plain,
     NoteKind.MADE_FOR_RESERVE: _made_for_reserve,
     NoteKind.MADE_FOR_LIST: _made_for_list,
+    NoteKind.MADE_BEFORE: _made_before,
     NoteKind.NOTHING: _nothing,
 }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from conftest import MakeVenv
+from docker_lab import setup_with
 from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import verify
@@ -273,7 +274,7 @@ def through_the_api(shape: Shape, place: Place, asked_in: str | None, *, by_comp
         known = {f"v{at[1:]}": volume(place.path(source)) for source, at in shape.volumes}
         return known.get(name, {"message": "no such volume"})
 
-    data, _ = add_shadows(json.dumps(body).encode(), "", os.environ, ask, asked_in=asked_in)
+    data, _ = add_shadows(json.dumps(body).encode(), "", setup_with(ask, environ=os.environ, asked_in=asked_in))
     return set(json.loads(data)["HostConfig"].get("Tmpfs", ()))
 
 
@@ -461,7 +462,7 @@ def test_wrong_settings_of_a_folder_above_stop_who_asked_and_are_a_note_for_othe
     assert capfd.readouterr().err == f"paude-venv-hook: error[settings]: {wrong}\n"
 
     body = json.dumps({"HostConfig": {"Binds": [f"{place.top}/app/backend:/b"]}}).encode()
-    data, decision = add_shadows(body, "", os.environ, lambda _: None)
+    data, decision = add_shadows(body, "", setup_with(environ=os.environ))
     assert (data, unique_words(decision.notes)) == (body, [f"nothing shadowed: {wrong}"])
 
 

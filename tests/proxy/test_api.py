@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,28 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import MakeVenv
+from docker_lab import setup_with
 from layout import fill
+from paude_venv_hook import decision as decision_module
 from paude_venv_hook.decision import Decision
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.errors import EngineError, SettingsError
 from paude_venv_hook.notes import unique_words
-from paude_venv_hook.proxy.api import add_shadows, add_warnings
+from paude_venv_hook.proxy.api import add_shadows, add_warnings, find_missing
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
+from paude_venv_hook.workspace import directories
 
 Object = dict[str, Any]
 OPTIONS = f"rw,exec,nosuid,nodev,uid={os.getuid()},gid={os.getgid()},mode=1777"
 
 
-def ask(target: str) -> Any:
-    """Answer as a daemon that has no container."""
-    return {"message": "No such container"}
-
-
 def changed(body: Object, platform: str = "") -> tuple[Object, list[str]]:
     """Return the body that comes out, and the messages."""
     data = json.dumps(body, indent=1).encode()
-    result, decision = add_shadows(data, platform, {}, ask)
+    result, decision = add_shadows(data, platform, setup_with())
     if not decision.shadows:
         assert result == data
     return json.loads(result), unique_words(decision.notes)
@@ -209,7 +210,7 @@ def test_what_another_container_binds_is_shadowed_too_but_not_what_it_has_on_dis
         return {"Mounts": [{"Type": kinds.get(at, "bind"), "Source": binds[at], "Destination": at} for at in binds]}
 
     host = {"VolumesFrom": ["first/é:ro"], "Binds": [f"{tmp_path}:/given"]}
-    result, decision = add_shadows(json.dumps({"HostConfig": host}).encode(), "", {}, mounts)
+    result, decision = add_shadows(json.dumps({"HostConfig": host}).encode(), "", setup_with(mounts))
 
     assert asked == ["/containers/first%2F%C3%A9/json"]
     shadowed = ("/app/two", "/given/app/one", "/given/app/two")
@@ -223,7 +224,7 @@ def test_where_docker_does_not_tell_of_another_container_it_is_said() -> None:
         raise TimeoutError("timed out")
 
     data = b'{"HostConfig": {"VolumesFrom": ["one"]}}'
-    result, decision = add_shadows(data, "", {}, fail)
+    result, decision = add_shadows(data, "", setup_with(fail))
     assert (result, decision.shadows) == (data, [])
     assert unique_words(decision.notes) == [
         "nothing shadowed of what --volumes-from one brings: the engine does not tell: timed out; "
@@ -263,7 +264,7 @@ def test_without_a_host_config_older_daemons_read_its_fields_at_the_top(app: Pat
 )
 def test_a_key_that_is_there_twice_is_an_error(body: str, key: str) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(body.encode(), "", {}, ask)
+        add_shadows(body.encode(), "", setup_with())
     assert str(caught.value) == f"the body of the call has the key {key} twice; mend the program that sent it"
 
 
@@ -288,7 +289,7 @@ def test_keys_of_a_map_may_differ_in_case_alone() -> None:
 )
 def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(data, "", {}, ask)
+        add_shadows(data, "", setup_with())
     assert str(caught.value) == (
         "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
     )
@@ -312,22 +313,165 @@ def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
 def test_what_the_daemon_refuses_or_holds_nothing_comes_back_byte_for_byte(app: Path, data: bytes) -> None:
     data = data.replace(b"{app}", os.fsencode(app))
 
-    assert add_shadows(data, "", {}, ask) == (data, Decision((), ()))
+    assert add_shadows(data, "", setup_with()) == (data, Decision((), ()))
 
 
 def test_a_number_that_json_cannot_write_is_an_error_where_something_is_added(app: Path) -> None:
     with pytest.raises(EngineError) as caught:
-        add_shadows(b'{"a": 1e400, "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app), "", {}, ask)
+        add_shadows(b'{"a": 1e400, "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app), "", setup_with())
     assert str(caught.value) == "the body of the call holds a number that JSON cannot write; remove it"
 
 
 def test_what_is_no_utf_8_is_read_as_go_reads_it(app: Path) -> None:
     data = b'{"Env": ["A=\xff"], "HostConfig": {"Binds": ["%b:/app"]}}' % os.fsencode(app)
 
-    assert json.loads(add_shadows(data, "", {}, ask)[0]) == {
+    assert json.loads(add_shadows(data, "", setup_with())[0]) == {
         "Env": ["A=\ufffd"],
         "HostConfig": {"Binds": [f"{app}:/app"], "Tmpfs": {"/app/.venv": OPTIONS}},
     }
+
+
+# ---- the proxy's own socket
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the host path of a socket on which the proxy listens."""
+    with TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/docker.sock")
+        os.symlink(f"{folder}/docker.sock", f"{folder}/link")
+        os.symlink(folder, f"{folder}/folder")
+        os.link(f"{folder}/docker.sock", f"{folder}/hard")
+        yield f"{folder}/docker.sock"
+
+
+@pytest.mark.parametrize("spelling", ["docker.sock", "link", "./../{}/docker.sock", "folder/link", "hard"])
+def test_a_bind_of_the_proxys_own_socket_is_one_of_the_daemons(own: str, spelling: str) -> None:
+    folder = os.path.dirname(own)
+    path = f"{folder}/{spelling.format(os.path.basename(folder))}"
+    binds = [f"{path}:/var/run/docker.sock:ro", "/etc:/etc", f"{path}:/two"]
+    mounts = [{"Type": "bind", "Source": path, "Target": "/three"}, {"Type": "volume", "Source": path}]
+    data = json.dumps({"HostConfig": {"Binds": binds, "mounts": mounts}}).encode()
+
+    result, decision = add_shadows(data, "", setup_with(own=own))
+
+    assert json.loads(result)["HostConfig"] == {
+        "Binds": ["/var/run/docker.sock:/var/run/docker.sock:ro", "/etc:/etc", "/var/run/docker.sock:/two"],
+        "mounts": [{**mounts[0], "Source": "/var/run/docker.sock"}, mounts[1]],
+    }
+    assert decision == Decision((), ())
+
+
+def test_other_sockets_and_the_folder_of_the_own_one_stay(own: str) -> None:
+    folder = os.path.dirname(own)
+    data = json.dumps({"HostConfig": {"Binds": [f"{folder}:/x", "docker.sock:/y", "/a\0b:/z", own, ":/d"]}}).encode()
+
+    assert add_shadows(data, "", setup_with(own=own))[0] == data
+
+
+# ---- Podman's API
+
+
+def test_podman_gets_its_own_options_and_what_went_through_is_not_changed_again(workspace: Path, app: Path) -> None:
+    setup = setup_with(engine="podman")
+    data = json.dumps({"HostConfig": {"Binds": [f"{app}:/app"]}}).encode()
+
+    once, _ = add_shadows(data, "", setup)
+
+    assert json.loads(once)["HostConfig"]["Tmpfs"] == {"/app/.venv": "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"}
+    assert add_shadows(once, "", setup)[0] == once
+
+
+@pytest.mark.parametrize("has_selinux", [False, True])
+def test_podman_gets_stores_with_the_word_that_lets_containers_in(
+    workspace: Path, app: Path, monkeypatch: pytest.MonkeyPatch, has_selinux: bool
+) -> None:
+    fill(workspace, 'paude.json = {"venv-storage": "disk"}')
+    monkeypatch.setattr(selinux, "is_on", lambda: has_selinux)
+    data = json.dumps({"HostConfig": {"Binds": [f"{app}:/app"]}}).encode()
+
+    result, decision = add_shadows(data, "", setup_with(engine="podman"))
+
+    (shadow,) = decision.shadows
+    host = json.loads(result)["HostConfig"]
+    if has_selinux:
+        assert host == {"Binds": [f"{app}:/app", f"{shadow.store}:/app/.venv:z"]}
+    else:
+        assert host["Mounts"] == [{"Type": "bind", "Source": shadow.store, "Target": "/app/.venv"}]
+
+
+# ---- a container that starts again
+
+
+def about(folder: Path, labels: Object | None = None, **host: Any) -> Object:
+    """Return what the daemon tells of a container that binds a folder."""
+    mount = {"Type": "bind", "Source": str(folder), "Destination": "/app", "Propagation": "rprivate"}
+    binds = [f"{folder}:/app"]
+    return {
+        "Name": "/one",
+        "Config": {"Image": "debian", "Labels": labels},
+        "HostConfig": {"Binds": binds, **host},
+        "Mounts": [mount],
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (None, "remove it, and make it anew"),
+        ({"com.docker.compose.service": "web"}, "make it anew: docker compose up --force-recreate web"),
+        ({"devcontainer.local_folder": "{app}", "com.docker.compose.service": "web"}, "rebuild the dev container"),
+    ],
+)
+def test_a_container_that_was_made_without_its_shadow_is_noted(app: Path, labels: Object | None, advice: str) -> None:
+    given_labels = json.loads(json.dumps(labels).replace("{app}", str(app)))
+
+    _, notes = find_missing(about(app, given_labels), setup_with())
+
+    assert unique_words(notes) == [f".venv not shadowed: the container one was made without that; {advice}"]
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        pytest.param({"Tmpfs": {"/app/.venv": OPTIONS}}, id="it has its shadow"),
+        pytest.param({"Tmpfs": {"/app/.venv": "size=5m"}}, id="it has a tmpfs of its own there"),
+        pytest.param({"Mounts": [{"Type": "volume", "Target": "/app/.venv"}]}, id="it has a volume there"),
+        pytest.param({"labels": {"paude.venv": "none"}}, id="its label says none"),
+    ],
+)
+def test_one_that_lacks_nothing_is_not(app: Path, container: Object) -> None:
+    assert find_missing(about(app, **container), setup_with())[1] == []
+
+
+def test_one_of_a_folder_that_has_not_opted_in_is_not(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+
+    assert find_missing(about(workspace), setup_with())[1] == []
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"message": "No such container"}, {"Mounts": 3, "HostConfig": []}])
+def test_what_is_no_container_lacks_nothing(answer: Any) -> None:
+    assert find_missing(answer, setup_with()) == (Decision((), ()), [])
+
+
+# ---- many
+
+
+def test_many_binds_of_one_workspace_are_one_plan(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+
+    def find_directories(folder: str, *given: Any, **more: Any) -> Any:
+        looked_at.append(folder)
+        return directories.find_directories(folder, *given, **more)
+
+    monkeypatch.setattr(decision_module, "find_directories", find_directories)
+    binds = [f"{app}:/app{number}" for number in range(50)]
+
+    result, decision = add_shadows(json.dumps({"HostConfig": {"Binds": binds}}).encode(), "", setup_with())
+
+    assert [answer.workspace_folder for answer in decision.answers] == looked_at == [str(app)]
+    assert list(json.loads(result)["HostConfig"]["Tmpfs"]) == [f"/app{number}/.venv" for number in range(50)]
 
 
 json_values = st.recursive(
@@ -347,7 +491,7 @@ odd_values = st.recursive(
 def test_a_body_of_any_shape_comes_back_byte_for_byte_or_is_a_clear_error(value: Any) -> None:
     data = json.dumps(value).encode()
     with contextlib.suppress(EngineError):
-        result, decision = add_shadows(data, "", {}, ask)
+        result, decision = add_shadows(data, "", setup_with())
         assert (result, decision.answers) == (data, ())
         assert all("control character" in line for line in unique_words(decision.notes))
 

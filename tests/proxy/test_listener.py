@@ -23,7 +23,7 @@ from conftest import Hook
 from docker_lab import answer, answering, proxied, request, run
 from paude_venv_hook.commands import docker_proxy
 from paude_venv_hook.docker_api import sockets
-from paude_venv_hook.docker_api.sockets import refuse_podman
+from paude_venv_hook.docker_api.sockets import engine_at, refuse_podman
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.proxy import listener as module
 from paude_venv_hook.proxy import server
@@ -410,23 +410,19 @@ def test_there_is_no_tcp(hook: Hook, folder: Path, flag: str) -> None:
     )
 
 
-def test_podmans_socket_is_refused(hook: Hook, folder: Path) -> None:
-    with serving(folder / "podman.sock", {"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}) as path:
-        done = hook("docker-proxy", "--listen", f"{folder}/a.sock", "--upstream", str(path))
-
-        assert (done.code, done.err) == (
-            1,
-            f"paude-venv-hook: error[engine]: {path}: is Podman's socket; for every client of Podman, run "
-            "paude-venv-hook install --engine podman\n",
-        )
-
-
 @pytest.mark.parametrize("version", [{}, {"Components": None}, [], {"Components": [{"Name": "Engine"}, 3]}])
-def test_any_other_daemon_is_not_nor_one_that_is_not_there(folder: Path, version: object) -> None:
+def test_any_daemon_is_docker_but_podman(folder: Path, version: object) -> None:
     with serving(folder / "docker.sock", version) as path:
+        assert engine_at(str(path)) == "docker"
         refuse_podman(str(path))
-    refuse_podman(str(folder / "docker.sock"))
-    refuse_podman(str(folder / "none.sock"))
+    with serving(folder / "podman.sock", {"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}) as path:
+        assert engine_at(str(path)) == "podman"
+        with pytest.raises(EngineError, match="is Podman's socket; for every client of Podman, run"):
+            refuse_podman(str(path))
+    for missing in ("docker.sock", "none.sock"):
+        with pytest.raises(OSError, match=r"Connection refused|No such file"):
+            engine_at(str(folder / missing))
+        refuse_podman(str(folder / missing))
 
 
 def test_on_windows_it_says_where_it_would_work(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:

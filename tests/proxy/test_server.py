@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from docker_lab import Lab, answer, answering, passed, proxied, read_message, request, run, until
 from layout import fill
+from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.proxy import client as module
 from paude_venv_hook.proxy import planning, pump
 from paude_venv_hook.proxy.api import add_shadows
@@ -293,6 +295,129 @@ def test_a_container_whose_description_is_long_is_described_whole(app: Path) -> 
     run(scenario())
     whole = json.dumps({**body, "HostConfig": {**host, "Tmpfs": {"/app/.venv": OPTIONS}}}).encode()
     assert seen == [request(CREATE, whole, "Connection: close")]
+
+
+# ---- what starts again
+
+INSPECT = "/containers/one/json"
+
+
+def told_of(folder: Path) -> dict[str, object]:
+    """Return what the daemon tells of a container that binds a folder, and was made without a shadow."""
+    mount = {"Type": "bind", "Source": str(folder), "Destination": "/app"}
+    return {INSPECT: {"Name": "/one", "Config": {"Image": "debian"}, "HostConfig": {}, "Mounts": [mount]}}
+
+
+MADE_BEFORE = ".venv not shadowed: the container one was made without that; remove it, and make it anew"
+
+
+@pytest.mark.parametrize("call", ["start", "restart?t=1"])
+def test_a_container_that_starts_again_without_its_shadow_is_noted(
+    app: Path, capfd: pytest.CaptureFixture[str], call: str
+) -> None:
+    seen: list[bytes] = []
+    asked = request(f"POST /v1.41/containers/one/{call}")
+
+    async def scenario() -> None:
+        async with proxied(answering(answer("204 No Content"), seen=seen, told=told_of(app))) as lab:
+            assert await lab.ask(asked) == answer("204 No Content")
+
+    run(scenario())
+    assert seen == [passed(asked)]
+    assert capfd.readouterr().err == f"paude-venv-hook: warning: {MADE_BEFORE}\n"
+    last = read_last_launch(str(app))
+    assert last
+    assert (last.through, last.shadowed, last.notes) == ("the proxy", (), (MADE_BEFORE,))
+
+
+def test_a_container_that_was_created_here_is_not_looked_at_when_it_starts(
+    app: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon tells nothing of it, so that it would be noted otherwise; started once more, it is."""
+    name = "1" * 64
+    created_here = answer("201 Created", b'{"Id":"%b","Warnings":[]}\n' % name.encode())
+    told = {f"/containers/{name}/json": told_of(app)[INSPECT]}
+
+    async def scenario() -> None:
+        async with proxied(answering(created_here, answer("204 No Content"), told=told)) as lab:
+            await lab.ask(request(CREATE, body_for(app)))
+            await lab.ask(request(f"POST /containers/{name}/start"))
+            assert capfd.readouterr().err == ""
+            await lab.ask(request(f"POST /containers/{name}/start"))
+            assert capfd.readouterr().err == f"paude-venv-hook: warning: {MADE_BEFORE}\n"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fails", ["it hangs", "it is no container", "its settings are wrong", "a bug of ours"])
+def test_a_container_starts_whatever_comes_of_looking_at_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], fails: str
+) -> None:
+    fill(workspace, 'paude.json = {"venv": 3}')
+    told = told_of(workspace)
+
+    def fail(*_: Any) -> None:
+        raise KeyError("oh")
+
+    if fails == "it is no container":
+        told = {INSPECT: {"message": "No such container"}}
+    if fails == "a bug of ours":
+        monkeypatch.setattr(planning, "find_missing", fail)
+    if fails == "it hangs":
+        monkeypatch.setattr(module, "_LOOK_SECONDS", 0.05)
+        monkeypatch.setattr(planning, "find_missing", lambda *_: time.sleep(60))
+
+    async def scenario() -> None:
+        async with proxied(answering(answer("204 No Content"), told=told)) as lab:
+            assert await lab.ask(request("POST /containers/one/start")) == answer("204 No Content")
+
+    run(scenario())
+    assert ("bug: KeyError" in capfd.readouterr().err) == (fails == "a bug of ours")
+
+
+# ---- whose daemon it is
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [("Engine", OPTIONS), ("Podman Engine", "rw,exec,nosuid,nodev,notmpcopyup,mode=1777")],
+)
+def test_the_daemon_is_asked_once_which_engine_it_is(app: Path, engine: str, options: str) -> None:
+    seen: list[bytes] = []
+    asked: list[bytes] = []
+    serve = answering(CREATED, seen=seen, engine=engine)
+
+    async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await reader.readexactly(12)
+        asked.append(start)
+        reader._buffer[:0] = start  # type: ignore[attr-defined]  # noqa: SLF001 - it is to be read again
+        await serve(reader, writer)
+
+    async def scenario() -> None:
+        async with proxied(counted) as lab:
+            for _ in range(3):
+                assert await lab.ask(request(CREATE, body_for(app))) == CREATED
+
+    run(scenario())
+    assert [json.loads(one.partition(b"\r\n\r\n")[2])["HostConfig"]["Tmpfs"] for one in seen] == [
+        {"/app/.venv": options}
+    ] * 3
+    assert asked.count(b"GET /version") == 1
+
+
+def test_for_somebody_who_asked_the_start_folder_counts_without_an_opt_in(workspace: Path, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    seen: list[bytes] = []
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED, seen=seen), str(workspace)) as lab:
+            assert await lab.ask(request(CREATE, body_for(workspace))) == CREATED
+
+    run(scenario())
+    assert seen == [created(workspace)]
+
+
+# ---- who waits for whom
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from paude_venv_hook.docker_api.sockets import (
     find_docker_socket,
     is_same_socket,
     own_socket,
-    refuse_podman,
     socket_in,
 )
 from paude_venv_hook.errors import EngineError
@@ -54,7 +53,6 @@ def execute(options: Options) -> int:
         upstream = find_docker_socket(os.environ, own)
     else:
         upstream = Upstream(_path(options.upstream, "--upstream"))
-    refuse_podman(upstream.path)
     if not is_same_socket(own, upstream.path):  # which `run` refuses
         warn(filter(None, [upstream.why_silent()]))  # its daemon may come later
     if passed:

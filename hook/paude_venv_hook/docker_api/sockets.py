@@ -163,13 +163,20 @@ def is_socket(path: str) -> bool:
         return False
 
 
+def engine_at(path: str) -> str:
+    """Return the engine that serves Docker's API at a socket: `podman` or `docker`. Raises OSError."""
+    version = ask_docker(path, "/version")
+    names = [get_text(item, "Name") for item in get_list(version, "Components")]
+    return "podman" if any(name.startswith("Podman") for name in names) else "docker"
+
+
 def refuse_podman(path: str) -> None:
-    """Raise EngineError where Podman serves the socket: its tmpfs is another one. Nobody there yet is no reason."""
+    """Raise EngineError if Podman serves the socket: its own hook covers all its clients. Nobody there is no reason."""
     try:
-        version = ask_docker(path, "/version")
+        engine = engine_at(path)
     except OSError:
         return
-    if any(get_text(item, "Name").startswith("Podman") for item in get_list(version, "Components")):
+    if engine == "podman":
         raise EngineError(
             f"{shown(path)}: is Podman's socket; for every client of Podman, run paude-venv-hook install "
             "--engine podman"

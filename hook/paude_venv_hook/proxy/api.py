@@ -8,11 +8,13 @@ not looked at. Docker 20.10 also takes the fields of HostConfig from the top, wh
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from urllib.parse import quote
 
 from paude_venv_hook.decision import Decision, decide
-from paude_venv_hook.engines.arguments import docker_options
+from paude_venv_hook.engines import selinux
+from paude_venv_hook.engines.arguments import docker_options, podman_options
 from paude_venv_hook.engines.mounts import (
     Mount,
     UnclearMountError,
@@ -22,41 +24,34 @@ from paude_venv_hook.engines.mounts import (
     parse_volume,
 )
 from paude_venv_hook.engines.table import ENGINES
-from paude_venv_hook.engines.volumes import Questions, resolve
+from paude_venv_hook.engines.volumes import Questions, mounts_of_container, resolve
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.json_values import get_text
-from paude_venv_hook.launch import SERVICE, Launch
-from paude_venv_hook.notes import Note, nothing
+from paude_venv_hook.json_values import get_object, get_text
+from paude_venv_hook.launch import LOCAL_FOLDER, SERVICE, Launch
+from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import Any, NoReturn
 
+    from paude_venv_hook.proxy.setup import Setup
 
 # How each tmpfs of ours begins: by that, one that a wrapper has added is known.
-_OURS = docker_options((0, 0), None).partition("uid=")[0] + "uid="
+_OURS = (docker_options((0, 0), None).partition("uid=")[0] + "uid=", podman_options((0, 0), None))
 _ADDED = "a shadow of ours"
 
 
-def add_shadows(
-    data: bytes,
-    platform: str,
-    environ: Mapping[str, str],
-    ask: Callable[[str], Any],
-    *,
-    asked_in: str | None = None,
-) -> tuple[bytes, Decision]:
+def add_shadows(data: bytes, platform: str, setup: Setup) -> tuple[bytes, Decision]:
     """Return the body with the shadows added, and the decision behind it.
 
-    `platform` is the one in the call's query. `ask` returns what the daemon answers to a GET, as JSON, or raises
-    OSError: the body may name the binds of another container by that alone (`--volumes-from`), or a volume that is a
-    bind. `asked_in` is the host folder in which somebody asked for us, None if we only stand in the way. If there is
-    nothing to add, or if the daemon will refuse the body for what it is, it comes back byte for byte. What the wrappers
-    have added stays as it is. Writes nothing. Raises HookError for a workspace whose settings are wrong, and for a body
-    that could be read in two ways.
+    `platform` is the one in the call's query. The daemon is asked for binds that the body does not name: those of
+    another container (`--volumes-from`), and a volume that is one. A bind of the proxy's own socket becomes one of the
+    daemon's. If there is nothing to change, or if the daemon will refuse the body for what it is, it comes back byte
+    for byte. What the wrappers have added stays as it is. Writes nothing. Raises HookError for a workspace whose
+    settings are wrong, and for a body that could be read in two ways.
     """
     config = _Fields(_parse(data) if data.strip() else None)
     inner = config.get("HostConfig")
@@ -67,26 +62,88 @@ def add_shadows(
     if not is_readable:
         return data, Decision((), ())
 
-    mounts, notes = _all_mounts(config, host, ask)
+    has_other_socket = _name_daemons_socket(host, setup)
+    mounts, notes = _all_mounts(config, host, setup)
     labels = _object(config.get("Labels"))
-    launch = Launch(
-        "docker",
+    launch = _launch(setup, mounts, labels, _text(config.get("Image")), platform)
+    decision = decide(launch._replace(notes=tuple(notes)), setup.environ)
+    has_shadows = _add(host, decision, mounts)
+    return _dump(config.value) if has_other_socket or has_shadows else data, decision
+
+
+def find_missing(container: Any, setup: Setup) -> tuple[Decision, list[Note]]:
+    """Return the decision for a container that is there, and a note for each workspace that it binds without a shadow.
+
+    `container` is what the daemon tells of it. Such a one was made before its workspace opted in, or without us. Raises
+    HookError for a workspace whose settings are wrong.
+    """
+    config, host = get_object(container, "Config"), get_object(container, "HostConfig")
+    labels = get_object(config, "Labels")
+    mounts = {mount.target: mount for mount in _mounts(_Fields(host)) if isinstance(mount, Mount)}
+    resolved = resolve(mounts_of_container(container), [], _questions(setup))
+    for mount in resolved.mounts:
+        mounts[mount.target] = _added_or(mount)
+    decision = decide(_launch(setup, mounts, labels, get_text(config, "Image"), ""), setup.environ)
+    name = get_text(container, "Name").lstrip("/")
+    notes = []
+    for answer in decision.answers:
+        paths = [shadow.path for shadow in answer.plan.shadows if shadow.destination not in mounts]
+        if paths:
+            notes.append(Note(NoteKind.MADE_BEFORE, tuple(paths), name, _how_to_make_anew(labels)))
+    return decision, notes
+
+
+def _how_to_make_anew(labels: Mapping[str, Any]) -> str:
+    service = get_text(labels, SERVICE)
+    if get_text(labels, LOCAL_FOLDER):
+        return "rebuild the dev container"
+    if service:
+        return f"make it anew: docker compose up --force-recreate {shown(service)}"
+    return "remove it, and make it anew"
+
+
+def _launch(setup: Setup, mounts: Mapping[str, Mount], labels: Mapping[str, Any], image: str, platform: str) -> Launch:
+    return Launch(
+        setup.engine or "docker",
         "the call",
         tuple(mount for mount in mounts.values() if mount.type != _ADDED),
         labels={key: get_text(labels, key) for key in labels},
-        folder=asked_in or "",
-        image=_text(config.get("Image")),
+        folder=setup.asked_in or "",
+        image=image,
         platform=platform,
         service=get_text(labels, SERVICE),
-        is_asked=asked_in is not None,
-        notes=tuple(notes),
+        is_asked=setup.asked_in is not None,
     )
-    decision = decide(launch, environ)
-    is_changed = _add(host, decision, mounts)
-    return _dump(config.value) if is_changed else data, decision
 
 
-def _all_mounts(config: _Fields, host: _Fields, ask: Callable[[str], Any]) -> tuple[dict[str, Mount], list[Note]]:
+def _name_daemons_socket(host: _Fields, setup: Setup) -> bool:
+    """Let each bind of the proxy's socket be one of the daemon's own; return whether there is any.
+
+    Whatever mounts the socket that DOCKER_HOST names may outlive the proxy, as the reaper of testcontainers does.
+    """
+    has_any = False
+    binds = _list(host.get("Binds"))
+    for index, bind in enumerate(binds):
+        source, colon, rest = _text(bind).partition(":")
+        if colon and _is_socket(source, setup.own):
+            binds[index] = f"{setup.upstream}:{rest}"
+            has_any = True
+    for mount in map(_Fields, _list(host.get("Mounts"))):
+        if _text(mount.get("Type")) == "bind" and _is_socket(_text(mount.get("Source")), setup.own):
+            mount.set("Source", setup.upstream)
+            has_any = True
+    return has_any
+
+
+def _is_socket(path: str, own: str) -> bool:
+    """Tell whether a host path leads to the proxy's own socket, however it is spelled."""
+    try:
+        return os.path.isabs(path) and os.path.samefile(path, own)
+    except (OSError, ValueError):  # nothing is there, or it holds a zero byte
+        return False
+
+
+def _all_mounts(config: _Fields, host: _Fields, setup: Setup) -> tuple[dict[str, Mount], list[Note]]:
     """Return what the container mounts, by container path, each shadow of ours as one of the type _ADDED."""
     mounts: dict[str, Mount] = {}
     notes: list[Note] = []
@@ -96,7 +153,7 @@ def _all_mounts(config: _Fields, host: _Fields, ask: Callable[[str], Any]) -> tu
         else:
             notes.append(item)
     volumes_from = [_text(item) for item in _list(host.get("VolumesFrom"))]
-    resolved = resolve(mounts.values(), volumes_from, _questions(ask))
+    resolved = resolve(mounts.values(), volumes_from, _questions(setup))
     for mount in resolved.mounts:
         mounts[mount.target] = _added_or(mount)
     for mount in _volumes(config):
@@ -104,11 +161,11 @@ def _all_mounts(config: _Fields, host: _Fields, ask: Callable[[str], Any]) -> tu
     return mounts, [*notes, *resolved.notes]
 
 
-def _questions(ask: Callable[[str], Any]) -> Questions:
+def _questions(setup: Setup) -> Questions:
     """Return how the daemon is asked; it answers with a message alone if it has no such thing."""
 
     def about(kind: str, name: str, suffix: str) -> Any:
-        answer = ask(f"/{kind}/{quote(name, safe='')}{suffix}")
+        answer = setup.ask(f"/{kind}/{quote(name, safe='')}{suffix}")
         if get_text(answer, "message"):
             return None
         return answer
@@ -123,12 +180,15 @@ def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:
     """Add the shadows to a HostConfig, but for those whose destination is taken; return whether it has any."""
     tmpfs: dict[str, str] = {}
     stores: list[dict[str, str]] = []
+    labelled: list[str] = []
     for answer in decision.answers:
         options = ENGINES[answer.engine].options(answer.owner, answer.settings.tmpfs.size)
         for shadow in answer.plan.shadows:
             if shadow.destination in mounted:
                 continue
-            if shadow.store:
+            if shadow.store and ENGINES[answer.engine].selinux and selinux.is_on():
+                labelled.append(f"{shadow.store}:{shadow.destination}:z")  # a mount has no such word
+            elif shadow.store:
                 stores.append({"Type": "bind", "Source": shadow.store, "Target": shadow.destination})
             else:
                 tmpfs[shadow.destination] = options
@@ -136,7 +196,9 @@ def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:
         host.set("Tmpfs", {**(host.get("Tmpfs") or {}), **tmpfs})
     if stores:
         host.set("Mounts", [*(host.get("Mounts") or []), *stores])
-    return bool(tmpfs or stores)
+    if labelled:
+        host.set("Binds", [*(host.get("Binds") or []), *labelled])
+    return bool(tmpfs or stores or labelled)
 
 
 def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:

@@ -10,6 +10,7 @@ import posixpath
 import re
 import socket
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 
 from paude_venv_hook.proxy.framing import (
@@ -33,11 +34,12 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator
     from typing import Any
 
     from paude_venv_hook.proxy.framing import Head
     from paude_venv_hook.proxy.loop import Loop
+    from paude_venv_hook.proxy.setup import Setup
 
     # The steps of a client: each yields what its socket is to be watched for, and gets what it has waited for.
     Steps = Generator[int, Any, Any]
@@ -48,6 +50,18 @@ _MOST_HELPERS = 64
 _PAUSE_SECONDS = 0.002
 _REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal Server Error", 502: "Bad Gateway"}
 _ONLY_HANG_UP = 0
+_LOOK_SECONDS = 5.0
+_MOST_CREATED = 10_000
+_CALL = re.compile(rb"/containers/(?:create|([^/]+)/(?:re)?start)\Z")
+_ID = re.compile(rb'"Id": ?"([0-9a-f]+)"')
+
+
+class Call(Enum):
+    """The calls that are looked at."""
+
+    CREATE = "a container is created"
+    START = "a container that is there starts, or starts again"
+    OTHER = "anything else"
 
 
 class _RefusedError(Exception):
@@ -63,27 +77,28 @@ class _GoneError(Exception):
     """The client has closed the connection before its request was whole."""
 
 
-class Daemon:
+class Shared:
     """What all clients of one proxy share."""
 
-    def __init__(self, path: str, environ: Mapping[str, str], loop: Loop) -> None:
-        """Take the host path of the daemon's socket. DOCKER_HOST is ours, perhaps, and says nothing about it."""
-        self.path = path
-        self.environ = {name: value for name, value in environ.items() if name != "DOCKER_HOST"}
+    def __init__(self, setup: Setup, loop: Loop) -> None:
+        """Take how the proxy is set up."""
+        self.setup = setup
         self.loop = loop
         self.helpers = 0  # how many of them are at work
         # The last request that created nothing, and what its client should know: only a success can tell it.
         self.untold: tuple[bytes, list[str]] = (b"", [])
+        # What was created here and has not started yet: of that, all is said.
+        self.created: set[bytes] = set()
 
 
 class Client:
     """A client until its request can be passed on."""
 
-    def __init__(self, sock: socket.socket, daemon: Daemon) -> None:
+    def __init__(self, sock: socket.socket, shared: Shared) -> None:
         """Take a connected socket that the loop has adopted."""
         self._sock = sock
-        self._daemon = daemon
-        self._loop = daemon.loop
+        self._shared = shared
+        self._loop = shared.loop
         self._method = b""
         self._data = bytearray()  # that was received, and not taken yet
         self._mask = IN
@@ -132,12 +147,15 @@ class Client:
         upstream = yield from self._connect()
         edit = None
         head = closing(head, request)
-        if is_create(request):
-            try:
+        call, container = find_call(request)
+        try:
+            if call is Call.CREATE:
                 head, edit = yield from self._create(request, head, size)
-            except BaseException:
-                self._loop.drop(upstream)
-                raise
+            elif call is Call.START:
+                yield from self._look_at(container)
+        except BaseException:
+            self._loop.drop(upstream)
+            raise
         Pump(self._loop, self._sock, upstream, head + bytes(self._data), edit)
 
     def _receive(self) -> Steps:
@@ -168,11 +186,11 @@ class Client:
         """Return a socket that is connected to the daemon; nobody tells when there is room in its queue."""
         while True:
             try:
-                upstream = _connected(self._daemon.path)
+                upstream = _connected(self._shared.setup.upstream)
             except BlockingIOError:
                 yield from self._pause()
             except OSError as error:
-                why = f"{shown(self._daemon.path)}: {error.strerror}"
+                why = f"{shown(self._shared.setup.upstream)}: {error.strerror}"
                 raise _RefusedError(502, f"Docker cannot be reached at {why}; start it, or try again") from None
             else:
                 self._loop.adopt(upstream)
@@ -190,7 +208,16 @@ class Client:
         if [value.lower() for value in request.values(b"expect")] == [b"100-continue"]:
             self._sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         raw, content = yield from self._fed(body)
-        status, changed, warnings = yield from self._let_help(request.target, content)
+        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and for who creates something
+
+        try:
+            result = yield from self._let_help(lambda: plan_create(content, request.target, self._shared.setup))
+        except OSError as error:
+            raise _RefusedError(500, f"the container cannot be planned now: {error.strerror}; try again") from None
+        if result is None:
+            raise _RefusedError(500, "what plans the container has ended; try again")
+        status, changed, warnings, engine = result
+        self._shared.setup = self._shared.setup._replace(engine=engine)
         if status:
             raise _RefusedError(status, warnings[0])
         if changed == content:
@@ -199,31 +226,36 @@ class Client:
             rest = without(head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
             whole = with_body(rest, changed)
         lines = [f"paude-venv-hook: {warning}" for warning in warnings]
-        if whole == self._daemon.untold[0]:  # `docker run` tries again once it has pulled the image
-            lines = list(dict.fromkeys([*lines, *self._daemon.untold[1]]))
-            self._daemon.untold = (b"", [])
-        return whole, partial(self._edit, whole, lines) if lines else None
+        if whole == self._shared.untold[0]:  # `docker run` tries again once it has pulled the image
+            lines = list(dict.fromkeys([*lines, *self._shared.untold[1]]))
+            self._shared.untold = (b"", [])
+        return whole, partial(self._edit, whole, lines)
 
-    def _let_help(self, target: bytes, content: bytes) -> Steps:
-        """Return what a helper makes of the body; see `planning.plan_create`."""
-        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and for who creates something
+    def _look_at(self, container: bytes) -> Steps:
+        """Let a helper say what a container lacks that starts again; not for ever."""
+        if container in self._shared.created:
+            self._shared.created.discard(container)
+            return
+        from paude_venv_hook.proxy.planning import look_at_start  # noqa: PLC0415 - heavy
 
-        daemon = self._daemon
-        while daemon.helpers >= _MOST_HELPERS:
+        self._loop.later(_LOOK_SECONDS, self._step)
+        with suppress(OSError):
+            result = yield from self._let_help(lambda: look_at_start(container.decode("latin-1"), self._shared.setup))
+            if result:
+                self._shared.setup = self._shared.setup._replace(engine=result[0])
+
+    def _let_help(self, work: Callable[[], Any]) -> Steps:
+        """Return what a helper returns, None if it has ended before. Raises OSError if none can be started."""
+        shared = self._shared
+        while shared.helpers >= _MOST_HELPERS:
             yield from self._pause()
+        helper = Helper(self._loop, work, self._step)
+        shared.helpers += 1
         try:
-            helper = Helper(self._loop, lambda: plan_create(content, target, daemon.path, daemon.environ), self._step)
-        except OSError as error:
-            raise _RefusedError(500, f"the container cannot be planned now: {error.strerror}; try again") from None
-        daemon.helpers += 1
-        try:
-            result = yield _ONLY_HANG_UP
+            return (yield _ONLY_HANG_UP)
         finally:
             helper.close()
-            daemon.helpers -= 1
-        if result is None:
-            raise _RefusedError(500, "what plans the container has ended; try again")
-        return result
+            shared.helpers -= 1
 
     def _edit(self, request: bytes, lines: list[str], data: bytes) -> bytes | None:
         """Return the daemon's answer to a request with lines for the client, None while it is not whole."""
@@ -235,12 +267,24 @@ class Client:
             return None
         head, body = answer
         if not head.startswith((b"HTTP/1.1 201 ", b"HTTP/1.0 201 ")):
-            self._daemon.untold = (request, lines)
+            if lines:
+                self._shared.untold = (request, lines)
+            return data
+        self._remember(body)
+        if not lines:
             return data
         from paude_venv_hook.proxy.api import add_warnings  # noqa: PLC0415 - as above
 
         rest = data[len(head) + len(body) :]
         return with_body(without(head, b"content-length"), add_warnings(body, lines)) + rest
+
+    def _remember(self, body: bytes) -> None:
+        """Keep the ID of a container that was created, until it starts."""
+        match = _ID.search(body)
+        if match:
+            if len(self._shared.created) >= _MOST_CREATED:
+                self._shared.created.clear()
+            self._shared.created.add(match[1])
 
     def _refuse(self, status: int, sentence: str) -> None:
         """Answer the request ourselves, in Docker's form. A client that sends more has time to read that."""
@@ -275,16 +319,20 @@ def _connected(path: str) -> socket.socket:
     return sock
 
 
-def is_create(request: Head) -> bool:
-    """Tell whether Docker's router may take the request for the call that creates a container.
+def find_call(request: Head) -> tuple[Call, bytes]:
+    """Return which call of Docker's API the request may be, and the container that it names.
 
-    It knows two paths, with and without a version, decodes them, and sends a client to the clean form of another one
-    (gorilla/mux). What is taken for it here and there is not, does no harm.
+    Docker's router knows two paths for each, with and without a version, decodes them, and sends a client to the clean
+    form of another one (gorilla/mux). What is taken for a call here and there is not, does no harm.
     """
     if request.method.upper() != b"POST":
-        return False
+        return Call.OTHER, b""
     path = re.sub(rb"%([0-9A-Fa-f]{2})", _decoded, request.target.partition(b"?")[0])
-    return posixpath.normpath(b"/" + path).endswith(b"/containers/create")
+    match = _CALL.search(posixpath.normpath(b"/" + path))
+    if not match:
+        return Call.OTHER, b""
+    container = match[1] or b""
+    return (Call.START, container) if container else (Call.CREATE, b"")
 
 
 def _decoded(match: re.Match[bytes]) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from paude_venv_hook.proxy.client import Client, Daemon
+from paude_venv_hook.proxy.client import Client, Shared
 from paude_venv_hook.proxy.loop import IN, Loop
+from paude_venv_hook.proxy.setup import set_up
 from paude_venv_hook.terminal import complain
 
 TYPE_CHECKING = False
@@ -18,16 +19,20 @@ _MOST_CLIENTS_A_TURN = 64
 _PAUSE_SECONDS = 1.0
 
 
-def serve(listener: socket.socket, upstream: str, environ: Mapping[str, str], stop: int) -> None:
+def serve(
+    listener: socket.socket, upstream: str, environ: Mapping[str, str], stop: int, asked_in: str | None = None
+) -> None:
     """Serve what comes to a listening socket until the descriptor `stop` is readable, or at its end.
 
-    `upstream` is the host path of the daemon's socket. All connections end with it, and what plans a container. The
+    `upstream` is the host path of the daemon's socket, `asked_in` the host folder in which somebody asked for us, None
+    if only folders that opted in count. All connections end with it, and what plans a container. The
     listener stays open. Works in a forked process; what it imports is little until the first container is created.
     """
     _allow_files()
     loop = Loop()
     try:
-        _Reception(listener, Daemon(upstream, environ, loop))
+        setup = set_up(upstream, listener.getsockname(), environ, asked_in)
+        _Reception(listener, Shared(setup, loop))
         loop.run(stop)
     finally:
         loop.sockets.discard(listener)
@@ -37,11 +42,11 @@ def serve(listener: socket.socket, upstream: str, environ: Mapping[str, str], st
 class _Reception:
     """Takes the clients that come."""
 
-    def __init__(self, listener: socket.socket, daemon: Daemon) -> None:
+    def __init__(self, listener: socket.socket, shared: Shared) -> None:
         """Await them."""
         self._listener = listener
-        self._daemon = daemon
-        self._loop = daemon.loop
+        self._shared = shared
+        self._loop = shared.loop
         self._loop.adopt(listener)
         self._await()
 
@@ -61,7 +66,7 @@ class _Reception:
                 self._loop.later(_PAUSE_SECONDS, self._await)
                 return
             self._loop.adopt(sock)
-            Client(sock, self._daemon)
+            Client(sock, self._shared)
 
     def close(self) -> None:
         """Go on: a bug has ended a client that had just come."""

@@ -16,7 +16,7 @@ import pytest
 
 from layout import fill
 from real.containers import OWNER, Container, Engine, Launch, MakeVenv, bind, run, tree_hash, use_venv
-from real.docker_proxy.harness import Dialogue, Proxy, Way, until
+from real.docker_proxy.harness import UPSTREAM, Dialogue, Proxy, Way, until
 
 proves = pytest.mark.proves
 
@@ -345,3 +345,33 @@ def test_the_daemons_refusal_is_said_as_it_is(engine: Engine, docker: Engine, wo
 
     assert plain.returncode != 0
     assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+@proves("Docker's proxy: a container that was made without it, or before the opt-in, is noted when it starts again")
+@pytest.mark.parametrize("call", ["start", "restart"])
+def test_a_container_that_was_made_before(
+    proxy: Proxy, way: Way, docker: Engine, engine: Engine, workspace: Path, name: str, call: str
+) -> None:
+    fill(workspace, ".venv/pyvenv.cfg")
+    words = ("create", "--network=host", f"--name={name}", bind(workspace, "/app"), docker.image, "true")
+    docker(*words)
+    said = proxy.said()
+
+    engine(call, name)
+
+    line = f".venv not shadowed: the container {name} was made without that; remove it, and make it anew"
+    assert proxy.said().removeprefix(said) == (f"paude-venv-hook: warning: {line}\n" if way.shadows else "")
+    docker("rm", "--force", name)
+    engine(*words)
+    said = proxy.said()
+    for _ in range(2):
+        engine(call, name)
+    assert proxy.said().removeprefix(said) == ""
+
+
+@proves("Docker's proxy: what mounts the socket that DOCKER_HOST names gets the daemon's own")
+def test_the_socket_that_is_mounted(proxy: Proxy, way: Way, docker: Engine, engine: Engine, name: str) -> None:
+    engine("create", f"--name={name}", f"--volume={proxy.socket}:/docker.sock", engine.image, "true")
+
+    about = docker("inspect", "--format={{json .HostConfig.Binds}}", name).stdout
+    assert json.loads(about) == [f"{UPSTREAM if way.shadows else proxy.socket}:/docker.sock"]

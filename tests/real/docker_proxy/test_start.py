@@ -17,8 +17,10 @@ from conftest import MakeVenv
 from lab import missing
 from layout import fill
 from real.containers import AS_OWNER, OWNER, OWNER_GROUP, PROGRAM, Engine, bind, need_engine
-from real.docker_proxy.harness import LIMIT, UPSTREAM, OwnProxy, reached, until
+from real.docker_proxy.harness import LIMIT, UPSTREAM, Connection, OwnProxy, reached, until
 
+# Podman's service asks for more than some machines allow.
+LIMITS = [{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")]
 CGROUP_OF_SERVICE = Path("/sys/fs/cgroup/init")
 proves = pytest.mark.proves
 pytestmark = [pytest.mark.parametrize("way", ["DOCKER_HOST"], indirect=True), pytest.mark.usefixtures("engine")]
@@ -91,12 +93,35 @@ def podmans_socket(image: str, tmp_path: Path) -> Iterator[Path]:
             CGROUP_OF_SERVICE.rmdir()
 
 
-@proves("Docker's proxy: before Podman's socket it does not start, and says what to do instead")
-def test_podmans_socket_is_refused(own_proxy: OwnProxy, podmans_socket: Path) -> None:
+@proves("Docker's proxy: before Podman's socket, docker's client gets Podman's form of the shadow, empty and writable")
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+def test_podmans_socket(
+    own_proxy: OwnProxy, podmans_socket: Path, engine: Engine, workspace: Path, make_venv: MakeVenv, storage: str
+) -> None:
+    make_venv(workspace / ".venv")
+    fill(workspace, f'paude.json = {{"venv-storage": "{storage}"}}')
     proxy = own_proxy(str(podmans_socket))
+    proxy.start()
+    body = {
+        "Image": engine.image,
+        "Cmd": ["sh", "-c", "ls -A /app/.venv; touch /app/.venv/file; ls -A /app/.venv"],
+        "HostConfig": {"Binds": [f"{workspace}:/app"], "NetworkMode": "host", "Ulimits": LIMITS},
+    }
+    with Connection(proxy.socket) as connection:
+        made = connection.ask("POST", "/v1.41/containers/create", body)
+        assert made.status == 201, made
+        container = f"/v1.41/containers/{made.body['Id']}"
+        try:
+            about = connection.ask("GET", f"{container}/json").body
+            started = connection.ask("POST", f"{container}/start")
+            assert started.status == 204, started
+            assert connection.ask("POST", f"{container}/wait").body["StatusCode"] == 0
+            logs = connection.ask("GET", f"{container}/logs?stdout=1").body
+        finally:
+            connection.ask("DELETE", f"{container}?force=1&v=1")
 
-    done = subprocess.run(proxy.command, env=proxy.environ, timeout=LIMIT, capture_output=True, text=True, check=False)
-
-    instead = "for every client of Podman, run paude-venv-hook install --engine podman"
-    said = f"paude-venv-hook: error[engine]: {podmans_socket}: is Podman's socket; {instead}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+    tmpfs = (about["HostConfig"].get("Tmpfs") or {}).get("/app/.venv", "")
+    assert ("nosuid" in tmpfs) == (storage == "memory")
+    assert logs.endswith(b"file\n")
+    assert b"pyvenv.cfg" not in logs
+    assert os.listdir(workspace / ".venv") == ["pyvenv.cfg"]
