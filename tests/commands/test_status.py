@@ -59,17 +59,20 @@ def rich(workspace: Path) -> Path:
     )
 
 
-RICH = """\
+HEAD = """\
 workspace  /home/me/app
-mount      /home/me/app → /workspaces/app (default of devcontainer.json)
-venv       auto (default)
+mount      {mount}
+venv       {venv}
 storage    memory (default)
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
 docker     not covered: `paude-venv-hook install` changes that
 podman     covered: Podman's hook
            /etc/containers/paude-venv-hook.d/paude-venv-hook.json
-
+"""
+RICH = (
+    HEAD.format(mount="/home/me/app → /workspaces/app (default of devcontainer.json)", venv="auto (default)")
+    + """
 .venv  shadowed      venv, Python 3.11.2, made by uv 0.9.6
 a directory with quite a long name
        shadowed      venv, Python 3.13.0, made by virtualenv 20.24.0
@@ -86,6 +89,7 @@ conda  not shadowed  a conda environment; to shadow it: "venv": [".venv", "a
 warning: /home/me/app/paude.json: key "vnev" is not known here (did you mean
          "venv"?)
 """
+)
 
 
 def test_the_text_of_a_workspace_with_everything(rich: Path) -> None:
@@ -161,127 +165,61 @@ def test_a_directory_called_like_a_state_keeps_its_colour(workspace: Path, make_
     assert lines[-1] == "x  shadowed  \x1b[32mshadowed\x1b[0m  venv, Python 3.11.2, made by venv"
 
 
-@pytest.mark.parametrize(
-    ("entries", "flags", "text"),
-    [
-        pytest.param(
-            [],
-            {},
-            """\
-            workspace  /home/me/app
-            mount      /home/me/app → /home/me/app (no devcontainer.json: the same path as
-                       here)
-            venv       auto (default)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
-            """,
-            id="nothing to shadow",
-        ),
-        pytest.param(
-            ["uv.lock", ".tox/py/"],
-            {"container_workspace_folder": "/src"},
-            """\
-            workspace  /home/me/app
-            mount      /home/me/app → /src (--container-workspace-folder)
-            venv       auto (default)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
+AT_SRC = "/home/me/app → /src (--container-workspace-folder)"
+COMPOSE = "the compose files decide what is mounted; use\n{}devcontainer-config, or print --format compose"
+# What is there, the flags, what the head says of the mount and of `venv`, and the directories below it.
+WORKSPACES = {
+    "nothing to shadow": (
+        [], {}, f"/home/me/app → /home/me/app (no devcontainer.json: the same path as\n{11 * ' '}here)",
+        "auto (default)", "",
+    ),
+    "reserved": (
+        ["uv.lock", ".tox/py/"], {"container_workspace_folder": "/src"}, AT_SRC, "auto (default)",
+        """
+        .venv  reserved      for the first venv made here (uv.lock)
+        .tox   not shadowed  holds environments one level down; to shadow it: "venv":
+                             [".venv", ".tox"]
+        """,
+    ),
+    "none": (
+        [".venv/pyvenv.cfg", ".tox/"], {"venv": "none"},
+        "none (not looked up, since venv is none)", "none (--venv)", "",
+    ),
+    "an empty list": (
+        [".venv/pyvenv.cfg", 'paude.json = {"venv": []}'], {"container_workspace_folder": "/src"}, AT_SRC,
+        "nothing (empty list) (/home/me/app/paude.json)",
+        """
+        .venv  not shadowed  venv; to shadow it: "venv": [".venv"]
+        """,
+    ),
+    "a list": (
+        ["api/"], {"venv": "api/.venv,.tox,no/env", "container_workspace_folder": "/src"}, AT_SRC,
+        "api/.venv, .tox, no/env (--venv)",
+        """
+        api/.venv  shadowed  listed
+        .tox       shadowed  listed
+        no/env     skipped   no does not exist, so there is no place for a mount point;
+                             make it
+        """,
+    ),
+    "compose": (
+        [".venv/pyvenv.cfg", '.devcontainer.json = {"dockerComposeFile": "c.yaml"}'], {},
+        f"none ({COMPOSE.format(11 * ' ')})", "auto (default)",
+        f"""
+        .      skipped  {COMPOSE.format(24 * " ")}
+        .venv  skipped  venv; {COMPOSE.format(24 * " ")}
+        """,
+    ),
+}  # fmt: skip
 
-            .venv  reserved      for the first venv made here (uv.lock)
-            .tox   not shadowed  holds environments one level down; to shadow it: "venv":
-                                 [".venv", ".tox"]
-            """,
-            id="reserved",
-        ),
-        pytest.param(
-            [".venv/pyvenv.cfg", ".tox/"],
-            {"venv": "none"},
-            """\
-            workspace  /home/me/app
-            mount      none (not looked up, since venv is none)
-            venv       none (--venv)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
-            """,
-            id="none",
-        ),
-        pytest.param(
-            [".venv/pyvenv.cfg", 'paude.json = {"venv": []}'],
-            {"container_workspace_folder": "/src"},
-            """\
-            workspace  /home/me/app
-            mount      /home/me/app → /src (--container-workspace-folder)
-            venv       nothing (empty list) (/home/me/app/paude.json)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 
-            .venv  not shadowed  venv; to shadow it: "venv": [".venv"]
-            """,
-            id="an empty list",
-        ),
-        pytest.param(
-            ["api/"],
-            {"venv": "api/.venv,.tox,no/env", "container_workspace_folder": "/src"},
-            """\
-            workspace  /home/me/app
-            mount      /home/me/app → /src (--container-workspace-folder)
-            venv       api/.venv, .tox, no/env (--venv)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
+@pytest.mark.parametrize(("entries", "flags", "mount", "venv", "directories"), WORKSPACES.values(), ids=WORKSPACES)
+def test_the_text_of_a_simple_workspace(
+    workspace: Path, entries: list[str], flags: dict[str, str], mount: str, venv: str, directories: str
+) -> None:
+    text = render(report(fill(workspace, *entries), **flags), colour=False)
 
-            api/.venv  shadowed  listed
-            .tox       shadowed  listed
-            no/env     skipped   no does not exist, so there is no place for a mount point;
-                                 make it
-            """,
-            id="a list",
-        ),
-        pytest.param(
-            [".venv/pyvenv.cfg", '.devcontainer.json = {"dockerComposeFile": "c.yaml"}'],
-            {},
-            """\
-            workspace  /home/me/app
-            mount      none (the compose files decide what is mounted; use
-                       devcontainer-config, or print --format compose)
-            venv       auto (default)
-            storage    memory (default)
-            engine     docker (--engine)
-            overlay    not written yet: /home/me/.cache/app.json
-            docker     not covered: `paude-venv-hook install` changes that
-            podman     covered: Podman's hook
-                       /etc/containers/paude-venv-hook.d/paude-venv-hook.json
-
-            .      skipped  the compose files decide what is mounted; use
-                            devcontainer-config, or print --format compose
-            .venv  skipped  venv; the compose files decide what is mounted; use
-                            devcontainer-config, or print --format compose
-            """,
-            id="compose",
-        ),
-    ],
-)
-def test_the_text_of_a_simple_workspace(workspace: Path, entries: list[str], flags: dict[str, str], text: str) -> None:
-    assert render(report(fill(workspace, *entries), **flags), colour=False) == textwrap.dedent(text)
+    assert text == HEAD.format(mount=mount, venv=venv) + textwrap.dedent(directories)
 
 
 def test_a_name_is_shown_on_one_line_without_what_a_terminal_would_obey(workspace: Path) -> None:
