@@ -113,8 +113,8 @@ SHAPES = {
     "made where no directory is": Shape(
         {"postCreateCommand": "[ ! -d .venv ] && python3 -m venv .venv; .venv/bin/pip install -e ."},
         ("pyproject.toml",), DOT, DOT, "", GUARDED,
-        lands="postCreateCommand makes .venv, which lands on the host too, since postCreateCommand makes none if there "
-        "is such a directory: let it look for .venv/bin/python",
+        lands="postCreateCommand makes .venv, which lands on the host too; let postCreateCommand, which makes none if "
+        "there is such a directory, look for .venv/bin/python",
     ),
     "poetry with its defaults": Shape({"postCreateCommand": "poetry install"}, (POETRY, "poetry.lock")),
     "poetry that makes none": Shape(
@@ -189,11 +189,12 @@ def tree(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def made(evidence: str) -> str:
+def made(shape: Shape) -> str:
     """Return the line that says that `.venv` was made."""
     more = "; the host's first `poetry install` makes it anew, so restart a running container after that"
-    line = reserved(evidence)
-    return line.replace("\n", f"{more}\n") if evidence == "poetry.toml" else line
+    line = reserved(shape.evidence)
+    is_of_poetry = any(file.startswith(("poetry", POETRY)) for file in shape.files)
+    return line.replace("\n", f"{more}\n") if is_of_poetry else line
 
 
 def targets(words: list[str]) -> list[str]:
@@ -256,7 +257,7 @@ def test_a_launch_in_a_fresh_clone(workspace: Path, start: Start, name: str) -> 
     assert targets(words) == (["/workspaces/app/.venv"] if shape.evidence else [])
     warning = f"paude-venv-hook: warning: {shape.says}\n" if shape.both else ""
     warning += f"paude-venv-hook: warning: {shape.lands}\n" if shape.lands else ""
-    assert said == warning + (made(shape.evidence) if shape.evidence else "")
+    assert said == warning + (made(shape) if shape.evidence else "")
     assert tree(workspace) == sorted([*before, *([".venv"] if shape.evidence else [])])
 
 

@@ -126,7 +126,9 @@ def _depth(workspace: Workspace) -> int:
 def _settings(workspace: Workspace, environ: Mapping[str, str], venv: str | None, storage: str | None) -> Settings:
     settings = read_settings(workspace.folder, venv or workspace.venv, environ, storage)
     if isinstance(settings.venv, tuple) and not workspace.is_chosen:
-        return read_settings(workspace.folder, "auto", environ, storage)  # the user's own list is for workspaces
+        settings = read_settings(workspace.folder, "auto", environ, storage)
+    if not workspace.is_chosen:  # the user's own lists are for workspaces
+        settings = settings._replace(also=())
     return settings
 
 
@@ -208,7 +210,8 @@ def _plan(
     if len(plan.shadows) > MAX_DIRECTORIES:
         why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
         plan = Plan((), (Skipped(".", Reason(why)),))
-    notes += [Note(NoteKind.WORKSPACE, why=line) for line in detected.warnings]
+    file = _settings_file(folder, launch)
+    notes += [note._replace(file=file) for note in detected.notes]
     return plan, [*notes, *shared]
 
 
@@ -341,18 +344,43 @@ def _with_notes_on_plan(answer: Answer, covered: Collection[str]) -> Answer:
     """Return an answer with the notes on its plan; `covered` are host paths that other workspaces shadow."""
     plan = answer.plan
     plan = plan._replace(visible=tuple(item for item in plan.visible if item.host_path not in covered))
-    notes = _notes_on_plan(plan, answer.settings_file)
+    notes = _notes_on_plan(plan, answer.launch, answer.settings_file)
     return answer._replace(plan=plan, notes=(*answer.notes, *notes))
 
 
-def _notes_on_plan(plan: Plan, file: str) -> Iterator[Note]:
+def _notes_on_plan(plan: Plan, launch: Launch, file: str) -> Iterator[Note]:
     """Yield what was skipped and why, and what of the host's stays visible."""
     for item in plan.skipped:
         if not item.is_expected:
             yield Note(NoteKind.SKIPPED, (item.path,), item.reason.text, item.reason.advice)
     for path, trouble in {shadow.path: shadow.trouble for shadow in plan.shadows if shadow.trouble}.items():
         yield Note(NoteKind.TROUBLE, (path,), trouble)
+    working = [shadow.path for shadow in plan.shadows if _works_inside(shadow, launch)]
+    if working:
+        yield Note(NoteKind.WORKS, tuple(dict.fromkeys(working)), file=file)
     yield from _notes_on_visible(plan, file)
+
+
+def _works_inside(shadow: Shadow, launch: Launch) -> bool:
+    """Tell whether a container has what a venv of the host needs: the venv and its Python, both at the host's paths.
+
+    So it is in a sandbox on the same machine.
+    """
+    if shadow.kind not in (Kind.VENV, Kind.OLD_VIRTUALENV) or shadow.destination != shadow.host_path or shadow.trouble:
+        return False
+    from paude_venv_hook.workspace.venv import find_python  # noqa: PLC0415 - few containers have the host's paths
+
+    python = find_python(shadow.host_path)
+    return bool(python) and all(_is_seen(path, launch) for path in (python, os.path.realpath(python)))
+
+
+def _is_seen(path: str, launch: Launch) -> bool:
+    """Tell whether a container has a file of the host at its host path, by a bind of a folder above it."""
+    above = [mount for mount in launch.mounts if is_inside(path, mount.target)]
+    if not above:
+        return False
+    nearest = max(above, key=lambda mount: len(mount.target))
+    return nearest.type == "bind" and nearest.source == nearest.target
 
 
 def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
@@ -392,8 +420,7 @@ def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:
     notes = [_note_on_reserved(shadow, answer.settings_file) for shadow in made if shadow.kind is Kind.RESERVED]
     listed = _paths_of(made, Kind.LISTED)
     if listed:
-        visible = tuple(item.path for item in left_visible(answer))
-        notes.append(Note(NoteKind.MADE_FOR_LIST, listed, settings.venv_source, setting=visible))
+        notes.append(Note(NoteKind.MADE_FOR_LIST, listed, settings.venv_source))
     also = _paths_of(made, Kind.ALSO)
     if also:
         notes.append(Note(NoteKind.MADE_FOR_LIST, also, settings.also_source))
@@ -401,8 +428,10 @@ def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:
 
 
 def _note_on_reserved(shadow: Shadow, file: str) -> Note:
+    from paude_venv_hook.workspace.central import is_poetry_project  # noqa: PLC0415 - few shadows have to be made
+
     advice = ""
-    if shadow.evidence == "poetry.toml":
+    if is_poetry_project(os.path.dirname(shadow.host_path)):
         advice = "the host's first `poetry install` makes it anew, so restart a running container after that"
     return Note(NoteKind.MADE_FOR_RESERVE, (shadow.path,), shadow.evidence, advice, file)
 
@@ -411,19 +440,35 @@ def _paths_of(shadows: Iterable[Shadow], kind: Kind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(shadow.path for shadow in shadows if shadow.kind is kind))
 
 
-def left_visible(answer: Answer) -> list[Unshadowed]:
-    """Return the environments that a list leaves visible, at the top level and one level down. Reads the workspace."""
+def find_left_visible(answer: Answer) -> tuple[list[Unshadowed], bool]:
+    """Return all environments of the host that stay visible, at any depth, and whether it was searched to its end.
+
+    Reads the workspace: a launch names those that cost nothing to find.
+    """
     location = answer.location
-    if not isinstance(answer.settings.venv, tuple) or not location.mounts:
-        return []
+    if answer.settings.venv == "none" or not location.mounts:
+        return [], True
+    from paude_venv_hook.workspace.deep import find_deep_venvs  # noqa: PLC0415 - not for a launch
+
     real = os.path.realpath(answer.workspace_folder)
     detected = detect(real, (), (), same_path=False)
-    venvs = [
-        Unshadowed(item.path, item.host_path, item.kind) for item in detected.found if item.kind is not Kind.RESERVED
-    ]
+    venvs = [Unshadowed(item.path, item.host_path, item.kind) for item in detected.found if _is_there(item)]
+    paths, is_whole = find_deep_venvs(real)
+    deep = [Unshadowed(_name(path, real), path, Kind.DEEP) for path in paths]
+    by_host_path: dict[str, Unshadowed] = {}
+    for item in (*answer.plan.visible, *venvs, *detected.unshadowed, *deep):
+        if not any(is_inside(item.host_path, known) for known in by_host_path):
+            by_host_path[item.host_path] = item
+
     shadowed = [Found(shadow.path, shadow.host_path, shadow.kind) for shadow in answer.plan.shadows]
     mounts = _real(location.mounts, {answer.workspace_folder: real})
-    return list(make_plan(shadowed, real, mounts, location.mounted, (*venvs, *detected.unshadowed)).visible)
+    plan = make_plan(shadowed, real, mounts, location.mounted, by_host_path.values())
+    skipped = {item.path for item in answer.plan.skipped}
+    return [item for item in plan.visible if name_for_people(item.path) not in skipped], is_whole
+
+
+def _is_there(item: Found) -> bool:
+    return item.kind is not Kind.RESERVED and not item.problem
 
 
 def why_nothing(decision: Decision, no_workspace: str) -> Note:

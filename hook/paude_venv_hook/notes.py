@@ -29,6 +29,10 @@ class NoteKind(Enum):
     EMPTIED = auto()  # a restart empties a venv that nobody makes again
     GUARDED = auto()  # a command makes no venv if there is a directory of that name
     TROUBLE = auto()  # a venv of the host does not run on this machine
+    LANDS = auto()  # a container will make a venv that is not shadowed
+    KEPT = auto()  # a tool of the host keeps an environment elsewhere, and would forget it for a .venv
+    CENTRAL = auto()  # uv keeps environments in its cache
+    WORKS = auto()  # a venv of the host would work in this container
     UNNAMED = auto()  # there are devcontainer.json files, of which none is the default
     SETTING = auto()  # a value in the settings is odd
     WORKSPACE = auto()  # something in the workspace is odd
@@ -109,10 +113,7 @@ def _visible(note: Note) -> str:
 def _setting(note: Note) -> str:
     if not note.setting:
         return "only a paude.json in that folder can name it"
-    import json  # noqa: PLC0415 - few launches leave something visible
-
-    value = json.dumps(list(note.setting), ensure_ascii=False)
-    return f'to shadow what is there, write "venv": {shown(value)} in {shown(note.file)}'
+    return f'to shadow what is there, write "venv": {_list(note)} in {shown(note.file)}'
 
 
 def _shared(note: Note) -> str:
@@ -142,6 +143,29 @@ def _trouble(note: Note) -> str:
     return f"{_names(note)} does not run on this machine: {note.why}"
 
 
+def _lands(note: Note) -> str:
+    advice = note.advice or f'to shadow it, write "venv-also": {_list(note)} in {shown(note.file)}'
+    return f"{note.why} makes {_names(note)}, which lands on the host too; {advice}"
+
+
+def _kept(note: Note) -> str:
+    return (
+        f"{_names(note)} is not reserved, since the host's environment in {shown(note.why)} would be forgotten for it; "
+        "let the container keep its own outside of the workspace, too"
+    )
+
+
+def _central(note: Note) -> str:
+    return f"uv keeps its environments in its cache ({note.why}), not in {_names(note)}{_advice(note)}"
+
+
+def _works(note: Note) -> str:
+    return (
+        f"{_names(note)} of the host would work here, since its Python is mounted too; to have it, "
+        f'write "venv": "none" in {shown(note.file)}'
+    )
+
+
 def _unnamed(note: Note) -> str:
     files = " or ".join(map(shown, note.paths))
     return f"no default devcontainer.json; to plan for another one, give --config {files}"
@@ -160,9 +184,7 @@ def _made_for_reserve(note: Note) -> str:
 
 
 def _made_for_list(note: Note) -> str:
-    left = ", ".join(map(shown, note.setting))
-    visible = f"; not listed, so visible: {left}" if left else ""
-    return f"made an empty {_names(note)}, which {shown(note.why)} lists{visible}"
+    return f"made an empty {_names(note)}, which {shown(note.why)} lists"
 
 
 def _made_before(note: Note) -> str:
@@ -171,6 +193,12 @@ def _made_before(note: Note) -> str:
 
 def _nothing(note: Note) -> str:
     return f"nothing shadowed: {note.why}{_advice(note)}"
+
+
+def _list(note: Note) -> str:
+    import json  # noqa: PLC0415 - few notes have one
+
+    return shown(json.dumps(list(note.setting), ensure_ascii=False))
 
 
 def _names(note: Note) -> str:
@@ -190,6 +218,10 @@ _WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
     NoteKind.EMPTIED: _emptied,
     NoteKind.GUARDED: _guarded,
     NoteKind.TROUBLE: _trouble,
+    NoteKind.LANDS: _lands,
+    NoteKind.KEPT: _kept,
+    NoteKind.CENTRAL: _central,
+    NoteKind.WORKS: _works,
     NoteKind.UNNAMED: _unnamed,
     NoteKind.SETTING: _plain,
     NoteKind.WORKSPACE: _plain,

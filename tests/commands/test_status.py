@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from conftest import Hook, MakeVenv
 from installed import StandIns
@@ -312,4 +313,35 @@ def test_what_covers_launches_of_the_workspace_is_looked_up(
     assert "\ndocker     covered: the docker context paude-venv\n" in hook("status").out
     assert json.loads(hook("status", "--json", "--workspace-folder", ".").out)["launches"] == [
         {"engine": "docker", "coveredBy": "context", "why": "the docker context paude-venv"}
+    ]
+
+
+def test_status_names_venvs_at_any_depth(workspace: Path, hook: Hook) -> None:
+    fill(workspace, "services/api/venv/pyvenv.cfg", "apps/x/y/.venv/pyvenv.cfg", ".claude/worktrees/a/.venv/pyvenv.cfg")
+    fill(workspace, ".venv/pyvenv.cfg", ".venv/lib/x/pyvenv.cfg", ".tox/py/pyvenv.cfg", "back/.venv/pyvenv.cfg")
+
+    named = [(row["path"], row["state"], row["why"].partition(";")[0]) for row in report(workspace)["directories"]]
+
+    assert named == [
+        (".venv", "shadowed", "venv"),
+        (".claude/worktrees/a/.venv", "not shadowed", "a venv of a worktree"),
+        (".tox", "not shadowed", "holds environments one level down"),
+        ("back/.venv", "not shadowed", "a venv one level down"),
+        ("services/api/venv", "not shadowed", "a venv further down"),
+        ("apps/x/y/.venv", "not shadowed", "a venv further down"),
+    ]
+    launch = hook("run", "--engine", "docker").err
+    assert ".claude/worktrees/a/.venv, .tox, back/.venv stay visible in the container" in launch
+    fill(workspace, 'paude.json = {"venv": [".venv", "services/*/venv", "apps"]}')
+    hidden = [row["path"] for row in report(workspace)["directories"] if row["state"] == "not shadowed"]
+    assert hidden == [".claude/worktrees/a/.venv", ".tox", "back/.venv"]
+
+
+def test_a_search_that_comes_to_no_end_is_said(workspace: Path, mocker: MockerFixture) -> None:
+    for number in range(10):
+        fill(workspace, f"a/{number}/")
+    mocker.patch("paude_venv_hook.workspace.deep.MOST_DIRECTORIES", 5)
+
+    assert report(workspace)["warnings"] == [
+        "only 5000 directories were searched for venvs; list what lies deeper, if it matters"
     ]

@@ -16,6 +16,7 @@ from outcomes import Outcome, destinations, outcome
 from paude_venv_hook.engines.choice import engine_by_name
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.launchers.run_line import rewrite_run_line, why_no_container
+from paude_venv_hook.workspace.settings import user_file
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +200,45 @@ def test_a_list_of_the_users_own_is_for_the_current_workspace(monorepo: Path) ->
         "/b/.venv",
     ]
     assert shadowed(added("run -v .:/a -v ../sibling:/b IMG", monorepo, {"PAUDE_VENV": "none"})) == []
+
+
+def test_further_directories_of_the_users_own_are_for_the_current_workspace(monorepo: Path) -> None:
+    Path(user_file()).parent.mkdir(parents=True)
+    Path(user_file()).write_text('{"venv-also": ["node_modules"]}')
+
+    assert shadowed(added("run -v .:/a -v ../sibling:/b IMG", monorepo)) == ["/a/.venv", "/a/node_modules", "/b/.venv"]
+
+
+@pytest.mark.parametrize(
+    ("line", "works"),
+    [
+        ("run -v {app}:{app} -v {python}:{python} IMG", True),
+        ("run -v {app}:{app} -v {above}:{above}:ro IMG", True),
+        ("run -v {app}:{app} -v /:/ IMG", True),
+        ("run -v {app}:{app} IMG", False),
+        ("run -v {app}:/app -v {python}:{python} IMG", False),
+        ("run -v {app}:{app} -v {python}:/python IMG", False),
+        ("run -v {app}:{app} -v {python}:{python} --tmpfs {python}/bin IMG", False),
+        ("run -v {app}:{app} -v {app}:{python}/bin -v {python}:{python} IMG", False),
+    ],
+)
+def test_a_sandbox_in_which_the_hosts_venv_would_work_is_told_so(
+    workspace: Path, tmp_path: Path, line: str, *, works: bool
+) -> None:
+    fill(tmp_path, "pythons/3.13/bin/python3")
+    python = tmp_path / "pythons/3.13"
+    fill(
+        workspace, f".venv/pyvenv.cfg = home = {python}/bin\n", f".venv/bin/activate = VIRTUAL_ENV={workspace}/.venv\n"
+    )
+    fill(workspace, "paude.json = {}")
+
+    outcome = added(line.format(app=workspace, python=python, above=python.parent), workspace)
+
+    told = (
+        ".venv of the host would work here, since its Python is mounted too; to have it, "
+        'write "venv": "none" in paude.json'
+    )
+    assert (bool(shadowed(outcome)), told in outcome.warnings) == (True, works)
 
 
 def test_wrong_settings_beside_the_current_folder_stop_the_line_as_its_own_do(monorepo: Path) -> None:

@@ -6,6 +6,7 @@ network then. What went wrong with a directory that was made for nobody is in ea
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -35,9 +36,16 @@ from real.containers import (
 proves = pytest.mark.proves
 one_engine = pytest.mark.parametrize("engine", ["docker"], indirect=True)  # the tools are the same on another one
 
-TOOLS = {"pdm": "pdm", "pipenv": "pipenv", "pipenv-2025.0.4": "pipenv<=2025.0.4", "poetry": "poetry"}
+TOOLS = {
+    "just": "rust-just",
+    "pdm": "pdm",
+    "pipenv": "pipenv",
+    "pipenv-2025.0.4": "pipenv<=2025.0.4",
+    "poetry": "poetry",
+    "poetry-1.8": "poetry<1.9",
+}
 BARE = 'pyproject.toml = [project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.10"\n'
-POETRY = BARE + "[tool.poetry]\npackage-mode = false\n"
+POETRY = BARE + '[tool.poetry]\nname = "app"\nversion = "1"\ndescription = ""\nauthors = []\npackage-mode = false\n'
 PDM = BARE + "[tool.pdm]\ndistribution = false\n"
 UV = BARE + "[tool.uv]\n"
 IN_PROJECT = "poetry.toml = [virtualenvs]\nin-project = true\n"
@@ -116,6 +124,7 @@ def write(workspace: Path, *entries: str) -> None:
 # How each makes its environment, how it says where that is, and whether a `.venv` made it forget one that it had.
 STORES = {
     "poetry": (("install", "--no-root"), ("env", "info", "--path"), True),
+    "poetry-1.8": (("install", "--no-root"), ("env", "info", "--path"), True),
     "pipenv": (("--python", "3"), ("--venv",), False),
     "pipenv-2025.0.4": (("--python", "3"), ("--venv",), True),
 }
@@ -128,7 +137,7 @@ def test_an_environment_in_the_tools_own_store_is_found_as_before(
     engine: Engine, workspace: Path, tools: Tools, shipped: Path, tool: str
 ) -> None:
     make, ask, forgets = STORES[tool]
-    write(workspace, *([POETRY] if tool == "poetry" else [BARE, "Pipfile"]))
+    write(workspace, *([POETRY] if tool.startswith("poetry") else [BARE, "Pipfile"]))
     options = [
         *(f"--user={OWNER}", "--workdir=/workspaces/app", bind(workspace, "/workspaces/app")),
         *(*tools.options(tool), bind(shipped, "/home/app"), "--env=HOME=/home/app"),
@@ -184,19 +193,32 @@ def test_poetry_that_makes_no_environment_uses_the_same_python_as_before(
     assert on_host() == f"{workspace}/.venv"
 
 
+GUARDS = {
+    "make": ("Makefile = .venv:\n\t: && {make}\n", ["make", ".venv"]),
+    "a script": ("set-up.sh = [ -d .venv ] || {make}\n", ["sh", "set-up.sh"]),
+    "just": ("justfile = venv:\n    test -d .venv || {make}\n", ["just", "venv"]),
+    "direnv": (".envrc = [ -d .venv ] || {make}\n", ["direnv", "exec", ".", "true"]),
+    "direnv's layout": (".envrc = export VIRTUAL_ENV=.venv\nlayout python {python}\n", ["direnv", "exec", ".", "true"]),
+}
+
+
 @one_engine
-@pytest.mark.parametrize("guard", ["make", "direnv"])
+@pytest.mark.parametrize("guard", GUARDS)
 @pytest.mark.parametrize("project", [BARE, UV], ids=["bare", "uv"])
-@proves("a Makefile's `.venv:` and direnv's `[ -d .venv ] ||` make the host's venv, which the next launch shadows")
+@proves("make, just, direnv, its layouts and a script that make `.venv` only if there is none make the host's still")
 def test_what_makes_a_venv_only_where_no_directory_is_makes_it_still(
-    engine: Engine, workspace: Path, guard: str, project: str
+    engine: Engine, workspace: Path, tools: Tools, guard: str, project: str
 ) -> None:
-    python = f"{sys.executable} -m venv --without-pip .venv"
-    write(workspace, project, f"Makefile = .venv:\n\t: && {python}\n", f".envrc = [ -d .venv ] || {python}\n")
-    # Through a shell, which runs what only `access` would refuse to this user; direnv evaluates its file as one does.
-    words = {"make": ["make", ".venv"], "direnv": ["sh", ".envrc"]}[guard]
-    if not shutil.which(words[0]):
+    # Through a shell, which runs what only `access` would refuse to this user.
+    make = f"{sys.executable} -m venv --without-pip .venv"
+    entry, words = GUARDS[guard]
+    write(workspace, project, entry.format(make=make, python=sys.executable))
+    program = tools.host / "just/bin/just" if words[0] == "just" else shutil.which(words[0])
+    if program is None:
         missing(f"{words[0]} is not on PATH")
+    words = [str(program), *words[1:]]
+    if words[1] == "exec":
+        as_owner(words[0], "allow", ".")
     options = [bind(workspace, "/app"), "--workdir=/app"]
 
     as_owner(*HOOK, "run", "--engine", engine.name)
@@ -213,6 +235,66 @@ def test_what_makes_a_venv_only_where_no_directory_is_makes_it_still(
     as_owner("mkdir", workspace / ".venv")
     as_owner(*words)
     assert os.listdir(workspace / ".venv") == []
+
+
+EDITOR = {"customizations": {"vscode": {"settings": {"python.defaultInterpreterPath": "${workspaceFolder}/.venv"}}}}
+SWITCHES = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "PIPENV_VENV_IN_PROJECT": "1"}
+
+
+@one_engine
+@pytest.mark.parametrize("tool", ["poetry", "poetry-1.8", "pipenv"])
+@pytest.mark.parametrize("config", [EDITOR, {"containerEnv": SWITCHES}], ids=["an editor", "a variable"])
+@proves("an editor setting, or a variable for the container, makes no host's Poetry or Pipenv forget its environment")
+def test_the_host_keeps_its_environment_whatever_devcontainer_json_says_for_the_container(
+    engine: Engine, workspace: Path, tools: Tools, tool: str, config: dict[str, object]
+) -> None:
+    make, ask, _ = STORES[tool]
+    files = [POETRY] if tool.startswith("poetry") else [BARE, "Pipfile"]
+    write(workspace, *files, f".devcontainer.json = {json.dumps({'image': 'x', **config})}")
+    tools.on_host(tool, *make)
+    environment = tools.on_host(tool, *ask)
+    assert Path(environment, "pyvenv.cfg").is_file()
+
+    err = run(*AS_OWNER, *HOOK, "run", "--engine", engine.name).stderr
+
+    is_said = config is not EDITOR
+    line = f"since the host's environment in {environment} would be forgotten for it"
+    assert ((line in err), (workspace / ".venv").exists()) == (is_said, False)
+    assert tools.on_host(tool, *ask) == environment
+
+
+@proves("uv's central environments: the line's variable keeps host and container apart, in this launch and the next")
+def test_uvs_central_environments_are_kept_apart_by_a_relative_variable(
+    engine: Engine, workspace: Path, tools: Tools
+) -> None:
+    write(workspace, BARE + "[tool.uv]\npreview = true\n")
+    options = [f"--user={OWNER}", bind(workspace, "/app"), "--workdir=/app", *tools.options("uv")]
+    apart = "to keep both sides apart, set UV_PROJECT_ENVIRONMENT=.venv-container in the container's environment"
+    on_host = ("sync", "--offline", "--python", sys.executable)
+
+    fresh = hooked(engine).run(*options, "ls -A")
+    assert (
+        f"uv keeps its environments in its cache ([tool.uv] in pyproject.toml), not in .venv; {apart}\n" in fresh.stderr
+    )
+    assert ".venv" not in fresh.stdout.split()
+    tools.on_host("uv", *on_host)
+    link = os.readlink(workspace / ".venv")
+    assert "/environments-v" in link
+
+    inside = f"uv sync --offline -q && .venv-container/bin/python -c '{PREFIX}'"
+    for _ in range(2):
+        done = hooked(engine).run(*options, "--env=UV_PROJECT_ENVIRONMENT=.venv-container", inside)
+        assert done.stdout == "/app/.venv-container\n"
+        assert f".venv not shadowed: uv's link to its cache; {apart}\n" in done.stderr
+        tools.on_host("uv", *on_host)
+        assert os.readlink(workspace / ".venv") == link
+        assert run(workspace / ".venv/bin/python", "-c", PREFIX).stdout.strip() == os.path.realpath(link)
+
+    # What the line could say instead makes uv fail inside, and without any variable the host's link is moved.
+    done = engine.run(*options, "--env=UV_PROJECT_ENVIRONMENT=.venv", "uv sync --offline", check=False)
+    assert (done.returncode, "File exists" in done.stderr) == (2, True)
+    engine.run(*options, "uv sync --offline -q")
+    assert os.readlink(workspace / ".venv") != link
 
 
 FRESH = {
@@ -268,15 +350,14 @@ def test_without_the_hook_the_containers_venv_lands_in_the_hosts_tree(
     assert "\nhome = /usr/bin\n" in "\n" + (workspace / ".venv/pyvenv.cfg").read_text()
 
 
-@pytest.mark.parametrize("target", ["/workspaces/app", None], ids=["another path", "the same path"])
 @proves("venvs that a container made for itself, beside the host's `.venv`: the next launch leaves them alone")
 def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
-    engine: Engine, workspace: Path, launch: Launch, tools: Tools, target: str | None
+    engine: Engine, workspace: Path, launch: Launch, tools: Tools
 ) -> None:
     write(workspace, UV)
     venv = workspace / ".venv"
     as_owner(sys.executable, "-m", "venv", "--without-pip", venv)
-    folder = target or str(workspace)
+    folder = "/workspaces/app"
     own = ["--container-workspace-folder", folder]
     python = "/usr/local/sbin/python3"  # an image's own: the host has that folder, and no Python in it
     set_up = f"ln -s /usr/bin/python3 {python}"
@@ -285,7 +366,7 @@ def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
 
     def start() -> list[str]:
         arguments = overlay_args(workspace, engine.name, *own)
-        container = launch(workspace, *arguments, *tools.options("uv"), target=target)
+        container = launch(workspace, *arguments, *tools.options("uv"), target=folder)
         container.sh(set_up)
         if not (workspace / names[0]).exists():
             container.sh(f"{python} -m venv --without-pip .docker-venv")
@@ -318,3 +399,75 @@ def test_a_set_up_with_a_guard_works_as_without_the_hook(engine: Engine, workspa
     shutil.rmtree(workspace / ".venv")
     as_owner("mkdir", workspace / ".venv")
     assert container.exec("sh", "-c", f"{set_up} --version").returncode == 127
+
+
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+@proves("a `.venv` that only a container made works in the next container, which is told whose it is")
+def test_a_venv_that_only_a_container_made_works_there_still(engine: Engine, workspace: Path, storage: str) -> None:
+    write(workspace, UV, f'paude.json = {{"venv-storage": "{storage}"}}')
+    options = [f"--user={OWNER}", bind(workspace, "/workspaces/app"), "--workdir=/workspaces/app"]
+    engine.run(*options, "python3 -m venv --without-pip .venv")
+    before = tree_hash(workspace / ".venv")
+
+    done = hooked(engine).run(*options, f".venv/bin/python -c '{PREFIX}'")
+
+    assert done.stdout == "/workspaces/app/.venv\n"
+    assert done.stderr == (
+        "paude-venv-hook: warning: .venv not shadowed: made in a container, at /workspaces/app/.venv: left alone; the "
+        'host has none; to get one each, remove it on the host, or write "venv": [".venv"] in paude.json\n'
+    )
+    write(workspace, f'paude.json = {{"venv": [".venv"], "venv-storage": "{storage}"}}')
+    assert hooked(engine).run(*options, "ls -A .venv").stdout == ""
+    assert tree_hash(workspace / ".venv") == before
+
+
+@pytest.mark.parametrize("name", [".venv", "env"])
+@proves("under the same path nothing tells a container's venv from the host's: the next container gets its own")
+def test_under_the_same_path_no_container_rewrites_a_venv(engine: Engine, workspace: Path, name: str) -> None:
+    python = "/usr/local/sbin/python3"  # an image's own: the host has that folder, and no Python in it
+    make = f"ln -s /usr/bin/python3 {python}; {python} -m venv --without-pip {name}"
+    options = [bind(workspace, str(workspace)), f"--workdir={workspace}"]
+    engine.run(*options, make)
+    before = tree_hash(workspace / name)
+
+    done = hooked(engine).run(*options, f"ls -A {name}; {make} && {name}/bin/python -c '{PREFIX}'")
+
+    assert done.stdout == f"{workspace}/{name}\n"
+    trouble = "its Python is not here, so a container may have made it: make it anew"
+    assert done.stderr == (
+        f"paude-venv-hook: warning: {name} does not run on this machine: {trouble}\nShadowing venv: {name}\n"
+    )
+    assert tree_hash(workspace / name) == before
+
+
+@proves(
+    "npm install and ci in a shadow of `venv-also`: right, and kept on disk, with the host's node_modules unchanged"
+)
+def test_npm_fills_a_node_modules_of_its_own(engine: Engine, workspace: Path, tmp_path: Path) -> None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not (node and npm):
+        missing("node and npm are not on PATH")
+    modules = Path(npm).resolve().parents[2]  # npm/bin/npm-cli.js
+    package = fill(
+        tmp_path / "dep", 'package.json = {"name": "dep", "version": "1.0.0"}', "index.js = module.exports = 7"
+    )
+    run(npm, "pack", "--silent", "--pack-destination", workspace, package)
+    settings = {"venv": [], "venv-also": ["node_modules"], "venv-storage": "disk"}
+    write(
+        workspace,
+        'package.json = {"name": "app", "dependencies": {"dep": "file:dep-1.0.0.tgz"}}',
+        f"paude.json = {json.dumps(settings)}",
+        "node_modules/of-the-host",
+    )
+    options = [
+        *(f"--user={OWNER}", bind(workspace, "/app"), "--workdir=/app", "--env=HOME=/tmp"),
+        *(bind(Path(node).resolve(), "/usr/local/bin/node", read_only=True), bind(modules, "/modules", read_only=True)),
+    ]
+    install = (
+        "node /modules/npm/bin/npm-cli.js {} --offline --no-audit --no-fund --silent && node -p 'require(\"dep\")'"
+    )
+
+    assert hooked(engine).run(*options, install.format("install")).stdout == "7\n"
+    assert hooked(engine).run(*options, "ls node_modules").stdout == "dep\n"
+    assert hooked(engine).run(*options, install.format("ci")).stdout == "7\n"
+    assert os.listdir(workspace / "node_modules") == ["of-the-host"]

@@ -16,9 +16,15 @@ from pytest_mock import MockerFixture
 from layout import fill
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, read_start
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.workspace.detection import Detected, detect
 from paude_venv_hook.workspace.found import Found, Kind
 
+IS_VENV = Note(
+    NoteKind.WORKSPACE,
+    why="the workspace folder itself is a venv, which cannot be shadowed: it holds the source",
+    advice="make it anew in .venv",
+)
 VENV = "venv"
 OLD = "virtualenv without pyvenv.cfg"
 LINK = "symlink to a directory"
@@ -28,7 +34,7 @@ FILE = "named by the file .venv"
 def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) -> list[tuple[str, str]]:
     """Return the path and the reason, or the problem, of all that `auto` finds without a warning."""
     detected = detect(str(folder), (str(mounted or folder),), (), same_path=same_path)
-    assert list(detected.warnings) == []
+    assert list(detected.notes) == []
     return [(item.path, item.problem.text if item.problem else item.why) for item in detected.found]
 
 
@@ -95,12 +101,10 @@ def test_a_fifo_called_pyvenv_cfg_is_not_opened(workspace: Path) -> None:
 def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_reserved_in_it(workspace: Path) -> None:
     fill(workspace, "pyvenv.cfg", "pyproject.toml", "env/pyvenv.cfg", ".venv = .")
 
-    found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
+    found, _, notes = detect(str(workspace), (str(workspace),), (), same_path=False)
 
     assert found == [Found("env", f"{workspace}/env", Kind.VENV)]
-    assert warnings == [
-        "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"
-    ]
+    assert list(notes) == [IS_VENV]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(
     assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detected(
         [Found("env", f"{tmp_path}/top/app/env", Kind.VENV), Found("../../top", f"{tmp_path}/top", Kind.VENV)],
         [],
-        ["the workspace folder itself is a venv, which cannot be shadowed: it holds the source; make it anew in .venv"],
+        [IS_VENV],
     )
 
 
@@ -330,7 +334,7 @@ def test_a_workspace_folder_that_is_gone_is_an_error_and_has_nothing_to_name(tmp
     with pytest.raises(WorkspaceError) as caught:
         detect(f"{tmp_path}/gone", [str(tmp_path)], (), same_path=False)
 
-    assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory; mend it"
+    assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory; let yourself read it"
 
 
 def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
@@ -339,7 +343,13 @@ def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
     assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detected(
         [Found("env", f"{workspace}/env", Kind.VENV)],
         [],
-        [f"{workspace}/gone: cannot be searched for venvs: No such file or directory; mend it"],
+        [
+            Note(
+                NoteKind.WORKSPACE,
+                why=f"{workspace}/gone: cannot be searched for venvs: No such file or directory",
+                advice="let yourself read it",
+            )
+        ],
     )
 
 
@@ -364,7 +374,10 @@ def test_what_an_ordinary_user_may_not_read_is_no_venv_and_an_unreadable_workspa
     # A folder of pytest's is closed to other users, but not when it is the current one.
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace, capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["([], [], [])", "../sealed: cannot be read: Permission denied; mend it"]
+    assert done.stdout.splitlines() == [
+        "([], [], [])",
+        "../sealed: cannot be read: Permission denied; let yourself read it",
+    ]
 
 
 def test_what_auto_leaves_alone_is_named(workspace: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from layout import fill
+from paude_venv_hook.notes import words
 from paude_venv_hook.workspace.central import find_cached_environment
 from paude_venv_hook.workspace.detection import Detected, detect
 from paude_venv_hook.workspace.found import Found, Kind, Reason
@@ -262,7 +263,8 @@ def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) 
 
 def warnings(folder: Path) -> list[str]:
     """Return what a person should know, one line each."""
-    return list(find_evidence(str(folder), [str(folder / DEVCONTAINER), str(folder / "paude.json")]).warnings)
+    notes = find_evidence(str(folder), [str(folder / DEVCONTAINER), str(folder / "paude.json")]).notes
+    return [words(note) for note in notes]
 
 
 # ---- What a container makes
@@ -300,7 +302,8 @@ def test_a_venv_of_another_name_that_a_container_will_make_is_named_until_it_is_
 
     assert (evidence(workspace), warnings(workspace)) == ("postStartCommand", [line])
     fill(workspace, ".venv/pyvenv.cfg")
-    assert list(detect(str(workspace), (), [str(workspace / DEVCONTAINER)], same_path=False).warnings) == [line]
+    notes = detect(str(workspace), (), [str(workspace / DEVCONTAINER)], same_path=False).notes
+    assert [words(note) for note in notes] == [line]
 
     fill(workspace, "env/pyvenv.cfg", "api/.venv/pyvenv.cfg")
     assert warnings(workspace) == []
@@ -322,8 +325,8 @@ def test_a_venv_that_lands_on_the_host_for_a_guard_is_named(
 
     assert evidence(workspace) == ""
     assert warnings(workspace) == [
-        f"postCreateCommand makes .venv, which lands on the host too, since {where} makes none if there is such a "
-        "directory: let it look for .venv/bin/python"
+        f"postCreateCommand makes .venv, which lands on the host too; let {where}, which makes none if there is such a "
+        "directory, look for .venv/bin/python"
     ]
 
 

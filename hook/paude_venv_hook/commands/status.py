@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 from paude_venv_hook.command_line.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
-from paude_venv_hook.decision import left_visible
+from paude_venv_hook.decision import find_left_visible
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.files import read_file
 from paude_venv_hook.installation.coverage import find_launches
@@ -17,19 +17,21 @@ from paude_venv_hook.notes import NoteKind, unique_words
 from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.deep import MOST_DIRECTORIES
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.decision import Answer
     from paude_venv_hook.installation.coverage import Launches
     from paude_venv_hook.launchers.last_launch import LastLaunch
     from paude_venv_hook.plan import Shadow
+    from paude_venv_hook.workspace.found import Unshadowed
 
 SUMMARY = "show what is shadowed, and why"
 POSITION = 3
@@ -41,6 +43,7 @@ EXAMPLES = """\
 
 WIDTH = 80
 NAME_WIDTH = 24  # a longer name has a line of its own
+_NOT_SEARCHED = f"only {MOST_DIRECTORIES} directories were searched for venvs; list what lies deeper, if it matters"
 _COLOURS = {
     "shadowed": "32",
     "would be shadowed": "32",
@@ -116,7 +119,7 @@ def make_report(
     """Return what `status --json` prints of the answers, which differ in nothing but the service of compose, or "".
 
     `launches` tells what covers those that name us nowhere, `last_launch` what came of the last one through a way in
-    that has no voice. Reads `pyvenv.cfg`, the top level of the workspace, and with storage on disk the stores. Writes
+    that has no voice. Reads `pyvenv.cfg`, the folders of the workspace, and with storage on disk the stores. Writes
     nothing.
     """
     answer = next(iter(answers.values()))
@@ -142,7 +145,10 @@ def make_report(
     }
     for name, item in answers.items():
         service = {"service": name} if name else {}
-        report["directories"] += [row | service for row in _directories(item)]
+        visible, is_whole = find_left_visible(item)
+        report["directories"] += [row | service for row in _directories(item, visible)]
+        if not is_whole and _NOT_SEARCHED not in report["warnings"]:
+            report["warnings"].append(_NOT_SEARCHED)
         # What is skipped, and what stays visible, is among the directories.
         notes = [note for note in item.notes if note.kind not in (NoteKind.SKIPPED, NoteKind.VISIBLE)]
         report["warnings"] += [line for line in unique_words(notes) if line not in report["warnings"]]
@@ -157,7 +163,7 @@ def _place(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _directories(answer: Answer) -> list[dict[str, Any]]:
+def _directories(answer: Answer, visible: Iterable[Unshadowed]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     paths = [shadow.path for shadow in answer.plan.shadows]
     for shadow in answer.plan.shadows:
@@ -172,7 +178,7 @@ def _directories(answer: Answer) -> list[dict[str, Any]]:
     # A list cannot name what lies above the workspace folder.
     own = [shadow.path for shadow in answer.plan.shadows if shadow.kind is not Kind.ALSO]
     listed = list(dict.fromkeys(path for path in own if not path.startswith("../")))
-    for item in dict.fromkeys((*answer.plan.visible, *left_visible(answer))):
+    for item in visible:
         setting = json.dumps([*listed, item.path], ensure_ascii=False)
         coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
         hint = f'; to shadow it: "venv": {setting}' if coverable else ""

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import can_make, is_file, read_start
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
@@ -31,7 +32,7 @@ class Detected(NamedTuple):
 
     found: Sequence[Found] = ()
     unshadowed: Sequence[Unshadowed] = ()
-    warnings: Sequence[str] = ()
+    notes: Sequence[Note] = ()
 
 
 def detect(
@@ -47,29 +48,30 @@ def detect(
     try:
         found, left = _scan(workspace_folder, workspace_folder, same_path=same_path)
     except OSError as error:
-        raise WorkspaceError(f"{shown(workspace_folder)}: cannot be read: {error.strerror}; mend it") from None
+        raise WorkspaceError(
+            f"{shown(workspace_folder)}: cannot be read: {error.strerror}; let yourself read it"
+        ) from None
     unshadowed = _named_once(left)
-    warnings: list[str] = []
+    notes: list[Note] = []
     if is_file(os.path.join(workspace_folder, "pyvenv.cfg")):
-        warnings.append(
-            "the workspace folder itself is a venv, which cannot be shadowed: it holds the source; "
-            "make it anew in .venv"
-        )
+        why = "the workspace folder itself is a venv, which cannot be shadowed: it holds the source"
+        notes.append(Note(NoteKind.WORKSPACE, why=why, advice="make it anew in .venv"))
     else:
-        reserved, notes = _reserve(workspace_folder, workspace_folder, found, configurations)
+        reserved, more_notes = _reserve(workspace_folder, workspace_folder, found, configurations)
         found += reserved
-        warnings += notes
+        notes += more_notes
     for folder in dict.fromkeys(mounted_folders):
         if folder == workspace_folder:
             continue
         try:
             more, left = _scan(folder, workspace_folder, same_path=same_path)
         except OSError as error:
-            warnings.append(f"{shown(folder)}: cannot be searched for venvs: {error.strerror}; mend it")
+            why = f"{shown(folder)}: cannot be searched for venvs: {error.strerror}"
+            notes.append(Note(NoteKind.WORKSPACE, why=why, advice="let yourself read it"))
             continue
-        reserved, notes = _reserve(folder, workspace_folder, more, ())
+        reserved, more_notes = _reserve(folder, workspace_folder, more, ())
         found += [*more, *reserved]
-        warnings += notes
+        notes += more_notes
         unshadowed = _named_once([*unshadowed, *left])
     shadowed = {item.host_path for item in found if not item.problem}
 
@@ -79,7 +81,7 @@ def detect(
             return False
         return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
 
-    return Detected([item for item in found if not needs_none(item)], unshadowed, warnings)
+    return Detected([item for item in found if not needs_none(item)], unshadowed, notes)
 
 
 def _named_once(unshadowed: Iterable[Unshadowed]) -> list[Unshadowed]:
@@ -92,28 +94,28 @@ def _named_once(unshadowed: Iterable[Unshadowed]) -> list[Unshadowed]:
 
 def _reserve(
     folder: str, workspace_folder: str, found: Iterable[Found], configurations: Sequence[str]
-) -> tuple[list[Found], Sequence[str]]:
-    """Return the `.venv` of a folder whose project keeps its venv there, unless it was found, and warnings."""
+) -> tuple[list[Found], Sequence[Note]]:
+    """Return the `.venv` of a folder whose project keeps its venv there, unless it was found, and notes."""
     host_path = os.path.join(folder, RESERVED)
     if any(item.host_path == host_path or os.path.basename(item.path) == RESERVED for item in found):
-        return [], _warn_of_set_ups(folder, configurations)
+        return [], _notes_on_set_ups(folder, configurations)
     from paude_venv_hook.workspace.reserve import find_evidence  # noqa: PLC0415 - most workspaces have a .venv
 
     evidence = find_evidence(folder, configurations)
     if not evidence.text:
-        return [], evidence.warnings
+        return [], evidence.notes
     is_possible = os.path.isdir(host_path) or can_make(folder)
     problem = None if is_possible else Reason(f"{shown(folder)} cannot be written, so that it cannot be made; make it")
     path = _relative(host_path, workspace_folder)
-    return [Found(path, host_path, Kind.RESERVED, evidence.text, problem)], evidence.warnings
+    return [Found(path, host_path, Kind.RESERVED, evidence.text, problem)], evidence.notes
 
 
-def _warn_of_set_ups(folder: str, configurations: Sequence[str]) -> Sequence[str]:
+def _notes_on_set_ups(folder: str, configurations: Sequence[str]) -> Sequence[Note]:
     if not any(re.search(_COMMANDS, read_start(path)) for path in configurations):
         return ()
-    from paude_venv_hook.workspace.reserve import warn_of_others  # noqa: PLC0415 - few have a command
+    from paude_venv_hook.workspace.reserve import notes_on_others  # noqa: PLC0415 - few have a command
 
-    return warn_of_others(folder, configurations)
+    return notes_on_others(folder, configurations)
 
 
 def _relative(path: str, workspace_folder: str) -> str:

@@ -13,8 +13,8 @@ import re
 
 from paude_venv_hook.errors import JsonFileError
 from paude_venv_hook.files import read_start
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.central import (
     KEEP_UV_APART,
     find_cached_environment,
@@ -56,7 +56,7 @@ class Evidence(NamedTuple):
     """What tells that a project keeps its venv in `.venv`, "" if nothing does, and what a person should know of it."""
 
     text: str = ""
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
@@ -69,7 +69,7 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
     set_ups = _set_ups(folder, configurations)
-    others = _name_others(folder, set_ups)
+    others = _notes_on_others(folder, set_ups)
     if is_there and not is_unused(path):
         return Evidence("", others)
     # What the project says goes first: the answer is the same once the directory was made.
@@ -78,19 +78,17 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
     if tool == "uv":
         switch = find_uv_switch(folder, texts)
         if switch:
-            return Evidence(
-                "", (*others, f"uv keeps its environments in its cache ({switch}), not in .venv; {KEEP_UV_APART}")
-            )
+            return Evidence("", (*others, Note(NoteKind.CENTRAL, (RESERVED,), switch, KEEP_UV_APART)))
     rest = _EMPTY if is_there else ""
     if not text:
         return Evidence(rest, others)
     guard = find_guard(folder, texts)
     if guard or any(item.venv == RESERVED and item.guard == BY_DIRECTORY for item in set_ups):
-        return Evidence(rest, others if is_there else (*others, *_warn_of_guarded(set_ups, guard)))
+        return Evidence(rest, others if is_there else (*others, *_notes_on_guarded(set_ups, guard)))
     if tool != "poetry" and not is_there:
         environment = find_cached_environment(folder)
         if environment:
-            return Evidence("", (*others, _warn_of_cached(environment)))
+            return Evidence("", (*others, Note(NoteKind.KEPT, (RESERVED,), environment)))
     return Evidence(text, others)
 
 
@@ -181,45 +179,31 @@ def _set_ups(folder: str, configurations: Sequence[str]) -> list[SetUp]:
 # ---- What a person should know
 
 
-def warn_of_others(folder: str, configurations: Sequence[str]) -> tuple[str, ...]:
-    """Return a line on the venvs of other names than `.venv` that a container will make in a host folder.
+def notes_on_others(folder: str, configurations: Sequence[str]) -> tuple[Note, ...]:
+    """Return a note on the venvs of other names than `.venv` that a container will make in a host folder.
 
     The arguments are those of `find_evidence`.
     """
-    return _name_others(folder, _set_ups(folder, configurations))
+    return _notes_on_others(folder, _set_ups(folder, configurations))
 
 
-def _name_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[str, ...]:
-    """Return a line on the venvs of other names that a container will make in the workspace."""
-    made: dict[str, str] = {}
+def _notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
+    keys: dict[str, str] = {}
     for item in set_ups:
         path = os.path.join(folder, item.venv)
         if item.venv not in ("", RESERVED) and (not os.path.lexists(path) or is_unused(path)):
-            made.setdefault(item.venv, item.key)
-    if not made:
+            keys.setdefault(item.venv, item.key)
+    if not keys:
         return ()
-    keys = ", ".join(dict.fromkeys(made.values()))
-    setting = json.dumps(list(made), ensure_ascii=False)
-    return (
-        f"{keys} makes {shown(', '.join(made))}, which lands on the host too; to shadow it, "
-        f'write "venv-also": {shown(setting)} in paude.json',
-    )
+    why = ", ".join(dict.fromkeys(keys.values()))
+    return (Note(NoteKind.LANDS, tuple(keys), why, setting=tuple(keys)),)
 
 
-def _warn_of_guarded(set_ups: Sequence[SetUp], guard: str) -> tuple[str, ...]:
-    """Return a line on the `.venv` that a container will make, and that cannot be shadowed for a guard."""
+def _notes_on_guarded(set_ups: Sequence[SetUp], guard: str) -> tuple[Note, ...]:
+    """Return a note on the `.venv` that a container will make, and that cannot be shadowed for a guard."""
     item = next((item for item in set_ups if item.venv == RESERVED), None)
     if item is None:
         return ()
     where = item.key if item.guard == BY_DIRECTORY else guard
-    return (
-        f"{item.key} makes .venv, which lands on the host too, since {where} makes none if there is such a directory: "
-        "let it look for .venv/bin/python",
-    )
-
-
-def _warn_of_cached(environment: str) -> str:
-    return (
-        f".venv is not reserved, since the host's environment in {shown(environment)} would be forgotten for it; "
-        "let the container keep its own outside of the workspace, too"
-    )
+    advice = f"let {where}, which makes none if there is such a directory, look for .venv/bin/python"
+    return (Note(NoteKind.LANDS, (RESERVED,), item.key, advice),)

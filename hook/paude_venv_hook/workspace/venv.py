@@ -10,6 +10,8 @@ from paude_venv_hook.files import is_file, read_start
 # Folders of which there are many, or large ones, and in which nobody keeps a venv.
 WITHOUT_VENVS = frozenset((".git", ".hg", "__pycache__", "node_modules", "site-packages"))
 
+_PYTHONS = ("python3", "python", "python.exe")
+
 
 def is_venv(path: str) -> bool:
     """Tell whether the host path is a venv: it has a `pyvenv.cfg` (PEP 405), or virtualenv before 20 made it."""
@@ -52,6 +54,14 @@ def origin(folder: str) -> tuple[str, bool]:
     return _made_at(folder, said.get("command", "")), _has_its_python(said)
 
 
+def find_python(folder: str) -> str:
+    """Return the host path of the Python that made the venv in a host folder, "" if it does not say or is not there."""
+    said = read_pyvenv_cfg(folder)
+    home = said.get("home", "")
+    paths = (said.get("executable", ""), *(os.path.join(home, name) for name in _PYTHONS))
+    return next((path for path in paths if os.path.isabs(path) and os.path.exists(path)), "")
+
+
 def _made_at(folder: str, command: str) -> str:
     """Return what `bin/activate` says (venv, virtualenv, uv), or the command, which venv notes from Python 3.11 on."""
     for scripts in ("bin", "Scripts"):
@@ -67,6 +77,5 @@ def _made_at(folder: str, command: str) -> str:
 def _has_its_python(said: dict[str, str]) -> bool:
     """Tell whether it is in `home`: images have theirs in folders that machines have too, like /usr/local/bin."""
     home, executable = said.get("home"), said.get("executable")  # the second names the version, from Python 3.11 on
-    names = ("python3", "python", "python.exe")
-    is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in names)
+    is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in _PYTHONS)
     return is_at_home and (executable is None or os.path.exists(executable))
