@@ -1002,6 +1002,29 @@ def test_uninstall_finds_the_units_and_the_socket_where_they_were_put(
     assert not stand_ins.known()["listens"]
 
 
+@pytest.mark.parametrize("at_install", [True, False], ids=["set at install", "set at uninstall"])
+@pytest.mark.parametrize("hooks", [True, False], ids=["a folder of Podman's", "a drop-in"])
+def test_uninstall_finds_podmans_hook_where_it_was_put(
+    stand_ins: StandIns, hook: Hook, home: Path, at_install: bool, hooks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.add("podman")
+    config = home / "other"
+    then = config if at_install else home / ".config"
+    if not hooks:  # what it is told to read is what it reads
+        (stand_ins.state / "hooks").write_text(f"{then}/containers/paude-venv-hook.d\n")
+    if at_install:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(config))
+    assert hook("install", "--engine", "podman").code == 0
+    (stand_ins.state / "hooks").write_text("/usr/share/containers/oci/hooks.d\n")
+    if at_install:
+        monkeypatch.delenv("XDG_CONFIG_HOME")
+    else:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(config))
+
+    assert hook("uninstall", "--engine", "podman").err == "paude-venv-hook: podman: uninstalled\n"
+    assert files(home) == {}
+
+
 OLD_RECORD = '{"context": "rootless", "upstream": "/run/user/1000/docker.sock"}\n'
 
 

@@ -61,7 +61,7 @@ def _uninstall_for_podman(*, dry_run: bool) -> str:
     changes = podman_hook.plan_uninstall(folder, os.environ)
     _do(changes, dry_run=dry_run)
     if not dry_run:
-        podman_hook.remove_folder(folder)
+        podman_hook.remove_own_folders(changes)
     return _summary(changes, dry_run=dry_run)
 
 

@@ -15,7 +15,7 @@ from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_inside, read_start
-from paude_venv_hook.folders import config_home, needed_folder
+from paude_venv_hook.folders import config_home, needed_folder, user_folder
 from paude_venv_hook.installation.changes import Change, carry_out, render
 from paude_venv_hook.installation.own_program import is_root
 from paude_venv_hook.terminal import PROGRAM, write
@@ -30,6 +30,7 @@ OWN_FOLDER = "paude-venv-hook.d"
 DROP_IN = os.path.join("containers.conf.d", "99-paude-venv-hook.conf")
 
 RECORD = "paude-venv-hook.folders"
+_PLACES = "podman-hook.folders"  # in the user's data folder
 MACHINE_FOLDER = "/etc/containers"
 
 # Podman starts no container when a hook fails, be it only that an upgrade took the program's interpreter away. So the
@@ -75,7 +76,7 @@ def install(podman: str, program: str, folder: str, environ: Mapping[str, str], 
     hook_file = planned[0].path
     if changes and hook_file not in _hook_files_read(podman, environ):
         carry_out(Change(path, None) for path, _ in changes)
-        remove_folder(folder)
+        remove_own_folders(changes)
         raise EngineError(
             f"{shown(podman)} does not read {shown(os.path.join(folder, DROP_IN))}; "
             f"add {shown(os.path.dirname(hook_file))} to hooks_dir in its containers.conf, and run this again"
@@ -89,12 +90,17 @@ def _hook_files_read(podman: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def plan_uninstall(folder: str, environ: Mapping[str, str]) -> list[Change]:
-    """Return the files to remove: those that are known to be ours, and where Podman looks, if it can be asked.
+    """Return the files to remove: those of this and earlier environments, and where Podman looks, if it can be asked.
 
     `folder` is that of containers.conf. Raises EngineError if nothing is known, and Podman does not say where it looks.
     """
     podman = find_program("podman", environ)
-    known = _present(folder)
+    places = [folder]
+    if not is_root():
+        usual = config_home({})
+        places += [os.path.join(usual, "containers")] if usual else []
+        places += _recorded(_places())
+    known = [path for place in dict.fromkeys(places) for path in _present(place)]
     folders: list[str] = []
     if podman:
         try:
@@ -102,19 +108,24 @@ def plan_uninstall(folder: str, environ: Mapping[str, str]) -> list[Change]:
         except EngineError:
             if not known:
                 raise
-    return [Change(path, None) for path in _present(folder, folders)]
+    configured = [os.path.join(os.path.normpath(name), HOOK_FILE) for name in folders]
+    others = [path for path in (*configured, _places()) if os.path.lexists(path)]
+    return [Change(path, None) for path in dict.fromkeys([*known, *others])]
 
 
-def _present(folder: str, more: Sequence[str] = ()) -> list[str]:
-    """Return which of our files are there, given the folder of containers.conf and more folders of hooks."""
-    paths = [os.path.join(folder, DROP_IN), *_hook_files(folder, more), os.path.join(folder, RECORD)]
+def _present(folder: str) -> list[str]:
+    """Return which of our files are there, given the folder of containers.conf."""
+    paths = [os.path.join(folder, DROP_IN), *_hook_files(folder), os.path.join(folder, RECORD)]
     return [path for path in paths if os.path.lexists(path)]
 
 
-def remove_folder(folder: str) -> None:
-    """Remove our folder of hooks in that of containers.conf, if it is empty."""
-    with suppress(OSError):
-        os.rmdir(os.path.join(folder, OWN_FOLDER))
+def remove_own_folders(changes: Iterable[Change]) -> None:
+    """Remove our folders of hooks from which the changes removed a file, if they are empty."""
+    for change in changes:
+        folder = os.path.dirname(change.path)
+        if os.path.basename(folder) == OWN_FOLDER:
+            with suppress(OSError):
+                os.rmdir(folder)
 
 
 def find_hook(environ: Mapping[str, str]) -> str:
@@ -144,9 +155,9 @@ def read_hook(podman: str, environ: Mapping[str, str]) -> str:
     return found[-1]
 
 
-def _hook_files(folder: str, more: Sequence[str] = ()) -> list[str]:
-    """Return where hook files may be, by what is in the folder of containers.conf, and in more folders of hooks."""
-    folders = [os.path.join(folder, OWN_FOLDER), *_recorded(os.path.join(folder, RECORD)), *more]
+def _hook_files(folder: str) -> list[str]:
+    """Return where hook files may be, by what is in the folder of containers.conf."""
+    folders = [os.path.join(folder, OWN_FOLDER), *_recorded(os.path.join(folder, RECORD))]
     return [os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders))]
 
 
@@ -205,7 +216,7 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
     if usable:
         best = max(usable, key=lambda path: (os.path.exists(os.path.join(path, HOOK_FILE)), folders.index(path)))
         change = Change(os.path.join(best, HOOK_FILE), _hook_file(program, environ))
-        return (change, *_record(best, folder), *_renewed(drop_in))
+        return (change, *_record(best, folder), *_renewed(drop_in), *_place(folder, environ))
     if environ.get("CONTAINERS_CONF"):
         raise EngineError(
             f"CONTAINERS_CONF is set, so that Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
@@ -217,6 +228,7 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
     return (
         Change(os.path.join(own_folder, HOOK_FILE), _hook_file(program, environ)),
         Change(drop_in, _drop_in([*folders, own_folder])),
+        *_place(folder, environ),
     )
 
 
@@ -230,6 +242,21 @@ def _record(hooks_folder: str, folder: str) -> tuple[Change, ...]:
         return ()
     folders = dict.fromkeys([*_recorded(record), os.path.normpath(hooks_folder)])
     return (Change(record, "".join(f"{name}\n" for name in folders).encode()),)
+
+
+def _place(folder: str, environ: Mapping[str, str]) -> tuple[Change, ...]:
+    """Return the file that tells `uninstall` of a folder of containers.conf which a variable names, and can change."""
+    if is_root() or not environ.get("XDG_CONFIG_HOME"):
+        return ()
+    record = os.path.join(needed_folder(user_folder("data"), EngineError), _PLACES)
+    folders = dict.fromkeys([*_recorded(record), folder])
+    return (Change(record, "".join(f"{name}\n" for name in folders).encode()),)
+
+
+def _places() -> str:
+    """Return the host path of that file, "" for a user without a home folder."""
+    folder = user_folder("data")
+    return folder and os.path.join(folder, _PLACES)
 
 
 def _recorded(record: str) -> list[str]:
