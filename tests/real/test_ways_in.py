@@ -1,0 +1,241 @@
+"""One decision, whatever the way in, on real engines: many shapes in few containers.
+
+The shapes are those of `tests/launchers/test_ways_in.py`. All that do not depend on the start folder or on a label are
+mounts of one container; what differs there has a container of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pytest
+
+from lab import missing
+from layout import fill
+from paude_venv_hook.engines.mountinfo import parse_mountinfo
+from real.conftest import give_to_owner
+from real.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, need_engine, run
+from real.docker_proxy.harness import Proxy
+from real.test_podman_hook import Hook
+
+proves = pytest.mark.proves
+VENVS = (
+    "whole", "twice", "part", "part/backend", "part/a/b", "listed", "listed/backend", "listed/backend/other",
+    "repo", "repo/sub", "parent/app", "parent/two", "worktree/.worktrees/x", "inherited", "volume", "options",
+    "itself", "off", "sibling", "beyond/backend", "unopted/app",
+)  # fmt: skip
+ENTRIES = (
+    "whole/paude.json = {}",
+    "twice/paude.json = {}",
+    "link -> whole",
+    "part/paude.json = {}",
+    'listed/paude.json = {"venv": ["backend/.venv"]}',
+    "repo/.git/",
+    "repo/sub/.devcontainer.json = {}",
+    "parent/app/paude.json = {}",
+    "parent/two/.devcontainer/devcontainer.json = {}",
+    "worktree/.git/",
+    "worktree/.worktrees/x/.git = gitdir: elsewhere",
+    "worktree/.worktrees/x/paude.json = {}",
+    "inherited/paude.json = {}",
+    "volume/paude.json = {}",
+    "options/paude.json = {}",
+    "itself/paude.json = {}",
+    'off/paude.json = {"venv": "none"}',
+    "beyond/paude.json = {}",
+    "beyond/backend/.git/",
+    "start/",
+)
+BINDS = {
+    "whole": "/s/whole",
+    "link": "/s/link",
+    "part/backend": "/s/part",
+    "part/a/b": "/s/deep",
+    "listed/backend": "/s/listed",
+    "repo": "/s/repo",
+    "parent": "/s/parent",
+    "worktree/.worktrees/x": "/s/worktree",
+    "itself/.venv": "/s/itself",
+    "off": "/s/off",
+}
+TWICE = {"twice": ("/s/one", "/s/two")}
+SHADOWED = {
+    "/s/whole/.venv", "/s/link/.venv", "/s/part/.venv", "/s/deep/.venv", "/s/listed/.venv", "/s/repo/.venv",
+    "/s/repo/sub/.venv", "/s/parent/app/.venv", "/s/parent/two/.venv", "/s/worktree/.venv", "/s/one/.venv",
+    "/s/two/.venv", "/s/inherited/.venv", "/s/volume/.venv", "/s/options/.venv",
+}  # fmt: skip
+VISIBLE = ("/s/itself", "/s/off/.venv", "/s/listed/other/.venv")
+
+
+class World(NamedTuple):
+    """The projects, a container whose binds others take over, and a volume that is a bind."""
+
+    top: Path
+    engine: Engine
+    other: str
+    volume: str
+
+    def mounts(self) -> list[str]:
+        """Return the options that mount each shape."""
+        words = [f"--volume={self.top}/{source}:{target}" for source, target in BINDS.items()]
+        words += [f"--volume={self.top}/{source}:{target}" for source, targets in TWICE.items() for target in targets]
+        options = f"volume-opt=type=none,volume-opt=o=bind,volume-opt=device={self.top}/options"
+        words += [f"--volume={self.volume}:/s/volume", f"--mount=type=volume,target=/s/options,{options}"]
+        return [*words, f"--volumes-from={self.other}"]
+
+
+@pytest.fixture(params=["docker", "podman"])
+def world(request: pytest.FixtureRequest, image: str, tmp_path: Path) -> Iterator[World]:
+    """Return the projects, as an engine knows them."""
+    engine = need_engine(request.param, image)
+    fill(tmp_path, *ENTRIES)
+    for venv in VENVS:
+        fill(tmp_path, f"{venv}/.venv/pyvenv.cfg = home = /usr/bin\n")
+    give_to_owner(tmp_path)
+    name = f"paude-venv-hook-test-{uuid.uuid4().hex}"
+    try:
+        engine("volume", "create", "--opt=type=none", "--opt=o=bind", f"--opt=device={tmp_path}/volume", name)
+        engine("create", "--name", name, f"--volume={tmp_path}/inherited:/s/inherited", engine.image, "true")
+        yield World(tmp_path, engine, name, name)
+    finally:
+        engine("rm", "--force", "--volumes", name, check=False)
+        engine("volume", "rm", "--force", name, check=False)
+
+
+def seen(printed: str) -> set[str]:
+    """Return the container paths of a printed mountinfo on which there is an empty place of the container's own."""
+    mounts = parse_mountinfo(printed)
+    return {path for path, mount in mounts.items() if mount.type == "tmpfs" and path.startswith("/s/")}
+
+
+def start(world: World, words: list[str], *options: str, folder: str, environ: Mapping[str, str]) -> set[str]:
+    """Run a container that says what is mounted in it, and see that what is to stay visible does."""
+    look = "cat /proc/self/mountinfo"
+    if "--volumes-from" in " ".join(options):
+        look += "; " + "; ".join(f"test -e {path}/pyvenv.cfg || echo gone {path}" for path in VISIBLE)
+    line = [*words, "run", "--rm", "--network=host", *options, world.engine.image, "sh", "-c", look]
+    done = run("env", "--chdir", world.top / folder, *line, env=environ)
+    assert "gone" not in done.stdout
+    return seen(done.stdout)
+
+
+class Entry(NamedTuple):
+    """A way in: the words that start an engine by it, and their environment."""
+
+    words: list[str]
+    environ: Mapping[str, str]
+
+
+@pytest.fixture(params=["exec", "wrapper", "standing"])
+def way(request: pytest.FixtureRequest, world: World) -> Iterator[Entry]:
+    """Return a way in of the engine; the one that sees every container is the proxy, or Podman's hook."""
+    engine = world.engine
+    if request.param == "exec":
+        yield Entry([str(PROGRAM), "exec", "--", *engine.command], ENVIRONMENT)
+    elif request.param == "wrapper":
+        yield Entry([str(SCRIPTS / f"paude-venv-{engine.name}"), *engine.command[1:]], ENVIRONMENT)
+    else:
+        with TemporaryDirectory(prefix="paude-ways-") as folder, ExitStack() as stack:
+            yield standing(engine, Path(folder), stack)
+
+
+def standing(engine: Engine, folder: Path, stack: ExitStack) -> Entry:
+    """Return the way in that sees every container of an engine."""
+    if engine.name == "podman":
+        return Entry([*Hook(folder).engine(engine).command], ENVIRONMENT)
+    proxy = Proxy(folder)
+    proxy.start()
+    stack.callback(proxy.stop)
+    return Entry([*engine.command], {**ENVIRONMENT, "DOCKER_HOST": f"unix://{proxy.socket}"})
+
+
+@proves("each shape of a launch gets the same shadows by `exec`, the wrapper, and what sees every container")
+def test_each_shape_is_shadowed(world: World, way: Entry) -> None:
+    options = [*world.mounts(), "--workdir=/"]
+
+    assert start(world, way.words, *options, folder="start", environ=way.environ) == SHADOWED
+
+
+def test_a_label_names_the_workspace_in_a_git_root(world: World, way: Entry) -> None:
+    labels = [f"--label=devcontainer.local_folder={world.top}/repo/sub"]
+    options = [f"--volume={world.top}/repo:/s/repo", *labels]
+
+    shadowed = start(world, way.words, *options, folder="start", environ=way.environ)
+
+    assert shadowed == {"/s/repo/.venv", "/s/repo/sub/.venv"}
+
+
+@pytest.mark.parametrize("way", ["exec", "wrapper"], indirect=True)
+def test_who_asks_means_the_start_folder_and_what_lies_beside_it(world: World, way: Entry) -> None:
+    """Nothing has opted in there: a bind of the parent, of a sibling, and of a part that is a repository of its own."""
+    binds = {"unopted": "/s/unopted", "beyond/backend": "/s/beyond"}
+    options = [f"--volume={world.top}/{source}:{target}" for source, target in binds.items()]
+
+    shadowed = start(world, way.words, *options, folder="unopted/app", environ=way.environ)
+
+    assert shadowed == {"/s/unopted/app/.venv", "/s/beyond/.venv"}
+
+
+@pytest.mark.parametrize("world", ["docker"], indirect=True)
+@pytest.mark.parametrize("way", ["exec", "standing"], indirect=True)
+def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry) -> None:
+    if not shutil.which("docker") or run("docker", "compose", "version", check=False, env=ENVIRONMENT).returncode:
+        missing("docker has no compose")
+    binds = [f"{world.top}/{source}:{target}" for source, target in BINDS.items()]
+    binds += [f"{world.top}/{source}:{target}" for source, targets in TWICE.items() for target in targets]
+    device = {"type": "none", "o": "bind", "device": f"{world.top}/options"}
+    services = {
+        "web": {
+            "image": world.engine.image,
+            "network_mode": "host",
+            "command": ["cat", "/proc/self/mountinfo"],
+            "volumes": [*binds, "of-the-project:/s/options"],
+            "volumes_from": ["base"],
+        },
+        "base": {
+            "image": world.engine.image,
+            "network_mode": "host",
+            "command": ["true"],
+            "volumes": [f"{world.top}/inherited:/s/inherited"],
+        },
+    }
+    project = {"services": services, "volumes": {"of-the-project": {"driver_opts": device}}}
+    fill(world.top, f"start/compose.yaml = {json.dumps(project)}")
+    name = ["compose", "--project-name", f"paude-{uuid.uuid4().hex[:8]}"]
+    words = [*way.words, *name]
+    folder = world.top / "start"
+    try:
+        done = run(
+            "env", "--chdir", folder, *words, "up", "--no-log-prefix", "--exit-code-from=web", "--timeout=0",
+            env=way.environ,
+        )  # fmt: skip
+        assert seen(done.stdout) == SHADOWED - {"/s/volume/.venv"}
+    finally:
+        down = [*world.engine.command, *name, "down", "--volumes", "--timeout=0"]
+        run("env", "--chdir", folder, *down, check=False, env=ENVIRONMENT)
+
+
+def test_verify_finds_what_the_launch_got(world: World) -> None:
+    engine = replace(world.engine, command=(str(PROGRAM), "exec", "--quiet", "--", *world.engine.command))
+    environ = {**ENVIRONMENT, "XDG_STATE_HOME": str(world.top / "state")}
+    here = os.getcwd()
+    os.chdir(world.top / "start")
+    try:
+        with engine.running(*world.mounts()) as container:
+            done = run(
+                PROGRAM, "verify", "--workspace-folder", world.top / "start", container.name, check=False, env=environ
+            )
+    finally:
+        os.chdir(here)
+
+    shadowed = {line.rpartition("(")[2].rstrip(")") for line in done.stdout.splitlines() if ": shadowed (" in line}
+    assert (shadowed, done.returncode) == (SHADOWED, 0), done.stdout + done.stderr
