@@ -195,7 +195,11 @@ def read_launch(engine: str, container: Mapping[str, Any], workspace_folder: str
     A tmpfs or a store of ours is what is looked for, and does not count as a mount.
     """
     program = find_program(engine, os.environ) or engine
-    resolved = resolve(mounts_of_container(container), (), questions(program, (), os.environ))
+    # Podman does not list what comes from other containers among the mounts.
+    volumes_from = [
+        name for name in get_list(get_object(container, "HostConfig"), "VolumesFrom") if isinstance(name, str)
+    ]
+    resolved = resolve(mounts_of_container(container), volumes_from, questions(program, (), os.environ))
     mounts = [mount for mount in resolved.mounts if mount.type != "tmpfs" and not name_in(mount.source)]
     config = get_object(container, "Config")
     labels = get_object(config, "Labels")
