@@ -136,8 +136,19 @@ def test_the_containers_of_another_machine_are_not_covered(
     monkeypatch.setenv("CONTAINER_HOST", "ssh://me@far/run/podman.sock")
 
     assert told(workspace) == [
-        ("podman", "", "CONTAINER_HOST leads to another machine, whose folders are not those of this one")
+        ("podman", "", "CONTAINER_HOST leads to ssh://me@far/run/podman.sock, which is another machine")
     ]
+
+
+def test_a_connection_may_lead_to_another_machine(
+    workspace: Path, programs: Callable[[str, str], Path], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman = programs("podman", """echo '[{"Name": "far", "URI": "ssh://me@far"}]'""")
+    hook_file(home / ".config/containers/paude-venv-hook.d", podman)
+    monkeypatch.setenv("CONTAINER_CONNECTION", "far")
+
+    why = "the Podman connection far leads to ssh://me@far, which is another machine"
+    assert told(workspace) == [("podman", "", why)]
 
 
 def test_a_docker_that_is_podman_is_covered_by_what_covers_podman(

@@ -73,16 +73,11 @@ def named_daemon(engine: str, line: Iterable[Option], environ: Mapping[str, str]
     return Address()
 
 
-def daemon_elsewhere(engine: str, line: Iterable[Option], environ: Mapping[str, str]) -> str:
-    """Return "", or why a daemon is on another machine, which has none of this one's folders, for a line to a person.
+def why_elsewhere(address: Address) -> str:
+    """Return "", or why a daemon is on another machine, which has none of this one's folders.
 
     Of a context it is not known here: `stores.daemons.find_daemon` asks for its address.
     """
-    return why_elsewhere(named_daemon(engine, line, environ))
-
-
-def why_elsewhere(address: Address) -> str:
-    """Return "", or why the address of a daemon leads to another machine."""
     if not address.host or address.host.startswith(_LOCAL):
         return ""
     return f"{address.said_in} leads to {shown(address.host)}, which is another machine"

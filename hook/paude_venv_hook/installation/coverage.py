@@ -9,7 +9,7 @@ import os
 
 from paude_venv_hook.docker_api.contexts import daemon_in_use, find_docker
 from paude_venv_hook.docker_api.sockets import does_answer, own_socket
-from paude_venv_hook.engines.choice import elsewhere, is_podman
+from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
@@ -19,6 +19,7 @@ from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, 
 from paude_venv_hook.installation.podman_hook import find_hook, read_hook
 from paude_venv_hook.json_values import get_list, get_object, parse_json
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.stores.daemons import find_daemon
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.workspace.location import opted_in
 
@@ -73,8 +74,9 @@ def _why_down(daemon: Context, environ: Mapping[str, str]) -> str:
 
 
 def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    if variable := elsewhere("podman", environ):
-        return "", f"{variable} leads to another machine, whose folders are not those of this one"
+    elsewhere = find_daemon("podman", program, (), environ).elsewhere
+    if elsewhere:
+        return "", elsewhere
     hook = find_hook(environ)
     if not hook:
         return _wrapper(program) or ("", _NOTHING)
