@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -155,3 +159,39 @@ def test_of_what_is_mounted_above_a_list_leaves_the_venv_visible_and_says_so(wor
     visible = "../env stays visible in the container; only a paude.json in that folder can name it"
     done = hook("run", "--engine", "docker", "--workspace-folder", "sub")
     assert done.err == f"paude-venv-hook: warning: {visible}\n" + planned(".venv")
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="permissions are those of POSIX")
+@pytest.mark.parametrize(
+    ("sealed", "line"),
+    [
+        (".", "nothing shadowed: {folder}: cannot be read: Permission denied; let yourself read it"),
+        (
+            "paude.json",
+            "nothing shadowed: {folder}/paude.json: cannot be read: Permission denied; let yourself read it",
+        ),
+        (".devcontainer.json", ""),
+        ("src", ""),
+    ],
+)
+def test_what_this_user_cannot_read_stops_no_launch(sealed: str, line: str) -> None:
+    code = """if True:
+        import os, sys
+        from paude_venv_hook.decision import decide
+        from paude_venv_hook.engines.mounts import Mount
+        from paude_venv_hook.launch import Launch
+        from paude_venv_hook.notes import words
+        os.setuid(os.getuid() or 65534)
+        launch = Launch("docker", mounts=(Mount("bind", sys.argv[1], "/app"),), folder=sys.argv[1])
+        decision = decide(launch, {})
+        print(len(decision.shadows), *map(words, decision.notes), sep="\\n")
+    """
+    with TemporaryDirectory() as place:  # pytest's own are closed to other users
+        folder = fill(Path(place), ".venv/pyvenv.cfg", "paude.json = {}", ".devcontainer.json = {}", "src/x/")
+        folder.chmod(0o777)
+        (folder / sealed).chmod(0)
+        command = [sys.executable, "-c", code, str(folder)]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
+        (folder / sealed).chmod(0o700)
+
+    assert done.stdout.splitlines() == (["0", line.format(folder=folder)] if line else ["1"])

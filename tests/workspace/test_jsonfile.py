@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.errors import JsonFileError, WorkspaceError
 from paude_venv_hook.workspace.jsonfile import MAX_BYTES, MAX_JSON5_LENGTH, blank_comments, complete, read_object
 
 MENDED = "JSON is expected, with comments and trailing commas if you like"
@@ -307,7 +307,9 @@ def test_a_file_that_one_may_not_read_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, "{}")
     os.chmod(path, 0)
 
-    assert _refusal(path) == f"{path}: cannot be read: Permission denied; mend or remove it"
+    with pytest.raises(WorkspaceError) as caught:
+        read_object(path)
+    assert str(caught.value) == f"{path}: cannot be read: Permission denied; let yourself read it"
 
 
 def test_nothing_stays_open_whatever_was_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 
-from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.errors import JsonFileError, WorkspaceError
 from paude_venv_hook.files import NOT_REGULAR, read_bytes
 from paude_venv_hook.text import shown
 
@@ -38,7 +38,8 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 
     With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, and it does
     not matter whether commas or the last brackets are missing, nor what follows those, as the dev container tools read
-    devcontainer.json. Raises JsonFileError, which names the file and, where the parser knows them, line and column.
+    devcontainer.json. Raises JsonFileError, which names the file and, where the parser knows them, line and column;
+    WorkspaceError for a file that this user may not read.
     """
     try:
         return _parse(path, _read_text(path, "strict" if unique_keys else "replace"), unique_keys)
@@ -54,6 +55,8 @@ def _read_text(path: str, errors: str) -> str:
             raise JsonFileError(f"{shown(path)}: {NOT_REGULAR}; replace or remove it") from None
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
             raise JsonFileError(f"{shown(path)}: does not exist; name another file") from None
+        if isinstance(error, PermissionError):
+            raise WorkspaceError(f"{shown(path)}: cannot be read: {error.strerror}; let yourself read it") from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")

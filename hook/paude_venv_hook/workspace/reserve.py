@@ -11,7 +11,7 @@ import json
 import os
 import re
 
-from paude_venv_hook.errors import JsonFileError
+from paude_venv_hook.errors import HookError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
@@ -167,7 +167,7 @@ def _without_editors(path: str) -> str:
     """Return the text of a configuration (a host path) without the settings of editors."""
     try:
         document = read_object(path, unique_keys=False)
-    except JsonFileError:
+    except HookError:
         return ""
     return json.dumps({key: value for key, value in document.items() if key not in _OF_EDITORS}, ensure_ascii=False)
 
