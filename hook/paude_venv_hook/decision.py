@@ -15,12 +15,11 @@ from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, without
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.carried import Workspace, find_workspaces
 from paude_venv_hook.workspace.detection import Detected, detect
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, set_up_commands, set_up_once
 from paude_venv_hook.workspace.directories import find_directories
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
-from paude_venv_hook.workspace.location import Location, refuse_unmountable
+from paude_venv_hook.workspace.location import Location, Workspace, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, Settings, read_settings
 
 TYPE_CHECKING = False
@@ -90,6 +89,8 @@ def decide(
     that cannot be read, since the launch works without us; and, if nobody asked for us, wrong settings of a folder
     above what is bound.
     """
+    from paude_venv_hook.workspace.carried import find_workspaces  # noqa: PLC0415 - flags name the workspace
+
     carried = find_workspaces(launch)
     notes = [*launch.notes, *carried.notes]
     answers: dict[str, Answer] = {}

@@ -31,9 +31,8 @@ from paude_venv_hook.launchers.flags import decide_by_flags, locate
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Shadow, Skipped
-from paude_venv_hook.workspace.carried import Workspace
 from paude_venv_hook.workspace.found import Kind, Reason
-from paude_venv_hook.workspace.location import Location, check_workspace_folder, opted_in
+from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, opted_in
 from paude_venv_hook.workspace.settings import read_settings
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"

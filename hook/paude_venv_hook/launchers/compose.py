@@ -29,9 +29,9 @@ from paude_venv_hook.launchers.flags import locate
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.text import did_you_mean, shown
-from paude_venv_hook.workspace.carried import Workspace, carriers, place
+from paude_venv_hook.workspace.carried import carriers, place
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
-from paude_venv_hook.workspace.location import Location, check_workspace_folder
+from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder
 from paude_venv_hook.workspace.settings import read_settings
 from paude_venv_hook.workspace.variables import substitution
 

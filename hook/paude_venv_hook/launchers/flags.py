@@ -7,24 +7,22 @@ import os
 from paude_venv_hook.decision import Answer, decide_workspace
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mounts import Mount
-from paude_venv_hook.engines.run_grammar import options, platform_in
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.carried import Workspace, carriers
 from paude_venv_hook.workspace.devcontainer import (
     find_devcontainer,
     is_containers_own,
     named_devcontainers,
     read_devcontainer,
 )
-from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
+from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, container_folder
 from paude_venv_hook.workspace.settings import read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
@@ -74,7 +72,7 @@ def locate(
     devcontainer = read_devcontainer(os.path.abspath(config), folder, environ) if config else None
     others = devcontainer.mounts if devcontainer else ()
     mounted = {mount.target: mount.type for mount in others}
-    parts = carriers(os.path.realpath(folder), [mount for mount in others if not is_containers_own(mount.target)])
+    parts = _parts(folder, others) if others else []
 
     if container_workspace_folder is not None:
         is_shared = bool(devcontainer and devcontainer.mount and devcontainer.mount.is_shared)
@@ -92,6 +90,13 @@ def locate(
     return Location((Mount("bind", folder, folder),), "no devcontainer.json: the same path as here")
 
 
+def _parts(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
+    """Return the binds of a devcontainer.json that carry the workspace once more, or a part of it."""
+    from paude_venv_hook.workspace.carried import carriers  # noqa: PLC0415 - few files have mounts
+
+    return carriers(os.path.realpath(folder), [mount for mount in mounts if not is_containers_own(mount.target)])
+
+
 def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the image that a devcontainer.json (a host path) names, and the platform of its runArgs.
 
@@ -99,7 +104,8 @@ def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> t
     """
     if config is None:
         return "", ""
-    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - only for storage on disk
+    from paude_venv_hook.engines.run_grammar import options, platform_in  # noqa: PLC0415 - only for storage on disk
+    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - as above
     from paude_venv_hook.workspace.variables import substitution  # noqa: PLC0415 - as above
 
     document = read_object(config, unique_keys=False)

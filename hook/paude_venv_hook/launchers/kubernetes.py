@@ -36,8 +36,7 @@ from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import without_colons
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.carried import Workspace
-from paude_venv_hook.workspace.location import Location, check_workspace_folder, container_folder
+from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, container_folder
 from paude_venv_hook.workspace.patterns import is_pattern
 from paude_venv_hook.workspace.settings import read_settings
 

@@ -24,7 +24,7 @@ from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.found import Kind
-from paude_venv_hook.workspace.location import Location, opted_in
+from paude_venv_hook.workspace.location import Location, Workspace, opted_in
 from paude_venv_hook.workspace.venv import is_venv
 
 TYPE_CHECKING = False
@@ -35,22 +35,6 @@ if TYPE_CHECKING:
     from paude_venv_hook.launch import Launch
 
 MOST_FOLDERS = 1000  # at most this many folders one level down are looked at
-
-
-class Workspace(NamedTuple):
-    """A workspace that a container mounts: its real host path, where it is in the container, and how it is read.
-
-    `config` is the devcontainer.json by which it is started, None if no label names one. `is_chosen` tells that it is
-    the one of the start folder or of a label, or has opted in, so that a list of directories is meant for it.
-    `is_above` tells that no bind has it as a whole. `venv` is the mode that a label asks for, None if none does.
-    """
-
-    folder: str
-    location: Location
-    config: str | None = None
-    is_chosen: bool = True
-    is_above: bool = False
-    venv: str | None = None
 
 
 class Carried(NamedTuple):

@@ -41,6 +41,22 @@ class Location(NamedTuple):
         return self.mounts[0] if self.mounts else None
 
 
+class Workspace(NamedTuple):
+    """A workspace that a container mounts: its real host path, where it is in the container, and how it is read.
+
+    `config` is the devcontainer.json by which it is started, None if no label names one. `is_chosen` tells that it is
+    the one of the start folder or of a label, or has opted in, so that a list of directories is meant for it.
+    `is_above` tells that no bind has it as a whole. `venv` is the mode that a label asks for, None if none does.
+    """
+
+    folder: str
+    location: Location
+    config: str | None = None
+    is_chosen: bool = True
+    is_above: bool = False
+    venv: str | None = None
+
+
 def check_workspace_folder(path: str) -> str:
     """Return the absolute host path of a workspace folder, symlinks kept; WorkspaceError for what cannot be one."""
     path = os.path.abspath(path)
