@@ -88,9 +88,10 @@ class User:
         return self(engine.name, *options, "run", *own, engine.image, "ls", "-A", "/app/.venv").stdout
 
     def files(self) -> list[str]:
-        """Return what is in the home folder, but for what Docker's client keeps there for itself."""
+        """Return what is in the home folder, but for what engines keep there, and the notes of the last launches."""
         found = (str(path.relative_to(self.home)) for path in self.home.rglob("*") if not path.is_dir())
-        return sorted(name for name in found if not name.startswith((".docker/", ".local/share/containers/")))
+        others = (".docker/", ".local/share/containers/", ".local/state/paude/last-launches/")
+        return sorted(name for name in found if not name.startswith(others))
 
 
 @pytest.fixture
