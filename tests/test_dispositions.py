@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SENSITIVE = ("tests/launchers/test_wrapper.py", "tests/proxy/test_listener.py", "-k", "interrupt or ends_cleanly")
+SENSITIVE = ("tests/launchers/test_wrapper.py", "tests/proxy/test_listener.py", "-k", "wrapper_loads or ends_cleanly")
 
 
 def test_tests_of_signals_pass_where_signals_are_ignored() -> None:

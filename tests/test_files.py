@@ -251,7 +251,9 @@ for number in range(20):
 
 KILLED_AT_RANDOM = """
 import random, time
-for kill in range(100):
+kill, numbers = 0, set()
+while kill < 100 or len(numbers) < 20:  # it was often written in between, however busy the machine is
+    kill += 1
     child = os.fork()
     if not child:
         number = kill * 1000
@@ -264,6 +266,7 @@ for kill in range(100):
         document = json.load(file)
     if document["text"] != "x" * LARGE or len(os.listdir(os.path.dirname(sys.argv[1]))) > 2:
         sys.exit(f"kill {kill}")
+    numbers.add(document["number"])
 """
 
 
@@ -316,12 +319,11 @@ def test_a_writer_that_is_killed_leaves_the_old_file_whole(target: Path, code: s
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="writers are forked, since a new process takes too long")
-def test_a_writer_that_is_killed_at_any_of_100_moments_leaves_a_whole_file(target: Path) -> None:
+def test_a_writer_that_is_killed_at_any_of_its_moments_leaves_a_whole_file(target: Path) -> None:
     assert _run("write(0)", target) == (0, "")
 
     assert _run(KILLED_AT_RANDOM, target) == (0, "")
 
-    assert _number(target) > 33_000  # it was often written in between
     _assert_that_the_next_writer_cleans_up(target)
 
 
