@@ -69,6 +69,7 @@ PACKAGE = """
     installation/coverage.py
     installation/docker_install.py
     installation/docker_record.py
+    installation/docker_removal.py
     installation/docker_units.py
     installation/own_program.py
     installation/podman_hook.py

@@ -9,7 +9,7 @@ from paude_venv_hook.command_line.options import DRY_RUN, argument
 from paude_venv_hook.docker_api.contexts import find_docker
 from paude_venv_hook.engines.table import COMMON
 from paude_venv_hook.errors import HookError
-from paude_venv_hook.installation import docker_install, podman_hook
+from paude_venv_hook.installation import docker_removal, podman_hook
 from paude_venv_hook.installation.changes import carry_out, render
 from paude_venv_hook.terminal import complain, warn, write
 
@@ -66,7 +66,7 @@ def _uninstall_for_podman(*, dry_run: bool) -> str:
 
 
 def _uninstall_for_docker(*, dry_run: bool) -> str:
-    removal = docker_install.plan_uninstall(find_docker(os.environ), os.environ)
+    removal = docker_removal.plan_uninstall(find_docker(os.environ), os.environ)
     _do(removal.steps, dry_run=dry_run)
     if not dry_run:
         for folder in removal.folders:

@@ -18,7 +18,6 @@ from paude_venv_hook.docker_api.contexts import (
 )
 from paude_venv_hook.docker_api.sockets import (
     Upstream,
-    does_answer,
     find_docker_socket,
     is_same_socket,
     own_socket,
@@ -27,7 +26,7 @@ from paude_venv_hook.docker_api.sockets import (
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.installation.changes import Change, Command
-from paude_venv_hook.installation.docker_record import Record, read_record, record_path
+from paude_venv_hook.installation.docker_record import read_record
 from paude_venv_hook.installation.docker_units import SERVICE, SOCKET, is_unit_of_ours, make_units, units_folder
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
@@ -226,14 +225,14 @@ def why_context_is_beaten(own: str, environ: Mapping[str, str]) -> str:
 
     `own` is the host path of the proxy's socket.
     """
-    variable = _variable_in_use(environ)
+    variable = variable_in_use(environ)
     wanted = f"unix://{own}" if variable == "DOCKER_HOST" else CONTEXT
     if not variable or environ[variable].strip() == wanted:
         return ""
     return f"{variable} is set, and beats the context in use; unset it, or set it to {shown(wanted)}"
 
 
-def _variable_in_use(environ: Mapping[str, str]) -> str:
+def variable_in_use(environ: Mapping[str, str]) -> str:
     """Return the variable that says where Docker's client finds its daemon, "" if none does."""
     for name in BEAT_CONTEXTS:
         if environ.get(name, "").strip():
@@ -256,92 +255,3 @@ def ask_version(client: Client, units: UserUnits | None) -> str:
     except EngineError as error:
         more = f"; `systemctl --user status {SERVICE}` tells more" if units else ""
         raise EngineError(f"{error}{more}") from None
-
-
-class Removal(NamedTuple):
-    """The steps that take away what is there of us, lines on what stays, and folders to remove if they are empty."""
-
-    steps: list[Step]
-    stays: list[str]
-    folders: list[str]
-
-
-def plan_uninstall(docker: str | None, environ: Mapping[str, str]) -> Removal:
-    """Return how what is there of us is taken away.
-
-    That is what the environment names, and what the record does. `docker` is the host path of Docker's client, None if
-    there is none. Raises EngineError for a user without a home folder.
-    """
-    record = read_record()
-    own = own_socket(environ)
-    contexts, stays = _plan_contexts_away(docker, environ, record)
-    units, foreign = _plan_units_away(environ, record)
-    sockets = dict.fromkeys([own, *record.sockets])
-    removed = [Change(path, None) for path in sockets if os.path.lexists(path)]
-    steps: list[Step] = [*contexts, *units, *removed]
-    stays += foreign
-    if removed and not units and does_answer(own):
-        stays.append("a docker-proxy that nobody reaches any more still runs; end it")
-    path = record_path()
-    if os.path.lexists(path):
-        if docker:
-            steps.append(Change(path, None))
-        else:
-            stays.append(f"without docker on PATH its context {CONTEXT} stays; with it, run this again")
-    if steps:
-        stays += _still_named(own, environ)
-    return Removal(steps, stays, [os.path.dirname(path) for path in sockets])
-
-
-def _plan_contexts_away(docker: str | None, environ: Mapping[str, str], record: Record) -> tuple[list[Step], list[str]]:
-    steps: list[Step] = []
-    stays = []
-    for folder in dict.fromkeys([client_folder(environ), *record.contexts]):
-        client = find_client(docker, environ, folder)
-        before = record.context_before(folder)
-        is_gone = bool(before) and not client.in_use and not client.ours  # somebody removed it while it was in use
-        if client.uses_ours or (is_gone and _has_context(client, "default")):
-            steps.append(client.command("context", "use", before if _has_context(client, before) else "default"))
-        if client.has_ours:
-            steps.append(client.command("context", "rm", CONTEXT))
-        elif client.ours:
-            stays.append(f"the docker context {CONTEXT} leads to {shown(client.ours.host)}, and is not ours: it stays")
-    return steps, stays
-
-
-def _has_context(client: Client, name: str) -> bool:
-    """Tell whether Docker's client has a context, which is not ours."""
-    return bool(client.docker) and name not in ("", CONTEXT) and bool(find_context(client.docker, client.environ, name))
-
-
-def _plan_units_away(environ: Mapping[str, str], record: Record) -> tuple[list[Step], list[str]]:
-    systemd = find_user_units(environ)
-    stops: list[Step] = []
-    removed: list[Step] = []
-    stays = []
-    for folder in dict.fromkeys([units_folder(environ), *record.units]):
-        present = [name for name in (SOCKET, SERVICE) if os.path.lexists(os.path.join(folder, name))]
-        ours = [name for name in present if is_unit_of_ours(os.path.join(folder, name))]
-        stays += [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in present if name not in ours]
-        known = [name for name in ours if systemd and not stops and systemd.does("cat", name)]
-        if systemd and known:
-            stops.append(systemd.command("stop", *known))
-        if systemd and SOCKET in known:
-            stops.append(systemd.command("disable", SOCKET))
-        removed += [Change(os.path.join(folder, name), None) for name in ours]
-        link = os.path.join(folder, "sockets.target.wants", SOCKET)  # what enables it, and `disable` removes
-        is_foreign = SOCKET in present and SOCKET not in ours
-        if os.path.lexists(link) and SOCKET not in known and not is_foreign:
-            removed.append(Change(link, None))
-    if systemd and removed:
-        removed.append(systemd.command("daemon-reload"))
-    return [*stops, *removed], stays
-
-
-def _still_named(own: str, environ: Mapping[str, str]) -> list[str]:
-    """Return lines on the variable that leads to a proxy, or a context, that is there no longer."""
-    variable = _variable_in_use(environ)
-    value = environ.get(variable, "").strip()
-    if value in (CONTEXT, f"unix://{own}"):
-        return [f"{variable} is {shown(value)} still, where nothing is any more; unset it"]
-    return []
