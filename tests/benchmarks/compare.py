@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import paude_venv_hook
+from paude_venv_hook.workspace.deep import find_deep_venvs
 from paude_venv_hook.workspace.detection import detect
 
 ROUNDS = 40
@@ -101,6 +102,21 @@ def main() -> None:
             in_process(partial(detect, deep, (), (), same_path=True)),
             in_process(partial(look, deep, levels=2)),
             rounds=21,
+        )
+        trees = str(make_worktrees(top / "trees"))
+        row(
+            "detection with 100 worktrees / scandir and stat of the same",
+            2.0,
+            in_process(partial(detect, trees, (), (), same_path=True)),
+            in_process(partial(look, trees, levels=4)),
+            rounds=21,
+        )
+        row(
+            "status's search / scandir and stat, 5,000 of 10,000",
+            2.0,
+            in_process(partial(find_deep_venvs, deep)),
+            in_process(partial(look, deep, levels=2)),
+            rounds=5,
         )
         for entries, cost in costs.items():
             print(f"detection: {cost * 1e6:.2f} µs an entry of {entries:,}")
@@ -182,6 +198,15 @@ def make_workspace(folder: Path) -> Path:
     }
     text = json.dumps(config, indent=2).replace('"mounts"', '// a comment\n  "mounts"').replace("\n  ]\n", "\n  ],\n")
     (folder / ".devcontainer" / "devcontainer.json").write_text(text)
+    return folder
+
+
+def make_worktrees(folder: Path) -> Path:
+    """Make a folder with 100 worktrees of agents, each with a venv and ten other folders."""
+    for index in range(100):
+        for name in (".venv", *(f"folder{number}" for number in range(10))):
+            (folder / ".claude" / "worktrees" / str(index) / name).mkdir(parents=True)
+        (folder / ".claude" / "worktrees" / str(index) / ".venv" / "pyvenv.cfg").touch()
     return folder
 
 
