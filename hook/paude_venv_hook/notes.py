@@ -32,6 +32,7 @@ class NoteKind(Enum):
     LANDS = auto()  # a container will make a venv that is not shadowed
     KEPT = auto()  # a tool of the host keeps an environment elsewhere, and would forget it for a .venv
     CENTRAL = auto()  # uv keeps environments in its cache
+    EMPTY = auto()  # a shadow is empty in a running container, which may cover something of the image
     WORKS = auto()  # a venv of the host would work in this container
     UNNAMED = auto()  # there are devcontainer.json files, of which none is the default
     SETTING = auto()  # a value in the settings is odd
@@ -159,6 +160,13 @@ def _central(note: Note) -> str:
     return f"uv keeps its environments in its cache ({note.why}), not in {_names(note)}{_advice(note)}"
 
 
+def _empty(note: Note) -> str:
+    return (
+        f"{_names(note)} is empty in the container: the image may hold one at this path; to have that, "
+        "give the path a volume of its own"
+    )
+
+
 def _works(note: Note) -> str:
     return (
         f"{_names(note)} of the host would work here, since its Python is mounted too; to have it, "
@@ -221,6 +229,7 @@ _WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
     NoteKind.LANDS: _lands,
     NoteKind.KEPT: _kept,
     NoteKind.CENTRAL: _central,
+    NoteKind.EMPTY: _empty,
     NoteKind.WORKS: _works,
     NoteKind.UNNAMED: _unnamed,
     NoteKind.SETTING: _plain,

@@ -250,6 +250,31 @@ def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.Captu
     assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", VISIBLE)
 
 
+@pytest.mark.parametrize(("listed", "is_empty"), [("", True), ("bin", False)])
+def test_where_a_shadow_is_empty_the_image_may_hold_a_venv_and_verify_says_so(
+    container: Path,
+    programs: Callable[[str, str], Path],
+    capfd: pytest.CaptureFixture[str],
+    listed: str,
+    *,
+    is_empty: bool,
+) -> None:
+    script = f'case "$1 $3 $5" in "exec ls /app/.venv") printf "{listed}"; exit ;; esac\n{PODMAN_OF_A_CONTAINER}'
+    programs("podman", script)
+    line = (
+        "paude-venv-hook: warning: .venv is empty in the container: the image may hold one at this path; to have that, "
+        "give the path a volume of its own\n"
+    )
+
+    assert main(["verify", "--venv", ".venv,env", "c"]) == 1
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0] == ".venv: shadowed (/app/.venv)"
+    assert err == (line if is_empty else "")
+
+    main(["verify", "--quiet", "--venv", ".venv,env", "c"])
+    assert capfd.readouterr().err == ""
+
+
 def test_a_shadow_that_the_containers_user_cannot_write_to_is_a_problem(
     container: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -433,6 +458,7 @@ def test_a_container_path_is_followed_through_the_symlinks_of_the_container(
             "exec cat") echo "31 30 0:40 / /usr/lib/app/.venv rw,nosuid,nodev - tmpfs tmpfs rw,mode=1777" ;;
             "exec readlink") [ "$*" = "exec abc readlink -f /lib/app" ] || exit 1; {readlink} ;;
             "exec test") ;;
+            "exec ls") echo bin ;;
         esac""",
     )
 

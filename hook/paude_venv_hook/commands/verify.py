@@ -19,7 +19,7 @@ from paude_venv_hook.json_values import get_list, get_object, get_text, parse_js
 from paude_venv_hook.launch import SERVICE, Launch
 from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import read_last_launch
-from paude_venv_hook.notes import nothing
+from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
 from paude_venv_hook.terminal import complain, tell, write
@@ -28,12 +28,11 @@ from paude_venv_hook.workspace.location import check_workspace_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from subprocess import CompletedProcess
     from typing import Any
 
     from paude_venv_hook.decision import Answer, Decision
-    from paude_venv_hook.notes import Note
     from paude_venv_hook.stores.purpose import Purpose
 
 SUMMARY = "ask a running container whether the shadows are there"
@@ -88,7 +87,10 @@ def execute(options: Options) -> int:
         if not options.quiet:
             tell([*decision.notes, *_notes_on_no_workspace(decision, folder)])
         for answer in decision.answers:
-            checks += check(container, answer)
+            own_checks = check(container, answer)
+            checks += own_checks
+            if not options.quiet:
+                tell(_notes_on_empty(own_checks))
     last_launch = read_last_launch(folder)
     if last_launch and not options.quiet:
         for line in last_launch.lines():
@@ -97,6 +99,11 @@ def execute(options: Options) -> int:
     for item in checks:
         write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
     return 1 if any(item.problem for item in checks) else 0
+
+
+def _notes_on_empty(checks: Iterable[Check]) -> list[Note]:
+    paths = tuple(item.path for item in checks if item.is_empty)
+    return [Note(NoteKind.EMPTY, paths)] if paths else []
 
 
 def _notes_on_no_workspace(decision: Decision, workspace_folder: str) -> list[Note]:
@@ -158,11 +165,15 @@ def find_service(engines: Sequence[str], service: str, workspace_folder: str) ->
 
 
 class Check(NamedTuple):
-    """One shadow: as the user names it, its container path, and "" or what is wrong and what to do."""
+    """One shadow: as the user names it, its container path, and "" or what is wrong and what to do.
+
+    `is_empty` tells that nothing is wrong, and that nothing is in it.
+    """
 
     path: str
     destination: str
     problem: str
+    is_empty: bool = False
 
 
 class NoSuchContainerError(Exception):
@@ -242,8 +253,15 @@ def check(container: Mapping[str, Any], answer: Answer) -> list[Check]:
             problem = f"not writable for the container's user; {cure}"
         if mount and purpose and not problem:
             problem = _find_python_problem(in_container, destination, name_in(mount.root))
-        checks.append(Check(shadow.path, destination, problem))
+        is_empty = not problem and _is_empty(in_container, destination)
+        checks.append(Check(shadow.path, destination, problem, is_empty))
     return checks
+
+
+def _is_empty(in_container: Sequence[str], directory: str) -> bool:
+    """Tell whether a container path is an empty directory. An image without `ls` tells of none."""
+    done = _run([*in_container, "ls", "-A", directory])
+    return done.returncode == 0 and not done.stdout
 
 
 def _find_python_problem(in_container: Sequence[str], venv: str, store: str) -> str:
