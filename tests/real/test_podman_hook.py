@@ -46,6 +46,7 @@ class Hook:
         self.configuration.write_text(f'[engine]\nhooks_dir = ["{self.folder}"]\n')
         self.home.mkdir()
         self.install()
+        self._let_it_have(f"XDG_STATE_HOME={self.home}/state")  # root's hook writes into the home of root
 
     def install(self, command: str = "install") -> str:
         """Run `install` or `uninstall` for Podman and return what it says."""
@@ -55,9 +56,13 @@ class Hook:
 
     def keep_home(self) -> None:
         """Let the hook find the home folder as that of an ordinary user does; root's is for the homes of all users."""
+        self._let_it_have(f"HOME={self.home}")
+
+    def _let_it_have(self, variable: str) -> None:
+        """Change the environment of the hook."""
         (path,) = self.folder.glob("*.json")
         document = json.loads(path.read_text())
-        document["hook"]["env"] = [f"HOME={self.home}"]
+        document["hook"]["env"] = [variable]
         path.write_text(json.dumps(document))
 
     def engine(self, podman: Engine) -> Engine:
@@ -312,6 +317,7 @@ def test_uninstalled_the_hosts_venv_is_visible_again(
     engine, line = own_hook.engine(podman), (bind(workspace, "/app"), "ls -A /app/.venv")
 
     assert engine.run(*line).stdout == ""
+    own_hook.install()  # with the environment that it makes itself
     assert own_hook.install().startswith("paude-venv-hook: podman: already installed (Podman reads ")
     assert own_hook.install("uninstall") == "paude-venv-hook: podman: uninstalled\n"
     assert engine.run(*line).stdout == "pyvenv.cfg\n"

@@ -85,7 +85,8 @@ def test_what_the_container_was_made_without_is_said(
     assert verify(engine, workspace, without.name, "--venv", ".venv") == (
         1,
         f".venv: {problem} ({workspace}/.venv)\n",
-        "",
+        'paude-venv-hook: warning: later stays visible in the container; to shadow what is there, write "venv": '
+        '[".venv", "later"] in paude.json\n',
     )
 
 
@@ -187,4 +188,4 @@ def test_a_container_that_cannot_be_asked_is_named_in_one_line(engine: Engine, w
         f"{error}{container.name}: does not run; start it first\n",
     )
     name, none = "paude-venv-hook-test-none", f"{engine.name} has no such container; see {engine.name} ps"
-    assert verify(engine, workspace, name) == (1, "", f"{error}{name}: {none}, or use --engine\n")
+    assert verify(engine, workspace, name) == (1, "", f"{error}{name}: {none}\n")
