@@ -62,11 +62,13 @@ def look_at_start(container: str, setup: Setup) -> tuple[str]:
 
 
 def _with_engine(setup: Setup) -> Setup:
-    """Return the setup with the engine of its daemon, which is asked once; without one if it does not answer."""
+    """Return the setup with the engine of its daemon, which is asked once; without one if it is not there."""
     if setup.engine:
         return setup
     try:
         return setup._replace(engine=engine_at(setup.upstream))
+    except TimeoutError:  # it is not asked again: each container would wait
+        return setup._replace(engine="docker")
     except OSError:
         return setup
 
