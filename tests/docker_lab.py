@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -196,7 +197,9 @@ async def proxied(answers: Serve, asked_in: str | None = None) -> AsyncIterator[
 def start(listener: socket.socket, upstream: str, asked_in: str | None) -> tuple[int, socket.socket]:
     """Return a process that serves, and the socket whose end ends it."""
     theirs, ours = socket.socketpair()
-    process = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for the threads of the tests' own workers
+        process = os.fork()
     if not process:
         try:
             ours.close()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from conftest import MakeVenv
 from docker_lab import Lab, answer, answering, passed, proxied, read_message, request, run, until
 from layout import fill
+from paude_venv_hook.docker_api import sockets
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.proxy import client as module
 from paude_venv_hook.proxy import planning, pump
@@ -403,6 +404,28 @@ def test_the_daemon_is_asked_once_which_engine_it_is(app: Path, engine: str, opt
         {"/app/.venv": options}
     ] * 3
     assert asked.count(b"GET /version") == 1
+
+
+def test_a_daemon_that_does_not_say_which_engine_it_is_is_asked_once(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_ANSWER_SECONDS", 0.05)
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await read_message(reader)).partition(b" HTTP")[0])
+        if asked[-1] == b"GET /version":
+            await reader.read()
+        else:
+            writer.write(CREATED)
+
+    async def scenario() -> None:
+        async with proxied(serve) as lab:
+            for _ in range(2):
+                assert await lab.ask(request(CREATE, body_for(app))) == CREATED
+
+    run(scenario())
+    assert asked == [b"GET /version", CREATE.encode(), CREATE.encode()]
 
 
 def test_for_somebody_who_asked_the_start_folder_counts_without_an_opt_in(workspace: Path, make_venv: MakeVenv) -> None:
