@@ -5,14 +5,11 @@ A note is made where something is decided; nothing compares or takes apart its w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 MOST_NAMED = 5  # at most this many venvs are named in one line
 _BESIDE = 3  # more of one name, in folders beside each other, become one pattern

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from paude_venv_hook.command_line.options import QUIET, argument
 from paude_venv_hook.engines.programs import find_program
@@ -11,10 +12,6 @@ from paude_venv_hook.errors import UsageError
 from paude_venv_hook.launchers.run_line import launch
 from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SUMMARY = "start an engine with the shadows added to its own command line"
 POSITION = 5

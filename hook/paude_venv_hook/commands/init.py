@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 
 from paude_venv_hook.command_line.options import argument
@@ -18,10 +19,6 @@ from paude_venv_hook.text import did_you_mean, say, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.settings import FILE_NAME, STORAGES
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 SUMMARY = "copy a template project, and change no file that is there"
 POSITION = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from paude_venv_hook.command_line.options import DRY_RUN, argument
 from paude_venv_hook.docker_api.contexts import find_docker
@@ -15,10 +16,6 @@ from paude_venv_hook.installation.changes import carry_out, render
 from paude_venv_hook.installation.docker_install import CONTEXT
 from paude_venv_hook.installation.own_program import own_program
 from paude_venv_hook.terminal import complain, warn, write
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SUMMARY = "shadow the venvs in all launches from now on: Podman's hook, and a proxy for every client of Docker"
 POSITION = 9

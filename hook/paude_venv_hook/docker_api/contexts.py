@@ -7,6 +7,7 @@ asked.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import ask, find_program
@@ -14,10 +15,6 @@ from paude_venv_hook.folders import home_folder
 from paude_venv_hook.json_values import get_object, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SECONDS = 10.0
 _UNIX = "unix://"

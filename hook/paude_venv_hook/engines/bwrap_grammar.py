@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.run_grammar import UnknownOptionError
 from paude_venv_hook.records import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # How many words follow each option. Those of what mounts on a path of the sandbox end in it.
 _MOUNTS = {

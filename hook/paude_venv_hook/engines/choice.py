@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.text import did_you_mean, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _VERSION_SECONDS = 5.0
 _BECOMES_PODMAN = rb'(?m)^exec (?:/\S*/)?podman "\$@"\s*\Z'

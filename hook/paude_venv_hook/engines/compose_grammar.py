@@ -7,13 +7,10 @@ The programs are `docker compose`, `docker-compose`, `podman compose` (which sta
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 from paude_venv_hook.engines.run_grammar import UnknownOptionError, find_subcommand, options
 from paude_venv_hook.records import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 # What starts containers that are new.
 STARTS = frozenset(("create", "run", "scale", "up", "watch"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
@@ -10,10 +11,6 @@ from paude_venv_hook.files import read_file, write_if_changed
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _COMMAND_SECONDS = 30.0
 _UNTIL = "once that command works, run this again"

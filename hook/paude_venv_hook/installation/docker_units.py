@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from paude_venv_hook.docker_api.sockets import refuse_long
 from paude_venv_hook.engines.mountable import can_be_mounted
@@ -12,10 +13,6 @@ from paude_venv_hook.folders import config_home, needed_folder
 from paude_venv_hook.installation.changes import Change
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SOCKET = "paude-venv-docker-proxy.socket"
 SERVICE = "paude-venv-docker-proxy.service"

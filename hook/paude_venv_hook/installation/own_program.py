@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Mapping
 
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.terminal import PROGRAM
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def is_root() -> bool:

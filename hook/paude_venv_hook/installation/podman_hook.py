@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from paude_venv_hook.engines.mountable import can_be_mounted
@@ -20,10 +21,6 @@ from paude_venv_hook.installation.changes import Change, carry_out, render
 from paude_venv_hook.installation.own_program import is_root
 from paude_venv_hook.terminal import PROGRAM, write
 from paude_venv_hook.text import complaint, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 HOOK_FILE = "paude-venv-hook.json"
 OWN_FOLDER = "paude-venv-hook.d"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 
 from paude_venv_hook.decision import Answer, decide_workspace
 from paude_venv_hook.engines.choice import choose_engine
@@ -19,10 +20,6 @@ from paude_venv_hook.workspace.devcontainer import (
 )
 from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, container_folder
 from paude_venv_hook.workspace.settings import read_settings
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag

@@ -8,12 +8,9 @@ matter are written, sends nothing of what is refused here.
 from __future__ import annotations
 
 import re
+from collections.abc import Generator, Iterable
 
 from paude_venv_hook.records import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
 
 MOST_HEAD_BYTES = 1024 * 1024  # as Go's server (net/http, DefaultMaxHeaderBytes)
 _MOST_LINE_BYTES = 4096  # of what stands between chunks, as Go's

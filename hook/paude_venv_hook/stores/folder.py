@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import StoreError
@@ -21,10 +22,6 @@ from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.purpose import Purpose, dump_purpose, read_purpose, store_name
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VERSION = 1
 VENV = "venv"

@@ -10,15 +10,12 @@ import binascii
 import os
 import re
 import sys
+from collections.abc import Iterable, Iterator
 
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.files import read_start
 from paude_venv_hook.folders import config_home, home_folder
 from paude_venv_hook.workspace.venv import read_pyvenv_cfg
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 KEEP_UV_APART = "to keep both sides apart, set UV_PROJECT_ENVIRONMENT=.venv-container in the container's environment"
 

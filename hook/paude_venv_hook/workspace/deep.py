@@ -7,14 +7,11 @@ them, and their folder is called so; the rest has to be searched for, which only
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.workspace.venv import WITHOUT_VENVS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_DIRECTORIES = 5000
 _MOST_WORKTREES = 100

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
@@ -17,10 +18,6 @@ from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.venv import WITHOUT_VENVS, is_old_virtualenv, origin
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 _ENVIRONMENT_PARENTS = frozenset((".direnv", ".hatch", ".nox", ".tox"))
 _COMMANDS = rb'(?:Create|Content|Start|Attach)Command|"?setup"?\s*:'

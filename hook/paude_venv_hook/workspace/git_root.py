@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.files import START_BYTES, read_start
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 GIT_SECONDS = 10.0
 

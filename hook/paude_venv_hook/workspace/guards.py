@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 
 from paude_venv_hook.files import is_inside, read_start
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 # Text, since a workspace with a venv needs none of them compiled.
 HERE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import can_make, is_inside
@@ -12,11 +13,6 @@ from paude_venv_hook.workspace.links import follow_link
 from paude_venv_hook.workspace.patterns import MOST_DIRECTORIES, Search, is_pattern, matches
 from paude_venv_hook.workspace.reserve import find_evidence, is_unused
 from paude_venv_hook.workspace.venv import is_venv
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 _NO_MATCH = {
     Kind.LISTED: Reason("no venv matches it; make one, or remove the entry"),

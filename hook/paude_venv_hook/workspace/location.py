@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.engines.mounts import Mount, container_path
@@ -14,10 +15,6 @@ from paude_venv_hook.workspace.devcontainer import (
     named_devcontainers,
 )
 from paude_venv_hook.workspace.settings import FILE_NAME
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Location(NamedTuple):

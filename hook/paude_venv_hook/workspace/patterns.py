@@ -7,13 +7,10 @@ everybody else's launches would wait for them.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 from paude_venv_hook.files import is_inside
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_DIRECTORIES = 5000
 

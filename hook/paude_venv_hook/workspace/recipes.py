@@ -8,13 +8,10 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from paude_venv_hook.json_values import get_object
 from paude_venv_hook.records import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _MOST_TARGETS = 100
 _LONGEST = 64 * 1024

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from paude_venv_hook.records import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
 
 HOME = "/~"  # a container path that is certainly not in the workspace
 _DEEPEST = 20

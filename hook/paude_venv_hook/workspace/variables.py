@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Callable, Mapping
 
 from paude_venv_hook.digest import sha256
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.text import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # JavaScript's /\$\{(.*?)\}/g, in which a dot is no line end. What is not closed is matched as well: after a match that
 # failed the search would go on from the next `${`, to the same end. Text, since few workspaces need it compiled.
