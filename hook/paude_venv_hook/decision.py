@@ -212,8 +212,21 @@ def _plan(
         why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
         plan = Plan((), (Skipped(".", Reason(why)),))
     file = _settings_file(folder, launch)
-    notes += [note._replace(file=file) for note in detected.notes]
+    for note in detected.notes:
+        paths = _not_covered(note.paths, real, detected, private, location)
+        if paths or not note.paths:
+            setting = tuple(path for path in note.setting if path in paths)
+            notes.append(note._replace(paths=paths, setting=setting, file=file))
     return plan, [*notes, *shared]
+
+
+def _not_covered(
+    paths: Iterable[str], real: str, detected: Detected, mounts: Sequence[Mount], location: Location
+) -> tuple[str, ...]:
+    """Return those of some paths in a workspace on which the container has nothing of its own, nor will have."""
+    directories = [Unshadowed(path, os.path.join(real, path), Kind.DEEP) for path in paths]
+    plan = make_plan(detected.found, real, mounts, location.mounted, directories)
+    return tuple(item.path for item in plan.visible)
 
 
 def _detect(

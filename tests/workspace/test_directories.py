@@ -195,3 +195,24 @@ def test_what_this_user_cannot_read_stops_no_launch(sealed: str, line: str) -> N
         (folder / sealed).chmod(0o700)
 
     assert done.stdout.splitlines() == (["0", line.format(folder=folder)] if line else ["1"])
+
+
+def test_what_a_container_will_make_is_named_until_something_covers_it(workspace: Path, hook: Hook) -> None:
+    command = "python3 -m venv env && uv --directory api sync && cd web && uv sync"
+    fill(workspace, "paude.json = {}", "api/", "web/")
+
+    def lines(**config: object) -> list[str]:
+        text = json.dumps({"postCreateCommand": command, **config})
+        (workspace / ".devcontainer.json").write_text(text)
+        return [line for line in hook("run", "--engine", "docker").err.splitlines() if "lands on the host" in line]
+
+    (line,) = lines()
+    assert line.endswith(
+        "postCreateCommand makes env, api/.venv, web/.venv, which lands on the host too; to shadow it, "
+        'write "venv-also": ["env", "api/.venv", "web/.venv"] in paude.json'
+    )
+    (line,) = lines(mounts=["type=volume,source=x,target=/workspaces/app/env"])
+    assert line.endswith('write "venv-also": ["api/.venv", "web/.venv"] in paude.json')
+
+    (workspace / "paude.json").write_text('{"venv-also": ["env", "api/.venv", "web/.venv"]}')
+    assert lines() == []
