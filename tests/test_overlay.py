@@ -25,6 +25,7 @@ from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
+from paude_venv_hook.storage import MEMORY, Storage
 from paude_venv_hook.workspace.found import Kind, Reason
 from paude_venv_hook.workspace.location import Location
 from paude_venv_hook.workspace.settings import Settings, Tmpfs
@@ -60,8 +61,10 @@ def _answer(
     owner: tuple[int, int] = (1000, 1001),
 ) -> Answer:
     location = Location((mount,) if mount else (), "a test")
-    possible = as_engine_can(plan, engine, settings)
-    return Answer(folder, settings, Launch(engine), location, possible, owner, every_shadow=plan.shadows)
+    possible = as_engine_can(plan, engine, settings, on_disk=False)
+    storage = Storage(MEMORY if settings.storage == "auto" else settings.storage)
+    answer = Answer(folder, settings, Launch(engine), location, possible, owner, every_shadow=plan.shadows)
+    return answer._replace(storage=storage)
 
 
 def _errors(document: object) -> list[str]:

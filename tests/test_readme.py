@@ -104,7 +104,7 @@ def test_the_settings_example(written: list[str], workspace: Path, hook: Hook) -
 
         assert (done.code, done.err) == (0, "")
         told = json.loads(done.out)
-        assert (told["venv"], told["storage"]) == ("auto", "memory")
+        assert (told["venv"], told["storage"]) == ("auto", "auto")
         assert {told["venvSource"], told["storageSource"]} == {str(workspace / "paude.json")}
 
 

@@ -22,6 +22,7 @@ ROOMS = (
     ("terminal",),
     ("overlay",),
     ("decision",),
+    ("storage",),
     ("plan",),
     ("stores",),
     ("workspace",),

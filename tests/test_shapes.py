@@ -9,6 +9,7 @@ is silent: what of the host's stays visible is said.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,7 @@ class Shape(NamedTuple):
     """A project: its devcontainer.json, its files and the host's venvs, and what is to come of it.
 
     `evidence` is why `.venv` is reserved in a fresh clone, "" where it is not. `says` is what is said of the host's
-    venvs, or of what a restart empties, and `both` tells that the fresh clone hears it as well. `lands` is what the
+    venvs, and `both` tells that the fresh clone hears it as well. `lands` is what the
     fresh clone alone hears, of what the container makes on the host.
     """
 
@@ -46,10 +47,6 @@ class Shape(NamedTuple):
 def settings(path: str) -> dict[str, Any]:
     """Return what names an interpreter to an editor."""
     return {"customizations": {"vscode": {"settings": {INTERPRETER: path}}}}
-
-
-def emptied(command: str) -> str:
-    return f"a restart empties .venv, and {command} does not run again: repeat it in postStartCommand"
 
 
 def visible(path: str) -> str:
@@ -80,35 +77,31 @@ SHAPES = {
     ),
     "made once, pip": Shape(
         {"postCreateCommand": "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"},
-        ("requirements.txt",), DOT, DOT, "devcontainer.json", emptied("postCreateCommand"), both=True,
+        ("requirements.txt",), DOT, DOT, "devcontainer.json",
     ),
     "made once, uv": Shape(
         {"postCreateCommand": "uv sync --all-extras && uv run pre-commit install"},
-        ("pyproject.toml", "uv.lock"), DOT, DOT, "uv.lock", emptied("postCreateCommand"), both=True,
+        ("pyproject.toml", "uv.lock"), DOT, DOT, "uv.lock",
     ),
     "made once, poetry in the project": Shape(
         {"onCreateCommand": ["poetry", "install", "--no-interaction"]},
         (POETRY, "poetry.toml = [virtualenvs]\nin-project = true\n"), DOT, DOT, "poetry.toml",
-        emptied("onCreateCommand"), both=True,
     ),
     "made once, pdm": Shape(
         {"updateContentCommand": "pdm install -G dev"}, ("pdm.lock",), DOT, DOT, "pdm.lock",
-        emptied("updateContentCommand"), both=True,
     ),
     "made once, pipenv in the project": Shape(
         {"containerEnv": {"PIPENV_VENV_IN_PROJECT": "1"}, "postCreateCommand": "pipenv install --dev"},
-        ("Pipfile",), DOT, DOT, "devcontainer.json", emptied("postCreateCommand"), both=True,
+        ("Pipfile",), DOT, DOT, "devcontainer.json",
     ),
     "made once, make": Shape(
         {"postCreateCommand": {"deps": "make install", "hooks": "git config core.hooksPath .githooks"},
          **settings("${workspaceFolder}/.venv/bin/python")},
         ("Makefile = install:\n\tpython3 -m venv .venv\n",), DOT, DOT, "devcontainer.json",
-        emptied("postCreateCommand"), both=True,
     ),
     "made once, a script": Shape(
         {"postCreateCommand": "bash .devcontainer/post-create.sh", **settings(".venv/bin/python")},
         (".devcontainer/post-create.sh = python3 -m venv .venv\n",), DOT, DOT, "devcontainer.json",
-        emptied("postCreateCommand"), both=True,
     ),
     "made where no directory is": Shape(
         {"postCreateCommand": "[ ! -d .venv ] && python3 -m venv .venv; .venv/bin/pip install -e ."},
@@ -136,7 +129,7 @@ SHAPES = {
     ),
     "nested, .venv/default": Shape(
         {"postCreateCommand": "hatch env create", **settings(".venv/default/bin/python")},
-        ("pyproject.toml",), (".venv/default",), DOT, "devcontainer.json", emptied("postCreateCommand"), both=True,
+        ("pyproject.toml",), (".venv/default",), DOT, "devcontainer.json",
     ),
     # Four more, which were right from the start: the project has taken care itself.
     "a volume": Shape(
@@ -199,7 +192,14 @@ def made(shape: Shape) -> str:
 
 def targets(words: list[str]) -> list[str]:
     """Return the container paths of the shadows in a line."""
-    return [value.partition(":")[0] for option, value in pairwise(words) if option == "--tmpfs"]
+    found = []
+    for option, value in pairwise(words):
+        store = re.fullmatch(r"type=bind,source=[^,]*/paude/venvs/[^,]*/venv,target=([^,]*)", value)
+        if option == "--tmpfs":
+            found.append(value.partition(":")[0])
+        elif option == "--mount" and store:
+            found.append(store[1])
+    return found
 
 
 Start = Callable[[list[str]], tuple[list[str], str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +17,9 @@ from layout import fill
 from outcomes import outcome
 from paude_venv_hook.decision import Answer, plan_for
 from paude_venv_hook.engines import selinux
-from paude_venv_hook.errors import EngineError, StoreError, WorkspaceError
 from paude_venv_hook.launchers.flags import decide_by_flags
-from paude_venv_hook.launchers.ready import make_stores
 from paude_venv_hook.launchers.run_line import rewrite_run_line
+from paude_venv_hook.launchers.settled import settle_line
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.overlay import make_document
 from paude_venv_hook.stores.folder import read_record, store_path, stores_folder
@@ -105,7 +105,7 @@ def test_in_memory_there_are_none(app: Path) -> None:
     assert [shadow.store for shadow in prepared.plan.shadows] == [""]
     assert (document(prepared)["storage"], prepared.purposes) == ("memory", ())
     assert document(prepared)["runArgs"][0] == "--tmpfs"
-    make_stores(prepared.purposes)
+    assert settle_line(prepared, {}) == prepared
     assert stores() == set()
 
 
@@ -170,8 +170,13 @@ def test_a_command_line_names_image_and_platform(app: Path, line: str, said: Sai
 # ---- what is refused
 
 
+def in_memory(why: str) -> str:
+    """Return what is said of a store that cannot be used."""
+    return f".venv is in memory for this launch: {why}"
+
+
 @pytest.mark.parametrize(("engine", "variable"), [("docker", "DOCKER_HOST"), ("podman", "CONTAINER_HOST")])
-def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
+def test_an_engine_on_another_machine_has_memory_and_the_other_one_its_store(
     app: Path, engine: str, variable: str
 ) -> None:
     environ = {variable: "ssh://me@there"}
@@ -180,13 +185,13 @@ def test_an_engine_on_another_machine_is_refused_and_the_other_one_is_not(
         'write "venv-storage": "memory" in paude.json'
     )
 
-    with pytest.raises(EngineError) as caught:
-        ready(app, environ, engine=engine)
-    assert str(caught.value) == problem
+    prepared = ready(app, environ, engine=engine)
+    assert unique_words(prepared.notes) == [in_memory(problem)]
+    assert document(prepared, environ)["storage"] == "memory"
+    assert document(prepared, environ)["runArgs"][0] == "--tmpfs"
     other = {"docker": "podman", "podman": "docker"}[engine]
     prepared = ready(app, environ, engine=other)
     assert document(prepared, environ)["engines"][engine] == {"runArgs": None, "error": problem}
-    assert document(ready(app, environ, engine=engine, storage="memory"), environ)["runArgs"][0] == "--tmpfs"
     for local in ("", "unix:///run/x.sock"):
         assert document(ready(app, {variable: local}, engine=engine))["runArgs"][0] == "--mount"
 
@@ -198,7 +203,7 @@ def selinux_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("selinux_on")
-def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -> None:
+def test_with_selinux_podman_labels_the_store_and_docker_has_memory(app: Path) -> None:
     problem = (
         "Docker does not label a store for SELinux, which keeps containers out; "
         'write "venv-storage": "memory" in paude.json'
@@ -208,29 +213,28 @@ def test_with_selinux_podman_labels_the_store_and_docker_is_refused(app: Path) -
     option, value = mounted(purpose(app))
     assert overlay["runArgs"] == [option, f"{value},relabel=shared"]
     assert overlay["engines"]["docker"] == {"runArgs": None, "error": problem}
-    with pytest.raises(EngineError) as caught:
-        ready(app, engine="docker")
-    assert str(caught.value) == problem
+    prepared = ready(app, engine="docker")
+    assert unique_words(prepared.notes) == [in_memory(problem)]
+    assert document(prepared)["runArgs"][0] == "--tmpfs"
 
 
-def test_a_user_without_a_home_folder_has_no_store(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder_has_memory(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))
 
-    with pytest.raises(StoreError) as caught:
-        ready(app)
-    assert str(caught.value) == "HOME: is not set, and this user has no home folder; set it, or keep venvs in memory"
-    assert document(ready(app, storage="memory"))["runArgs"][0] == "--tmpfs"
+    prepared = ready(app)
+    why = "HOME: is not set, and this user has no home folder; set it, or keep venvs in memory"
+    assert unique_words(prepared.notes) == [in_memory(why)]
+    assert document(prepared)["runArgs"][0] == "--tmpfs"
 
 
-def test_a_data_folder_that_no_engine_can_mount_is_refused(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_folder_that_no_engine_can_mount_is_not_used(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/data\n")
 
-    with pytest.raises(WorkspaceError) as caught:
-        ready(app)
-    assert str(caught.value) == (
-        r"/data\n/paude/venvs: no engine can mount a path with such characters; rename the folder"
-    )
+    prepared = ready(app)
+    why = r"/data\n/paude/venvs: no engine can mount a path with such characters; rename the folder"
+    assert unique_words(prepared.notes) == [in_memory(why)]
+    assert document(prepared)["runArgs"][0] == "--tmpfs"
 
 
 # ---- what is made, and when
@@ -264,10 +268,10 @@ def test_status_shows_the_stores_and_makes_none(app: Path, hook: Hook) -> None:
     assert f"storage disk ({app}/paude.json)" in " ".join(hook("status", "--engine", "podman").out.split())
     assert stores() == set()
     prepared = ready(app, image="python:3.13")
-    make_stores(prepared.purposes)
+    settle_line(prepared, {})
     Path(prepared.plan.shadows[0].store, "file").write_bytes(b"x" * 2_000_000)
     elsewhere = ready(app, image="i", container_workspace_folder="/elsewhere")
-    make_stores(elsewhere.purposes)  # for another container path
+    settle_line(elsewhere, {})  # for another container path
 
     record = read_record(os.path.dirname(prepared.plan.shadows[0].store))
     assert record
@@ -285,27 +289,35 @@ def test_status_shows_the_stores_and_makes_none(app: Path, hook: Hook) -> None:
     ]
 
 
-def test_what_cannot_be_made_stops_a_launch_and_leaves_no_mount_point(
-    workspace: Path, hook: Hook, programs: Callable[[str, str], Path]
-) -> None:
-    fill(workspace, "uv.lock", 'paude.json = {"venv-storage": "disk"}')
-    docker = programs("docker", "echo started")
+@pytest.mark.parametrize("words", [["run"], ["print"], ["print", "--format", "json"], ["devcontainer-config"]])
+def test_a_store_that_cannot_be_made_is_no_reason_not_to_start(app: Path, hook: Hook, words: list[str]) -> None:
+    fill(app, '.devcontainer.json = {"image": "img"}')
     folder = Path(stores_folder())
     folder.parent.mkdir(parents=True)
     folder.write_text("in the way")
-    line = (
-        f"error[store]: {folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
-    )
+    why = f"{folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
 
-    for words in (
-        ["run", "--engine", "docker"],
-        ["print", "--engine", "docker"],
-        ["exec", "--", str(docker), "run", "-v", ".:/app", "img"],
-    ):
-        done = hook(*words)
-        code = 125 if words[0] == "exec" else 1  # as an engine that does not start
-        assert (done.code, done.out, done.err) == (code, "", f"paude-venv-hook: {line}\n")
-    assert not (workspace / ".venv").exists()
+    done = hook(*words, "--engine", "docker")
+
+    assert done.code == 0
+    assert f"paude-venv-hook: warning: {in_memory(why)}\n" in done.err
+    text = (hook("path").out.strip() and Path(hook("path").out.strip()).read_text()) if words == ["run"] else done.out
+    assert "--tmpfs" in text
+    assert "type=bind" not in text
+
+
+def test_a_launch_starts_without_its_store(app: Path, command: list[str], programs: Callable[[str, str], Path]) -> None:
+    docker = programs("docker", 'echo "$@"')
+    folder = Path(stores_folder())
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in the way")
+    why = f"{folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+
+    words = [*command, "exec", "--", str(docker), "run", "-v", ".:/app", "img"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("run --tmpfs /app/.venv:")
+    assert f"paude-venv-hook: warning: {in_memory(why)}\n" in done.stderr
 
 
 def test_a_setup_that_runs_once_is_enough_on_disk(app: Path) -> None:
@@ -313,7 +325,7 @@ def test_a_setup_that_runs_once_is_enough_on_disk(app: Path) -> None:
 
     assert unique_words(ready(app).notes) == []
     assert unique_words(ready(app, storage="memory").notes) == [
-        "a restart empties .venv, and postCreateCommand does not run again: repeat it in postStartCommand"
+        "a restart empties .venv, and postCreateCommand does not run again: use --storage auto"
     ]
 
 

@@ -89,6 +89,7 @@ PACKAGE = """
     launchers/rewritten.py
     launchers/run_line.py
     launchers/sandbox_line.py
+    launchers/settled.py
     launchers/wrapper.py
     notes.py
     overlay.py
@@ -108,6 +109,7 @@ PACKAGE = """
     records.py
     schemas/overlay.json
     schemas/paude.json
+    storage.py
     stores/__init__.py
     stores/daemons.py
     stores/folder.py
@@ -124,6 +126,7 @@ PACKAGE = """
     workspace/detection.py
     workspace/devcontainer.py
     workspace/directories.py
+    workspace/environments.py
     workspace/found.py
     workspace/git_root.py
     workspace/guards.py

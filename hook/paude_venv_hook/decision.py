@@ -9,16 +9,18 @@ import os
 
 from paude_venv_hook.engines.choice import elsewhere, is_rootless
 from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
-from paude_venv_hook.errors import EngineError, HookError, WorkspaceError
+from paude_venv_hook.errors import EngineError, HookError, StoreError, WorkspaceError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, without
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, once_made
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.devcontainer import find_devcontainer, set_up_commands, set_up_once
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.directories import find_directories
-from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
+from paude_venv_hook.workspace.environments import BY_DIRECTORY, is_made_again
+from paude_venv_hook.workspace.found import Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.location import Location, Workspace, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, Settings, read_settings
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.launch import Launch
     from paude_venv_hook.stores.purpose import Purpose
+    from paude_venv_hook.workspace.environments import SetUp
 
 
 class Answer(NamedTuple):
@@ -36,7 +39,8 @@ class Answer(NamedTuple):
 
     `workspace_folder` is its host path. `owner` is the uid and gid that Docker's shadows have in the container. With
     storage on disk, `purposes` says what the store of each shadow is for, in the order of the plan. `every_shadow` has
-    also those on paths for which this engine has no arguments, while another one may.
+    also those on paths for which this engine has no arguments, while another one may. `config` is the devcontainer.json
+    (a host path) by which the container is started, None if that is unknown.
     """
 
     workspace_folder: str
@@ -48,6 +52,8 @@ class Answer(NamedTuple):
     purposes: tuple[Purpose, ...] = ()
     notes: tuple[Note, ...] = ()
     every_shadow: tuple[Shadow, ...] = ()
+    storage: Storage = Storage()
+    config: str | None = None
 
     @property
     def engine(self) -> str:
@@ -139,7 +145,8 @@ def _without_taken(answer: Answer, taken: Collection[str]) -> Answer:
     kept = [index for index, shadow in enumerate(answer.plan.shadows) if shadow.destination not in taken]
     plan = answer.plan._replace(shadows=tuple(answer.plan.shadows[index] for index in kept))
     purposes = tuple(answer.purposes[index] for index in kept if answer.purposes)
-    return answer._replace(plan=plan, purposes=purposes)
+    every_shadow = tuple(shadow for shadow in answer.every_shadow if shadow.destination not in taken)
+    return answer._replace(plan=plan, purposes=purposes, every_shadow=every_shadow)
 
 
 def decide_workspace(workspace: Workspace, settings: Settings, launch: Launch, environ: Mapping[str, str]) -> Answer:
@@ -165,21 +172,42 @@ def _decide(workspace: Workspace, settings: Settings, launch: Launch, environ: M
     config = workspace.config or find_devcontainer(folder)
     plan, notes_of_workspace = _plan(folder, config, settings, launch, location)
     notes += notes_of_workspace
-    if workspace.config and plan.shadows:
-        notes += _notes_on_commands(plan, workspace.config, folder, in_memory=settings.storage == "memory")
+    started_by = find_config(workspace.config, launch, folder)
+    set_ups = _read_set_ups(started_by if launch.has_labels else config, folder, plan)
+    storage = choose_storage(settings, launch, set_ups, plan.shadows)
+    notes += _notes_on_commands(plan, set_ups, settings, launch, _settings_file(folder, launch))
 
-    every_shadow = plan.shadows
-    plan = as_engine_can(plan, launch.engine, settings)
-    purposes: tuple[Purpose, ...] = ()
-    if plan.shadows and settings.storage == "disk":
-        _refuse_elsewhere(launch.engine, environ)
-        purposes = make_purposes(plan, launch.engine, launch, environ)
-        plan = _with_stores(plan, purposes)
+    answer = Answer(folder, settings, launch, location, plan, owner, (), (), plan.shadows, storage, started_by)
+    answer = _on_disk(answer, environ) if storage.kind == DISK else _in_memory(answer)
+    return answer._replace(notes=(*notes, *answer.notes))
 
-    answer = Answer(folder, settings, launch, location, plan, owner, purposes, tuple(notes), every_shadow)
-    if purposes:
-        answer.arguments()  # an engine that cannot mount a store says so now, whatever the way in
-    return answer
+
+def _in_memory(answer: Answer) -> Answer:
+    plan = answer.plan._replace(shadows=answer.every_shadow)
+    plan = as_engine_can(plan, answer.engine, answer.settings, on_disk=False)
+    return answer._replace(plan=plan, purposes=(), storage=answer.storage._replace(kind=MEMORY, is_own=False))
+
+
+def _on_disk(answer: Answer, environ: Mapping[str, str]) -> Answer:
+    """Return an answer with a store for each shadow, or in memory if this engine cannot use one."""
+    try:
+        _refuse_elsewhere(answer.engine, environ)
+        plan = as_engine_can(answer.plan, answer.engine, answer.settings, on_disk=True)
+        purposes = make_purposes(plan, answer.engine, answer, environ)
+        on_disk = answer._replace(plan=_with_stores(plan, purposes), purposes=purposes)
+        on_disk.arguments()  # an engine that cannot mount a store says so now, whatever the way in
+    except (EngineError, StoreError, WorkspaceError) as error:
+        return fall_back(answer, str(error))
+    return on_disk
+
+
+def fall_back(answer: Answer, why: str) -> Answer:
+    """Return an answer in memory, for one whose stores cannot be used: that is no reason not to start."""
+    if not answer.plan.shadows:
+        return _in_memory(answer)
+    paths = tuple(dict.fromkeys(shadow.path for shadow in answer.plan.shadows))
+    note = Note(NoteKind.IN_MEMORY, paths, why)
+    return _in_memory(answer)._replace(notes=(*answer.notes, note))
 
 
 def _owner(folder: str, settings: Settings) -> tuple[int, int]:
@@ -272,28 +300,42 @@ def _name(path: str, folder: str) -> str:
     return os.path.relpath(path, folder).replace(os.sep, "/")
 
 
-def as_engine_can(plan: Plan, engine: str, settings: Settings) -> Plan:
+def as_engine_can(plan: Plan, engine: str, settings: Settings, *, on_disk: bool) -> Plan:
     """Return the plan for an engine: what it has no arguments for is skipped."""
-    on_disk = settings.storage == "disk"
     return without(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
 
 
 # ---- Storage on disk
 
 
-def make_purposes(plan: Plan, engine: str, launch: Launch, environ: Mapping[str, str]) -> tuple[Purpose, ...]:
+def make_purposes(plan: Plan, engine: str, answer: Answer, environ: Mapping[str, str]) -> tuple[Purpose, ...]:
     """Return what the stores of a plan's shadows are for, in their order, on an engine."""
-    from paude_venv_hook.stores.purpose import Purpose  # noqa: PLC0415 - not for venvs in memory
+    from paude_venv_hook.stores.purpose import CONTAINER, Purpose  # noqa: PLC0415 - not for venvs in memory
 
+    launch = answer.launch
     platform = launch.platform or environ.get(ENGINES[engine].platform, "")
     rootless = is_rootless(engine)
+    configuration = _configuration(answer)
+    lifetime = CONTAINER if answer.storage.is_own else ""
     purposes = []
     for shadow in plan.shadows:
         path = os.path.relpath(shadow.host_path, shadow.source)
-        purposes.append(
-            Purpose(shadow.source, path, shadow.destination, engine, rootless, launch.service, launch.image, platform)
-        )
+        of_launch = (engine, rootless, launch.service, launch.image, platform, configuration, lifetime)
+        purposes.append(Purpose(shadow.source, path, shadow.destination, *of_launch))
     return tuple(purposes)
+
+
+def _configuration(answer: Answer) -> str:
+    """Return the devcontainer.json as a store names it: "" for the default one."""
+    folder, config = answer.workspace_folder, answer.config
+    if config is None or config == find_devcontainer(folder):
+        return ""
+    return os.path.relpath(os.path.realpath(config), os.path.realpath(folder))
+
+
+def with_purposes(answer: Answer, purposes: tuple[Purpose, ...]) -> Answer:
+    """Return an answer with other stores."""
+    return answer._replace(plan=_with_stores(answer.plan, purposes), purposes=purposes)
 
 
 def _with_stores(plan: Plan, purposes: Iterable[Purpose]) -> Plan:
@@ -341,7 +383,7 @@ def plan_for(answer: Answer, engine: str, environ: Mapping[str, str]) -> tuple[P
     if engine not in COMMON:
         raise EngineError(f"storage on disk is not made ready for {engine}; use --engine {engine}")
     _refuse_elsewhere(engine, environ)
-    purposes = make_purposes(answer.plan, engine, answer.launch, environ)
+    purposes = make_purposes(answer.plan, engine, answer, environ)
     return _with_stores(answer.plan, purposes), purposes
 
 
@@ -410,21 +452,43 @@ def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
     yield Note(NoteKind.VISIBLE, tuple(paths), file=file, setting=setting)
 
 
-def _notes_on_commands(plan: Plan, config: str, folder: str, *, in_memory: bool) -> Iterator[Note]:
-    """Yield what a person should know of the commands that make the environments, in a devcontainer.json."""
-    commands = set_up_commands(config)
-    if not commands:
-        return
-    from paude_venv_hook.workspace.guards import command_guards  # noqa: PLC0415 - not every workspace has one
+def _read_set_ups(config: str | None, folder: str, plan: Plan) -> tuple[SetUp, ...]:
+    """Return what makes the environments of a workspace, as far as a devcontainer.json starts it."""
+    if config is None or not plan.shadows:
+        return ()
+    from paude_venv_hook.workspace.setup import read_set_ups  # noqa: PLC0415 - few launches have such a file
 
-    guarded = next((key for key, text in commands.items() if command_guards(text, folder)), "")
-    if guarded and any(os.path.basename(shadow.path) == RESERVED for shadow in plan.shadows):
-        yield Note(NoteKind.GUARDED, why=guarded)
+    return read_set_ups(config, folder)
+
+
+def _notes_on_commands(
+    plan: Plan, set_ups: Sequence[SetUp], settings: Settings, launch: Launch, file: str
+) -> Iterator[Note]:
+    """Yield what a person should know of the commands that make the environments, in a devcontainer.json."""
+    paths = tuple(dict.fromkeys(shadow.path for shadow in plan.shadows))
+    guarded = [item for item in set_ups if item.guard == BY_DIRECTORY and item.venv in paths]
+    for item in guarded[:1]:
+        yield Note(NoteKind.GUARDED, (item.venv,), item.key)
+    key = once_made(set_ups, plan.shadows)
+    if not key or guarded:
         return
-    once = set_up_once(commands) if in_memory else ""
-    if once:
-        paths = dict.fromkeys(shadow.path for shadow in plan.shadows)
-        yield Note(NoteKind.EMPTIED, tuple(paths), once)
+    if settings.storage == MEMORY and not is_made_again(set_ups):
+        advice = _advice_to_keep(settings.storage_source, file)
+        yield Note(NoteKind.EMPTIED, paths, f"and {key} does not run again", advice)
+    elif settings.storage == AUTO and not launch.has_labels:
+        why = "since Podman's hook does not see what the dev container tools start"
+        advice = f'use --docker-path paude-venv-podman, or write "venv-storage": "disk" in {shown(file)}'
+        yield Note(NoteKind.EMPTIED, paths, why, advice)
+
+
+def _advice_to_keep(source: str, file: str) -> str:
+    """Return how to change the storage to auto; `source` is the file, the flag or the variable that says memory."""
+    if source.startswith("--"):
+        return f"use {source} auto"
+    if not os.path.isabs(source):
+        return f"set {source}=auto"
+    is_own = os.path.basename(os.path.dirname(source)) == os.path.basename(os.path.dirname(os.path.abspath(file)))
+    return f'write "venv-storage": "auto" in {shown(file if is_own else source)}'
 
 
 def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:

@@ -37,6 +37,7 @@ class Launch(NamedTuple):
     - `image`, `platform` and `service` (of compose) as they are written, "" for what is not said;
     - `is_asked`: somebody asked for us, by `exec`, a wrapper or a flag. Otherwise we see every container of a user, and
       only folders that opted in count;
+    - `has_labels`: the way in sees the labels, so that one that is missing says something;
     - `notes`: what could not be read of it.
     """
 
@@ -49,4 +50,5 @@ class Launch(NamedTuple):
     platform: str = ""
     service: str = ""
     is_asked: bool = True
+    has_labels: bool = True
     notes: tuple[Note, ...] = ()

@@ -23,7 +23,8 @@ class NoteKind(Enum):
     SHARED = auto()  # the mount is shared with the host
     MEANT = auto()  # a bind whose source is a venv itself: whoever wrote it meant it
     UNASKED = auto()  # the engine knows more of the mounts, and cannot be asked
-    EMPTIED = auto()  # a restart empties a venv that nobody makes again
+    EMPTIED = auto()  # a restart empties a venv that is meant to stay
+    IN_MEMORY = auto()  # a store cannot be used
     GUARDED = auto()  # a command makes no venv if there is a directory of that name
     TROUBLE = auto()  # a venv of the host does not run on this machine
     LANDS = auto()  # a container will make a venv that is not shadowed
@@ -127,13 +128,18 @@ def _unasked(note: Note) -> str:
 
 
 def _emptied(note: Note) -> str:
-    return f"a restart empties {_names(note)}, and {note.why} does not run again: repeat it in postStartCommand"
+    return f"a restart empties {_names(note)}, {note.why}: {note.advice}"
+
+
+def _in_memory(note: Note) -> str:
+    return f"{_names(note)} is in memory for this launch: {note.why}{_advice(note)}"
 
 
 def _guarded(note: Note) -> str:
+    name = _names(note)
     return (
-        f"{note.why} makes no venv if there is a directory .venv, and its shadow is one: "
-        "let it look for .venv/bin/python"
+        f"{note.why} makes no venv if there is a directory {name}, and its shadow is one: "
+        f"let it look for {name}/bin/python"
     )
 
 
@@ -221,6 +227,7 @@ _WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
     NoteKind.MEANT: _meant,
     NoteKind.UNASKED: _unasked,
     NoteKind.EMPTIED: _emptied,
+    NoteKind.IN_MEMORY: _in_memory,
     NoteKind.GUARDED: _guarded,
     NoteKind.TROUBLE: _trouble,
     NoteKind.LANDS: _lands,

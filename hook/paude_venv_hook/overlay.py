@@ -68,7 +68,7 @@ def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
         "workspaceMount": mount and {"source": mount.source, "target": mount.target},
         "engine": answer.engine,
         "venv": venv if isinstance(venv, str) else list(venv),
-        "storage": answer.settings.storage,
+        "storage": answer.storage.kind,
         "shadows": [_describe(shadow) for shadow in answer.plan.shadows],
         "skipped": [{"path": item.path, "why": item.reason.text} for item in answer.plan.skipped],
         "runArgs": engines[answer.engine]["runArgs"],

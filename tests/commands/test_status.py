@@ -60,11 +60,12 @@ def rich(workspace: Path) -> Path:
     )
 
 
+NOTHING_MAKES_IT = "auto: memory (nothing in devcontainer.json makes the venv)"
 HEAD = """\
 workspace  /home/me/app
 mount      {mount}
 venv       {venv}
-storage    memory (default)
+storage    {storage}
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
 docker     not covered: `paude-venv-hook install` changes that
@@ -72,7 +73,11 @@ podman     covered: Podman's hook
            /etc/containers/paude-venv-hook.d/paude-venv-hook.json
 """
 RICH = (
-    HEAD.format(mount="/home/me/app → /workspaces/app (default of devcontainer.json)", venv="auto (default)")
+    HEAD.format(
+        mount="/home/me/app → /workspaces/app (default of devcontainer.json)",
+        venv="auto (default)",
+        storage=NOTHING_MAKES_IT,
+    )
     + """
 .venv  shadowed      venv, Python 3.11.2, made by uv 0.9.6
 a directory with quite a long name
@@ -112,8 +117,10 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
         "venvSource": "default",
         "venvAlso": [],
         "venvAlsoSource": "default",
-        "storage": "memory",
+        "storage": "auto",
         "storageSource": "default",
+        "storageWhy": "memory (nothing in devcontainer.json makes the venv)",
+        "stores": {"all": 0, "workspaceGone": 0},
         "engine": "docker",
         "engineWhy": "--engine",
         "overlay": "/home/me/.cache/app.json",
@@ -220,7 +227,8 @@ def test_the_text_of_a_simple_workspace(
 ) -> None:
     text = render(report(fill(workspace, *entries), **flags), colour=False)
 
-    assert text == HEAD.format(mount=mount, venv=venv) + textwrap.dedent(directories)
+    storage = NOTHING_MAKES_IT if ".devcontainer.json" in str(entries) else "auto: memory (no devcontainer.json)"
+    assert text == HEAD.format(mount=mount, venv=venv, storage=storage) + textwrap.dedent(directories)
 
 
 def test_a_name_is_shown_on_one_line_without_what_a_terminal_would_obey(workspace: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_list_is_a_table(mocker: MockerFixture) -> None:
     stores = [
         Store(
             "/v/app-1",
-            Record(app, "2026-02-03", "2026-03-04"),
+            Record(app, "2026-02-03", "2026-03-04", (), "auto: postCreateCommand makes it once"),
             (web,),
             is_mounted=False,
             unasked="",
@@ -85,11 +85,11 @@ def test_the_list_is_a_table(mocker: MockerFixture) -> None:
 
     assert render(stores).splitlines() == [
         "NAME   STATE           SIZE        LAST USE    ENGINE           IMAGE              VENV                "
-        "IN THE CONTAINER",
+        "IN THE CONTAINER  WHY",
         "app-1  in use          1,234.6 MB  2026-03-04  docker           python:3.12        /home/me/app/.venv  "
-        "/app/.venv",
+        "/app/.venv        auto: postCreateCommand makes it once",
         "lib-2  workspace gone  0.0 MB      2026-02-04  podman rootless  linux/arm64 (web)  /gone/lib\\x1b/env   "
-        "/x/env",
+        "/x/env            -",
     ]
 
 
@@ -131,6 +131,9 @@ def test_programs_get_everything_as_json(app: Purpose, docker: Callable[..., Non
         "service": "",
         "image": "python:3.12",
         "platform": "",
+        "configuration": "",
+        "lifetime": "kept",
+        "reason": "",
     }
 
 

@@ -21,7 +21,7 @@ from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.arguments import docker_options, podman_options
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
-from paude_venv_hook.errors import DevcontainerError, EngineError, HookError, UsageError
+from paude_venv_hook.errors import DevcontainerError, HookError, UsageError
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.launchers.compose import (
     add_compose_file,
@@ -692,18 +692,16 @@ def test_with_storage_on_disk_the_service_and_its_image_have_a_store_which_is_ma
     assert capfd.readouterr() == (out, "")
 
 
-def test_with_selinux_compose_is_refused_storage_on_disk(
-    workspace: Path, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_selinux_compose_has_memory(workspace: Path, make_venv: MakeVenv, monkeypatch: pytest.MonkeyPatch) -> None:
     make_venv(workspace / ".venv")
     monkeypatch.setattr(selinux, "is_on", lambda: True)
 
-    with pytest.raises(EngineError) as caught:
-        _prepare(workspace, service="app", target="/code", engine="podman", storage="disk")
-    assert str(caught.value) == (
-        "compose does not label a store for SELinux, which keeps containers out; "
-        'write "venv-storage": "memory" in paude.json'
-    )
+    file, lines = _prepare(workspace, service="app", target="/code", engine="podman", storage="disk")
+
+    assert list(file["services"]["app"]) == ["tmpfs"]
+    assert lines == [
+        ".venv is in memory for this launch: compose does not label a store for SELinux, which keeps containers out"
+    ]
 
 
 def test_print_without_a_service_is_a_wrong_command_line(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -827,7 +825,7 @@ mount      web: /home/me/app → /code (docker compose config)
            worker: /home/me/app → /code (docker compose config)
            api: /home/me/app/backend → /srv (docker compose config)
 venv       auto (default)
-storage    memory (default)
+storage    auto: memory (nothing in devcontainer.json makes the venv)
 engine     docker (--engine)
 overlay    not written yet: /home/me/.cache/app.json
 

@@ -98,13 +98,13 @@ def test_with_storage_on_disk_a_store_follows_the_bind_of_its_workspace(app: Pat
 
 
 @pytest.mark.parametrize("trouble", ["no store", "selinux"])
-def test_where_a_store_cannot_be_used_the_config_comes_back_as_it_was(
+def test_where_a_store_cannot_be_used_the_venv_is_in_memory(
     app: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(app, 'paude.json = {"venv-storage": "disk"}')
     if trouble == "selinux":
         monkeypatch.setattr(selinux, "is_on", lambda: True)
-        problem = "a hook cannot label a store for SELinux, which keeps containers out; use storage in memory"
+        problem = "a hook cannot label a store for SELinux, which keeps containers out"
     else:
         folder = Path(stores_folder())
         folder.parent.mkdir(parents=True)
@@ -112,7 +112,8 @@ def test_where_a_store_cannot_be_used_the_config_comes_back_as_it_was(
         what = "cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
         problem = f"{folder}: {what}"
 
-    assert mounts_of(bind(app, "/app")) == ([bind(app, "/app")], [f"nothing shadowed: {problem}"])
+    said = f".venv is in memory for this launch: {problem}"
+    assert mounts_of(bind(app, "/app")) == ([bind(app, "/app"), tmpfs("/app/.venv")], [said])
 
 
 def test_each_of_several_workspaces_is_shadowed_also_one_that_is_bound_twice(

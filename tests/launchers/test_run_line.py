@@ -374,9 +374,9 @@ def test_a_setup_that_does_not_run_again_after_a_restart_is_named(
 ) -> None:
     config = workspace / ".devcontainer.json"
     config.write_text(json.dumps({key: "uv sync", **again}))
-    fill(workspace, "uv.lock")
+    fill(workspace, "uv.lock", 'paude.json = {"venv-storage": "memory"}')
     labels = f"-l devcontainer.local_folder={workspace} -l devcontainer.config_file={config}"
-    message = f"a restart empties .venv, and {key} does not run again: repeat it in postStartCommand"
+    message = f'a restart empties .venv, and {key} does not run again: write "venv-storage": "auto" in paude.json'
 
     assert added(f"run {labels} -v .:/app IMG", workspace).warnings == [message] * is_said
     assert added("run -v .:/app IMG", workspace).warnings == []  # no tool runs that command then
@@ -388,7 +388,7 @@ def test_a_setup_that_does_not_run_again_after_a_restart_is_named(
     [
         ("[ -d .venv ] || python3 -m venv .venv", "all:\n"),
         ("make install", "install: .venv\n\n.venv:\n\tpython3 -m venv .venv\n"),
-        (["make", "install"], "$(VENV):\n\tpython3 -m venv .venv\n"),
+        (["make", "install"], "VENV = .venv\ninstall: $(VENV)\n\n$(VENV):\n\tpython3 -m venv .venv\n"),
     ],
 )
 def test_a_command_that_makes_no_venv_where_its_shadow_is_is_named(

@@ -113,15 +113,20 @@ def test_with_storage_on_disk_a_store_is_mounted_for_image_platform_and_service(
     assert messages == []
     assert result["HostConfig"]["Mounts"] == [{"Type": "bind", "Source": store, "Target": "/app/.venv"}]
     assert "Tmpfs" not in result["HostConfig"]
-    assert not os.path.exists(store)
+    assert os.listdir(store) == []
 
 
-def test_where_a_store_cannot_be_used_it_is_an_error(workspace: Path, app: Path, monkeypatch: Any) -> None:
+def test_where_a_store_cannot_be_used_the_venv_is_in_memory(workspace: Path, app: Path, monkeypatch: Any) -> None:
     fill(workspace, 'paude.json = {"venv-storage": "disk"}')
     monkeypatch.setattr(selinux, "is_on", lambda: True)
 
-    with pytest.raises(EngineError, match="Docker does not label a store for SELinux"):
-        host_config(Binds=[f"{app}:/app"])
+    result, messages = host_config(Binds=[f"{app}:/app"])
+
+    assert result["Tmpfs"] == {"/app/.venv": OPTIONS}
+    assert messages == [
+        ".venv is in memory for this launch: Docker does not label a store for SELinux, which "
+        'keeps containers out; write "venv-storage": "memory" in paude.json'
+    ]
 
 
 def test_a_destination_that_has_a_mount_is_skipped(app: Path) -> None:

@@ -209,7 +209,8 @@ def test_the_platform_of_the_query_and_mount_points_and_stores_count(workspace: 
             await lab.ask(request(f"{CREATE}&platform=linux%2Farm64", body_for(workspace)))
 
     run(scenario())
-    (mount,) = json.loads(seen[0].partition(b"\r\n\r\n")[2])["HostConfig"]["Mounts"]
+    (create,) = [call for call in seen if call.startswith(b"POST")]  # the daemon is asked who it is besides
+    (mount,) = json.loads(create.partition(b"\r\n\r\n")[2])["HostConfig"]["Mounts"]
     record = json.loads((Path(mount["Source"]).parent / "store.json").read_text())
     assert (record["image"], record["platform"], record["engine"]) == ("debian", "linux/arm64", "docker")
     assert os.listdir(workspace / "env") == []

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,47 +14,17 @@ from lab import missing
 from layout import fill
 from real.containers import (
     ENVIRONMENT,
-    HOOK,
     OWNER,
     OWNER_GROUP,
-    SCRIPTS,
     Container,
     Engine,
-    as_owner,
-    devcontainer,
     run,
     tree_hash,
 )
+from real.dev_containers import Tools, check_host, configure
 
 MakeVenv = Callable[[Path], Path]
 WORKS = "python3 -m venv .venv && .venv/bin/pip --version && .venv/bin/python -c 'import ssl, _ctypes'"
-
-
-class Tools:
-    """The devcontainer CLI on one engine, launched in one way."""
-
-    def __init__(self, engine: Engine, how: str, scratch: Path) -> None:
-        """Take the engine, `wrapper` or `override`, and a folder to write to."""
-        self.engine, self.how, self.scratch = engine, how, scratch
-        self.as_user: tuple[str, ...] = ()
-        self.variables: dict[str, str] = {}
-        self.program = str(SCRIPTS / f"paude-venv-{engine.name}") if how == "wrapper" else engine.name
-
-    def __call__(self, command: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the CLI in the folder; it has to succeed."""
-        own = (command, "--workspace-folder", folder, "--docker-path", self.program)
-        return devcontainer(*own, *arguments, before=self.as_user, env={**ENVIRONMENT, **self.variables})
-
-    def up(self, folder: Path, *arguments: str) -> Container:
-        """Launch the folder and return its container."""
-        if self.how == "override":
-            override = self.scratch / "override.json"
-            hook = ("devcontainer-config", "--workspace-folder", folder, "--engine", self.engine.name)
-            run(*HOOK, *hook, "--output", override, env={**ENVIRONMENT, **self.variables})
-            override.chmod(0o644)
-            arguments = ("--override-config", str(override), *arguments)
-        done = self("up", folder, "--buildkit", "never", *arguments)
-        return Container(self.engine, json.loads(done.stdout.splitlines()[-1])["containerId"])
 
 
 @pytest.fixture(params=["wrapper", "override"])
@@ -65,35 +33,15 @@ def tools(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Ite
     if not shutil.which("devcontainer"):
         missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
     (tmp_path / "scratch").mkdir(mode=0o755)
-    yield Tools(engine, request.param, tmp_path / "scratch")
-    found = engine("ps", "--all", "--quiet", "--no-trunc", "--filter", "label=devcontainer.local_folder")
-    for name in found.stdout.split():
-        labels = engine(
-            "inspect", "--format", '{{index .Config.Labels "devcontainer.local_folder"}}', name, check=False
-        )
-        if labels.stdout.startswith(str(tmp_path)):
-            engine("rm", "--force", "--volumes", name, check=False)
-
-
-def configure(folder: Path, image: str, **config: object) -> Path:
-    """Write a devcontainer.json with comments and return its path."""
-    path = folder / ".devcontainer" / "devcontainer.json"
-    path.parent.mkdir(exist_ok=True)
-    base = {"name": "${localWorkspaceFolderBasename}", "runArgs": ["--network=host"]}
-    image_or_build = {} if "build" in config else {"image": image}
-    path.write_text("// made by a test\n" + json.dumps({**base, **image_or_build, **config}))
-    return path
+    tools = Tools(engine, request.param, tmp_path / "scratch")
+    yield tools
+    tools.remove(tmp_path)
 
 
 def check_inside(container: Container, folder: str = "/workspaces/app", user: int | None = None) -> None:
     """Check that the venv of the container path is empty inside, and that one made there works."""
     assert container.sh("ls -A $1/.venv", folder, user=user) == ""
     assert "/lib/python3" in container.sh(f"cd $1; {WORKS}", folder, user=user)
-
-
-def check_host(venv: Path) -> None:
-    """Check that the host's venv works on the host."""
-    assert as_owner(venv / "bin/python", "-c", "import markupsafe._speedups; print('ok')") == "ok\n"
 
 
 @pytest.mark.proves("devcontainer up, again on a running and a stopped container, and anew")

@@ -103,13 +103,13 @@ def test_each_key_of_venv_tmpfs_is_looked_up_by_itself(
 @pytest.mark.parametrize(
     ("flag", "variable", "project", "user", "storage", "source"),
     [
-        (None, None, None, None, "memory", "default"),
-        (None, "", {}, {}, "memory", "default"),
+        (None, None, None, None, "auto", "default"),
+        (None, "", {}, {}, "auto", "default"),
         (None, None, {}, "disk", "disk", "{user}"),
         (None, None, "memory", "disk", "memory", "{project}"),
         (None, None, "disk", {}, "disk", "{project}"),
-        (None, None, "auto", "disk", "memory", "{project}"),
-        ("auto", "disk", "disk", "disk", "memory", "--storage"),
+        (None, None, "auto", "disk", "auto", "{project}"),
+        ("auto", "disk", "disk", "disk", "auto", "--storage"),
         (None, "memory", "disk", "disk", "memory", "PAUDE_VENV_STORAGE"),
         ("disk", "memory", "memory", "memory", "disk", "--storage"),
     ],

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paude_venv_hook.workspace.setup import (
+from layout import fill
+from paude_venv_hook.workspace.environments import (
     BY_CONTENT,
     BY_DIRECTORY,
     BY_OTHER,
     UNGUARDED,
     SetUp,
+    is_made_again,
     made_once,
-    read_set_ups,
 )
+from paude_venv_hook.workspace.setup import read_set_ups
 
 TOOLS = [
     # What is written, and the environment that it makes: "" if the tool decides where, None for none in the workspace.
@@ -66,6 +68,14 @@ TOOLS = [
     ("pixi install", ".pixi/envs"),
     ("conda env create -f environment.yml -p ./envs", "envs"),
     ("conda create -n app python", None),
+    ("npm ci", "node_modules"),
+    ("npm --prefix web install", "web/node_modules"),
+    ("npm install -g @devcontainers/cli", None),
+    ("npm test", None),
+    ("pnpm i --frozen-lockfile", "node_modules"),
+    ("yarn", "node_modules"),
+    ("yarn --cwd web install", "web/node_modules"),
+    ("yarn build", None),
     # Around it.
     ("sudo -E -u vscode env A=b uv sync", ".venv"),
     ("bash -lc 'cd backend && uv sync'", "backend/.venv"),
@@ -94,7 +104,7 @@ TOOLS = [
     ("echo 'run uv sync first'  # uv sync", None),
     ("pip install -r requirements.txt", None),
     (".venv/bin/pip install -e .", None),
-    ("git config --global --add safe.directory . && npm install", None),
+    ("git config --global --add safe.directory . && npm test", None),
     ("cat >x <<END\nuv sync\nEND\n", None),
 ]
 
@@ -194,7 +204,7 @@ FILES = [
         ".venv", UNGUARDED,
     ),
     ("npm run setup", "package.json", '{"scripts": {"setup": "uv sync"}}', ".venv", UNGUARDED),
-    ("npm install", "package.json", '{"scripts": {"setup": "uv sync"}}', None, ""),
+    ("npm test", "package.json", '{"scripts": {"setup": "uv sync"}}', None, ""),
 ]  # fmt: skip
 
 
@@ -277,10 +287,24 @@ def test_an_environment_is_made_once_unless_a_start_makes_it_whether_or_not_it_i
     assert made_once(read(app, config)) == key
 
 
+@pytest.mark.parametrize(
+    ("command", "is_again"),
+    [
+        ("uv sync", True),
+        ("test -x .venv/bin/python || uv sync", True),
+        ("[ -d .venv ] || uv sync", False),
+        ("[ -f ~/.set-up ] || uv sync", False),
+        ("date", False),
+    ],
+)
+def test_a_start_may_make_again_what_is_gone(app: Path, command: str, is_again: bool) -> None:
+    assert is_made_again(read(app, {"postCreateCommand": "uv sync", "postStartCommand": command})) is is_again
+
+
 def test_a_script_that_is_not_in_the_workspace_may_make_one_at_creation(app: Path) -> None:
     assert read(app, {"postCreateCommand": "/usr/local/share/setup.sh"}) == (SetUp("postCreateCommand", "", UNGUARDED),)
     assert read(app, {"postStartCommand": "/usr/local/share/desktop-init.sh"}) == ()
-    assert read(app, {"postCreateCommand": ". ~/.nvm/nvm.sh && npm ci"}) == ()
+    assert read(app, {"postCreateCommand": ". ~/.nvm/nvm.sh && npm test"}) == ()
 
 
 def test_the_environment_of_the_configuration_counts(app: Path) -> None:
@@ -297,11 +321,17 @@ def test_poetry_toml_counts(app: Path) -> None:
     assert read(app, {"postCreateCommand": "poetry install"}) == (SetUp("postCreateCommand", ".venv", UNGUARDED),)
 
 
-def test_a_member_of_a_uv_workspace_has_its_environment_at_the_root(app: Path) -> None:
-    (app / "uv.lock").touch()
+def test_uv_keeps_the_environment_with_the_project(app: Path) -> None:
+    fill(app, "pyproject.toml", "packages/a/src/x.py", "packages/b/pyproject.toml")
+    config = {"postCreateCommand": "cd packages/a/src && uv sync"}
+    own = {"postCreateCommand": "cd packages/b && uv sync"}
 
-    assert {item.venv for item in read(app, {"postCreateCommand": "cd packages/a && uv sync"})} == {".venv"}
+    assert {item.venv for item in read(app, config)} == {".venv"}
+    assert {item.venv for item in read(app, own)} == {"packages/b/.venv"}
     assert {item.venv for item in read(app, {"postCreateCommand": "cd packages/a && uv venv"})} == {"packages/a/.venv"}
+
+    fill(app, "pyproject.toml = [tool.uv.workspace]\nmembers = ['packages/*']\n")
+    assert {item.venv for item in read(app, own)} == {".venv"}
 
 
 @pytest.mark.parametrize(

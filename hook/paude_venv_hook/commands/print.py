@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from paude_venv_hook.command_line.options import (
     CONFIG,
@@ -21,7 +22,8 @@ from paude_venv_hook.command_line.options import (
 )
 from paude_venv_hook.errors import OverlayError, UsageError
 from paude_venv_hook.files import read_file, write_if_changed
-from paude_venv_hook.launchers.ready import made_ready, make_stores, make_stores_of_overlay
+from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.launchers.settled import settle_line, settle_overlay
 from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import shown
@@ -108,12 +110,9 @@ def execute(options: Options) -> int:
     if options.format == "compose":
         answers, text = _compose(options)
     else:
-        answers = [options.decide()]
+        settle = settle_overlay if options.format == "json" else settle_line
+        answers = [settle(options.decide(), os.environ)]
         text = _render(answers[0], options.format)
-    for answer in answers:
-        make_stores(answer.purposes)
-    if options.format == "json":
-        make_stores_of_overlay(answers[0], os.environ)
     notes_on_made: list[Note] = []
     if options.output in (None, "-"):
         write(text)
@@ -180,6 +179,7 @@ def _compose(options: Options) -> tuple[list[Answer], str]:
         os.environ,
         services=options.service or (),
         target=options.container_workspace_folder,
+        settle=partial(settle_line, environ=os.environ),
         **options.choices,
     )
     return answers, compose.dump(project).decode()

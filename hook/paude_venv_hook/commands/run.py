@@ -15,7 +15,8 @@ from paude_venv_hook.command_line.options import (
     overlay_path,
 )
 from paude_venv_hook.files import write_if_changed
-from paude_venv_hook.launchers.ready import made_ready, make_stores_of_overlay
+from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.launchers.settled import settle_overlay
 from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown
@@ -40,10 +41,9 @@ class Options(WorkspaceOptions):
 
 def execute(options: Options) -> int:
     """Make the mount points, and the stores for which the overlay has arguments, and write it."""
-    answer = options.decide()
+    answer = settle_overlay(options.decide(), os.environ)
     data = dump(make_document(answer, os.environ))
     with made_ready([answer]) as notes_on_made:
-        make_stores_of_overlay(answer, os.environ)
         if options.output == "-":
             write(data.decode())
         else:

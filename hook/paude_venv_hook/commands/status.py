@@ -15,10 +15,12 @@ from paude_venv_hook.installation.coverage import find_launches
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.notes import NoteKind, unique_words
 from paude_venv_hook.overlay import dump, make_document
+from paude_venv_hook.storage import AUTO, has_stores, once_made
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.deep import MOST_DIRECTORIES
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
+from paude_venv_hook.workspace.environments import made_once
 from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.venv import describe
 
@@ -134,6 +136,8 @@ def make_report(
         "venvAlsoSource": settings.also_source,
         "storage": settings.storage,
         "storageSource": settings.storage_source,
+        "storageWhy": _why_storage(answer),
+        "stores": _count_stores(),
         "engine": answer.engine,
         "engineWhy": engine_why,
         "overlay": overlay_path,
@@ -155,6 +159,53 @@ def make_report(
     return report
 
 
+def _why_storage(answer: Answer) -> str:
+    """Return what `auto` comes to for a workspace, and why; "" for what the settings say themselves."""
+    if answer.settings.storage != AUTO:
+        return ""
+    config = answer.config or find_devcontainer(answer.workspace_folder)
+    if config is None:
+        return "memory (no devcontainer.json)"
+    from paude_venv_hook.workspace.setup import read_set_ups  # noqa: PLC0415 - not for every workspace
+
+    set_ups = read_set_ups(config, answer.workspace_folder)
+    shadows = answer.plan.shadows
+    key = once_made(set_ups, shadows) if shadows else made_once(set_ups)
+    if key:
+        return f"disk in a dev container ({key} makes the venv once), memory otherwise"
+    at_start = next((item.key for item in set_ups if item.is_at_each_start), "")
+    if at_start:
+        return f"memory ({at_start} makes the venv at each start)"
+    return "memory (nothing in devcontainer.json makes the venv)"
+
+
+def _count_stores() -> dict[str, int]:
+    """Return how many stores there are, and how many belong to workspaces that are gone; no engine is asked."""
+    if not has_stores():
+        return {"all": 0, "workspaceGone": 0}
+    from paude_venv_hook.stores.listing import count_stores  # noqa: PLC0415 - few have any
+
+    count, gone = count_stores()
+    return {"all": count, "workspaceGone": gone}
+
+
+def _words_on_storage(report: dict[str, Any]) -> str:
+    source = report["storageSource"]
+    if not report["storageWhy"]:
+        return f"{report['storage']} ({source})"
+    named = "" if source == "default" else f" ({source})"
+    return f"{report['storage']}{named}: {report['storageWhy']}"
+
+
+def _words_on_stores(stores: dict[str, int]) -> str:
+    count = "1 store" if stores["all"] == 1 else f"{stores['all']} stores"
+    if not stores["workspaceGone"]:
+        return f"{count} on this machine"
+    return (
+        f"{count} on this machine, {stores['workspaceGone']} of workspaces that are gone: paude-venv-hook store prune"
+    )
+
+
 def _place(answer: Answer) -> dict[str, Any]:
     mount = answer.location.mount
     return {
@@ -172,7 +223,11 @@ def _directories(answer: Answer, visible: Iterable[Unshadowed]) -> list[dict[str
         why += f"; does not run on this machine: {shadow.trouble}" if shadow.trouble else ""
         why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
         row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
-        row |= {"store": shadow.store, "stores": _stores(shadow)} if shadow.store else {}
+        stores = _stores(shadow)
+        if shadow.store:
+            row["store"] = shadow.store
+        if stores or shadow.store:
+            row["stores"] = stores
         rows.append(row | describe(shadow.host_path))
     rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in answer.plan.skipped]
     # A list cannot name what lies above the workspace folder.
@@ -188,6 +243,8 @@ def _directories(answer: Answer, visible: Iterable[Unshadowed]) -> list[dict[str
 
 def _stores(shadow: Shadow) -> list[dict[str, Any]]:
     """Return the stores for a directory at its container path: one for each engine and image that was launched."""
+    if not has_stores():
+        return []
     from paude_venv_hook.stores.folder import VENV  # noqa: PLC0415 - for storage on disk only
     from paude_venv_hook.stores.listing import records_of, size_of  # noqa: PLC0415 - as above
 
@@ -199,6 +256,7 @@ def _stores(shadow: Shadow) -> list[dict[str, Any]]:
             "image": record.purpose.image,
             "made": record.made,
             "lastUsed": record.last_used,
+            "reason": record.reason,
         }
         for store, record in records_of(shadow.host_path).items()
         if record.purpose.destination == shadow.destination
@@ -238,7 +296,9 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     facts.append(("venv", f"{names} ({report['venvSource']})"))
     if report["venvAlso"]:
         facts.append(("venv-also", f"{', '.join(report['venvAlso'])} ({report['venvAlsoSource']})"))
-    facts.append(("storage", f"{report['storage']} ({report['storageSource']})"))
+    facts.append(("storage", _words_on_storage(report)))
+    if report["stores"]["all"]:
+        facts.append(("", _words_on_stores(report["stores"])))
     facts.append(("engine", f"{report['engine']} ({report['engineWhy']})"))
     facts.append(("overlay", f"{report['overlayState']}: {report['overlay']}"))
     for row in report["launches"]:

@@ -57,7 +57,7 @@ EXAMPLES = """\
   paude-venv-hook store prune --older 90 --dry-run
 """
 
-HEADINGS = ("NAME", "STATE", "SIZE", "LAST USE", "ENGINE", "IMAGE", "VENV", "IN THE CONTAINER")
+HEADINGS = ("NAME", "STATE", "SIZE", "LAST USE", "ENGINE", "IMAGE", "VENV", "IN THE CONTAINER", "WHY")
 PATIENCE = 1.0  # seconds without a word
 MAX_DAYS = 36500
 _FLAGS = {"json": "list", "dry_run": "prune", "older": "prune", "names": "clean", "all": "clean"}
@@ -245,6 +245,9 @@ def describe(store: Store) -> dict[str, Any]:
         "service": purpose.service,
         "image": purpose.image,
         "platform": purpose.platform,
+        "configuration": purpose.configuration,
+        "lifetime": purpose.lifetime or "kept",
+        "reason": store.record.reason,
     }
 
 
@@ -263,4 +266,6 @@ def _row(store: Store) -> tuple[str, ...]:
     engine = purpose.engine + (" rootless" if purpose.rootless else "")
     image = " ".join(filter(None, (purpose.image, purpose.platform, purpose.service and f"({purpose.service})"))) or "-"
     size = f"{size_of(store.venv) / 1e6:,.1f} MB"
-    return store.name, store.state, size, store.record.last_used, engine, image, purpose.host_path, purpose.destination
+    reason = store.record.reason or "-"
+    where = (purpose.host_path, purpose.destination)
+    return store.name, store.state, size, store.record.last_used, engine, image, *where, reason

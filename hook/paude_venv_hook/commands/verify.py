@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from paude_venv_hook.command_line.options import ENGINE, QUIET, STORAGE, VENV, WORKSPACE_FOLDER, argument
-from paude_venv_hook.decision import decide
+from paude_venv_hook.decision import decide, make_purposes
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import container_path
@@ -21,6 +21,7 @@ from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.storage import AUTO, DISK
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
 from paude_venv_hook.terminal import complain, tell, write
 from paude_venv_hook.text import complaint, shown
@@ -235,19 +236,16 @@ def check(container: Mapping[str, Any], answer: Answer) -> list[Check]:
     in_container = [answer.engine, "exec", get_text(container, "Id")]
     mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"], "use an image that has cat"))
     asked_for = asked_for_tmpfs(container) | asked_for_stores(container)
-    purposes = {purpose.destination: purpose for purpose in answer.purposes}
+    purposes = {item.destination: item for item in make_purposes(answer.plan, answer.engine, answer, os.environ)}
     checks = []
     for shadow in answer.plan.shadows:
         destination = shadow.destination
-        purpose, mount = (
-            purposes.get(destination),
-            (mounts.get(destination) or mounts.get(_resolve(in_container, destination))),
-        )
-        problem = (
-            find_store_problem(mount, purpose, is_asked_for=destination in asked_for)
-            if purpose
-            else find_problem(mount, asked_for.get(destination))
-        )
+        mount = mounts.get(destination) or mounts.get(_resolve(in_container, destination))
+        purpose = purposes[destination] if _is_on_disk(answer, mount) else None
+        if purpose:
+            problem = find_store_problem(mount, purpose, is_asked_for=destination in asked_for)
+        else:
+            problem = find_problem(mount, asked_for.get(destination))
         if not problem and _run([*in_container, "test", "-w", destination]).returncode:
             cure = _RECREATE if purpose else f"name it in venv-tmpfs, and {_RECREATE}"
             problem = f"not writable for the container's user; {cure}"
@@ -262,6 +260,13 @@ def _is_empty(in_container: Sequence[str], directory: str) -> bool:
     """Tell whether a container path is an empty directory. An image without `ls` tells of none."""
     done = _run([*in_container, "ls", "-A", directory])
     return done.returncode == 0 and not done.stdout
+
+
+def _is_on_disk(answer: Answer, mount: Mounted | None) -> bool:
+    """Tell whether a shadow should be a store: as the settings say it; with `auto` as it is, which may be either."""
+    if answer.settings.storage == AUTO and mount:
+        return bool(name_in(mount.root))
+    return answer.storage.kind == DISK
 
 
 def _find_python_problem(in_container: Sequence[str], venv: str, store: str) -> str:

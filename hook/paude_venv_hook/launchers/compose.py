@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 
-from paude_venv_hook.decision import decide_workspace
+from paude_venv_hook.decision import decide_workspace, fall_back
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES, refuse_other_forms
-from paude_venv_hook.errors import DevcontainerError, EngineError, UsageError
+from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.json_values import get_list, get_object, parse_json
-from paude_venv_hook.launch import Launch
+from paude_venv_hook.launch import LOCAL_FOLDER, Launch
 from paude_venv_hook.launchers.compose_project import (
     Project,
     compose_files,
@@ -37,7 +37,7 @@ from paude_venv_hook.workspace.variables import substitution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.decision import Answer
@@ -56,6 +56,8 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     venv: str | None = None,
     storage: str | None = None,
     target_needed: bool = True,
+    is_by_tools: bool = False,
+    settle: Callable[[Answer], Answer] | None = None,
 ) -> tuple[list[Answer], dict[str, Any]]:
     """Return the decisions for a workspace folder (a host path), one a service of its project, and the compose file.
 
@@ -64,7 +66,8 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     `target` is where the workspace folder is in the containers of the given services, or of that one; without it,
     Docker Compose is asked. The other arguments are flags. Raises a HookError for whatever is wrong: a UsageError for a
     service, or a target, that has to be given since Compose does not tell it, unless `target_needed` is false, for a
-    command that has no such flags: nothing is shadowed then.
+    command that has no such flags: nothing is shadowed then. `is_by_tools` tells that the dev container tools will
+    start them, and `settle` makes their stores (`settled.settle_answer`); without it, nothing is written.
     """
     folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(folder) if config is None else os.path.abspath(config)
@@ -92,8 +95,10 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
         return [decide_workspace(workspace, settings, Launch(chosen, folder=folder), environ)], merge(())
 
     answers, files = [], []
+    labels = {LOCAL_FOLDER: folder} if is_by_tools else {}
     for service in dict.fromkeys(named):
         launch = launch_of(described, service, chosen, folder)
+        launch = launch._replace(labels={**launch.labels, **labels})
         by_tools = project.mounts if service == project.service else ()
         if settings.venv == "none":
             location = Location((), "")
@@ -103,8 +108,8 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
             location = _unknown_place(problem, is_error=target_needed)
         else:
             location = _in_service(folder, launch, by_tools)
-        workspace = Workspace(folder, location, config if service == project.service else None)
-        answer, file = in_service(service, decide_workspace(workspace, settings, launch, environ))
+        workspace = Workspace(folder, location, config if is_by_tools or service == project.service else None)
+        answer, file = in_service(service, decide_workspace(workspace, settings, launch, environ), settle)
         answers.append(answer)
         files.append(file)
     return answers, merge(files)
@@ -162,21 +167,22 @@ def _service_unknown(why_not: str, *, is_error: bool) -> str:
     return f"the service that has the workspace is unknown: {since}; name it in devcontainer.json"
 
 
-def in_service(service: str, answer: Answer) -> tuple[Answer, dict[str, Any]]:
+def in_service(
+    service: str, answer: Answer, settle: Callable[[Answer], Answer] | None = None
+) -> tuple[Answer, dict[str, Any]]:
     """Return the decision as far as compose can name it, and the compose file that has it for a service.
 
-    Raises EngineError for a store on a machine on which compose cannot label it for SELinux.
+    `settle` makes its stores (`settled.settle_answer`); without it, nothing is written.
     """
+    if answer.purposes and selinux.is_on():
+        answer = fall_back(answer, "compose does not label a store for SELinux, which keeps containers out")
+    if settle:
+        answer = settle(answer)
     plan = answer.plan
     if not answer.purposes:
         plan = without_colons(plan, "compose")
     elif answer.engine == "podman":  # podman-compose makes a `-v` of a bind
         plan = without_colons(plan, "podman-compose", "a store")
-    if answer.purposes and plan.shadows and selinux.is_on():
-        raise EngineError(
-            "compose does not label a store for SELinux, which keeps containers out; "
-            'write "venv-storage": "memory" in paude.json'
-        )
     skipped = plan.skipped[len(answer.plan.skipped) :]
     notes = [Note(NoteKind.SKIPPED, (item.path,), item.reason.text) for item in skipped]
     answer = answer._replace(plan=plan, notes=(*answer.notes, *notes))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from paude_venv_hook.decision import Answer, Decision, decide, why_nothing
 from paude_venv_hook.digest import sha256
@@ -30,7 +31,9 @@ from paude_venv_hook.launch import WORKING_DIR
 from paude_venv_hook.launchers.compose import dump, in_service, merge
 from paude_venv_hook.launchers.compose_project import ask_config, launch_of
 from paude_venv_hook.launchers.rewritten import Rewritten, unchanged
+from paude_venv_hook.launchers.settled import asking, settle_answer
 from paude_venv_hook.overlay import default_path
+from paude_venv_hook.storage import COMPOSE_FILES
 from paude_venv_hook.terminal import SHADOWS, TELLS
 from paude_venv_hook.text import shown
 
@@ -73,16 +76,19 @@ def rewrite_compose_line(
     answers: list[Answer] = []
     notes: list[Note] = []
     made = []
+    # Compose may start a container that is there again.
+    settle = partial(settle_answer, ask=asking(engine, environ), is_ahead=True)
     run_service, volumes = volumes_of_run(line, arguments)
     for service in get_object(described, "services"):
         launch = launch_of(described, service, engine, folder)
-        launch = launch._replace(labels={WORKING_DIR: project, **launch.labels})
+        of_project = {WORKING_DIR: project, COMPOSE_FILES: ",".join(files)}
+        launch = launch._replace(labels={**of_project, **launch.labels})
         if service == run_service:
             launch = launch._replace(mounts=(*launch.mounts, *_binds_in(volumes, folder)))
         decision = decide(launch, environ)
         notes += decision.notes
         for answer in decision.answers:
-            kept, file = in_service(service, answer)
+            kept, file = in_service(service, answer, settle)
             notes += kept.notes
             answers.append(kept)
             made.append(file)

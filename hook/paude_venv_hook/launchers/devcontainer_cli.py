@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.launchers import compose
 from paude_venv_hook.launchers.flags import decide_by_flags
+from paude_venv_hook.launchers.settled import asking, settle_answer
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
@@ -46,7 +48,9 @@ def make_override(
     """Return the configuration of a workspace folder (a host path), from the values of the flags.
 
     Where neither a flag nor the environment names the engine, it is what `docker` on PATH is: the devcontainer CLI
-    starts that, whatever else is there. Raises a HookError for whatever is wrong; nothing is written here.
+    starts that, whatever else is there. The container of before is not removed yet, and `devcontainer up` may start it
+    again: so its stores are kept as they are. They are made, and else nothing is written here. Raises a HookError for
+    whatever is wrong.
     """
     folder = check_workspace_folder(workspace_folder)
     path = config or find_devcontainer(folder)
@@ -58,6 +62,7 @@ def make_override(
     else:
         refuse_other_forms(choose_engine(engine, environ)[0], "devcontainer-config")
     if "dockerComposeFile" in base:
+        chosen = compose.choose_compose_engine(engine, environ)
         answers, project = compose.decide_compose(
             folder,
             environ,
@@ -67,6 +72,8 @@ def make_override(
             venv=venv,
             storage=storage,
             target_needed=False,
+            is_by_tools=True,
+            settle=partial(settle_answer, ask=asking(chosen, environ), is_ahead=True),
         )
         if not any(answer.plan.shadows for answer in answers):
             return Override(answers, _dump(path, base), {})
@@ -81,7 +88,9 @@ def make_override(
         engine=engine,
         venv=venv,
         storage=storage,
+        is_by_tools=True,
     )
+    answer = settle_answer(answer, asking(answer.engine, environ), is_ahead=True)
     run_args = [word for words in answer.arguments() for word in words]
     document = _add_run_args(path, base, run_args, folder, environ)
     return Override([answer], _dump(path, document), {})

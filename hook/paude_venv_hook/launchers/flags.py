@@ -9,7 +9,7 @@ from paude_venv_hook.decision import Answer, decide_workspace
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import WorkspaceError
-from paude_venv_hook.launch import Launch
+from paude_venv_hook.launch import LOCAL_FOLDER, Launch
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import (
@@ -33,10 +33,11 @@ def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
     storage: str | None = None,
     image: str | None = None,
     platform: str | None = None,
+    is_by_tools: bool = False,
 ) -> Answer:
     """Return the decision for a workspace folder (a host path), from the values of the flags.
 
-    Raises a HookError for whatever is wrong.
+    `is_by_tools` tells that the dev container tools will start the container. Raises a HookError for whatever is wrong.
     """
     folder = check_workspace_folder(workspace_folder)
     config = config or find_devcontainer(folder)
@@ -45,7 +46,10 @@ def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
     workspace = Workspace(folder, Location((), ""), config)
     if settings.venv != "none":
         workspace = workspace._replace(location=locate(folder, container_workspace_folder, config, environ))
-    if settings.storage == "disk" and image is None and platform is None:
+    if is_by_tools:
+        launch = launch._replace(labels={LOCAL_FOLDER: folder})
+    may_have_store = settings.storage == "disk" or (is_by_tools and settings.storage == "auto")
+    if may_have_store and settings.venv != "none" and image is None and platform is None:
         image, platform = read_image(config, folder, environ)
         launch = launch._replace(image=image, platform=platform)
 

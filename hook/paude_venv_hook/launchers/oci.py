@@ -22,6 +22,7 @@ from paude_venv_hook.launch import Launch
 from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import record, record_error
 from paude_venv_hook.launchers.ready import made_ready
+from paude_venv_hook.launchers.settled import asking, settle
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.text import shown
 
@@ -45,7 +46,8 @@ def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[
     """
     try:
         config = _parse(data)
-        decision = decide(_read_launch(config, environ), environ)
+        why_not = "a hook cannot label a store for SELinux, which keeps containers out" if selinux.is_on() else ""
+        decision = settle(decide(_read_launch(config, environ), environ), asking("podman", environ), why_not=why_not)
         with made_ready(decision.answers) as notes_on_made:
             changed = _dump(_with_shadows(config, decision)) if decision.shadows else data
         record(decision._replace(notes=(*decision.notes, *notes_on_made)), _THROUGH)
@@ -76,7 +78,9 @@ def _read_launch(config: Mapping[str, Any], environ: Mapping[str, str]) -> Launc
     annotations = get_object(config, "annotations")
     labels = {key: get_text(annotations, key) for key in annotations}
     mounts, notes = resolve(map(_read_mount, get_list(config, "mounts")), (), _questions(environ))
-    return Launch("podman", "the OCI config", tuple(mounts), labels, is_asked=False, notes=tuple(notes))
+    return Launch(
+        "podman", "the OCI config", tuple(mounts), labels, is_asked=False, has_labels=False, notes=tuple(notes)
+    )
 
 
 def _questions(environ: Mapping[str, str]) -> Questions:
@@ -132,10 +136,6 @@ def _options(mount: Any) -> set[str]:
 
 def _mount(shadow: Shadow, size: str | None) -> dict[str, Any]:
     if shadow.store:
-        if selinux.is_on():
-            raise EngineError(
-                "a hook cannot label a store for SELinux, which keeps containers out; use storage in memory"
-            )
         options = ["rbind", "rw", "nosuid", "nodev", "rprivate"]
         return {"destination": shadow.destination, "type": "bind", "source": shadow.store, "options": options}
     # noexec and copy-up are defaults of the engines above, not of a runtime.

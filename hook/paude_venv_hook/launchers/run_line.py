@@ -22,6 +22,7 @@ from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launch import SERVICE, SWITCH, Launch
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
+from paude_venv_hook.launchers.settled import asking, settle
 from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import (
@@ -115,7 +116,7 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
 
 
 def _make_ready_and_tell(rewritten: Rewritten, tells: int) -> None:
-    """Make mount points, stores and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
+    """Make mount points and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
     decision = rewritten.decision
     with made_ready(decision.answers) as notes_on_made:
         for path, data in rewritten.files.items():
@@ -146,7 +147,7 @@ def rewrite_run_line(
 
     `arguments` are those after the program (a host path), `engine` says whose they are, `folder` is the host folder in
     which the engine starts. A line that runs or creates no container, or that is not understood, comes back as it is.
-    Raises HookError for a workspace whose settings are wrong.
+    The stores that it mounts are made. Raises HookError for a workspace whose settings are wrong.
     """
     grammar = GRAMMARS[ENGINES[engine].form]
     try:
@@ -160,7 +161,8 @@ def rewrite_run_line(
         why = f"{shown(str(error))} is no option of {engine} that is known here"
         return unchanged(arguments, why, "add what print says")
 
-    decision = decide(launch, environ)
+    command = [program, *_options_before_subcommand(arguments, line)]
+    decision = settle(decide(launch, environ), asking(engine, environ, command))
     added = [word for words in decision.arguments() for word in words]
     words = [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]]
     is_silent = not added and not decision.notes

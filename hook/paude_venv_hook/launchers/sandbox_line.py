@@ -18,6 +18,7 @@ from paude_venv_hook.engines.run_grammar import UnknownOptionError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
+from paude_venv_hook.launchers.settled import asking, settle
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.git_root import git_root
@@ -50,7 +51,7 @@ def rewrite_sandbox_line(program: str, arguments: Sequence[str], environ: Mappin
         )
 
     launch = _read_launch(line, environ, folder)
-    decision = decide(launch, environ)
+    decision = settle(decide(launch, environ), asking("bwrap", environ))
     added = decision.arguments()
     problem = _refuses(program, {word for words in added for word in words}, environ) if added else ""
     if problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from functools import cache
 from urllib.parse import quote
 
 from paude_venv_hook.decision import Decision, decide
@@ -28,6 +29,7 @@ from paude_venv_hook.engines.volumes import Questions, mounts_of_container, reso
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.json_values import get_object, get_text
 from paude_venv_hook.launch import LOCAL_FOLDER, SERVICE, Launch
+from paude_venv_hook.launchers.settled import Asking, settle
 from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from paude_venv_hook.proxy.setup import Setup
+    from paude_venv_hook.stores.daemons import Daemon
+    from paude_venv_hook.stores.listing import Containers
 
 # How each tmpfs of ours begins: by that, one that a wrapper has added is known.
 _OURS = (docker_options((0, 0), None).partition("uid=")[0] + "uid=", podman_options((0, 0), None))
@@ -50,8 +54,8 @@ def add_shadows(data: bytes, platform: str, setup: Setup) -> tuple[bytes, Decisi
     `platform` is the one in the call's query. The daemon is asked for binds that the body does not name: those of
     another container (`--volumes-from`), and a volume that is one. A bind of the proxy's own socket becomes one of the
     daemon's. If there is nothing to change, or if the daemon will refuse the body for what it is, it comes back byte
-    for byte. What the wrappers have added stays as it is. Writes nothing. Raises HookError for a workspace whose
-    settings are wrong, and for a body that could be read in two ways.
+    for byte. What the wrappers have added stays as it is. The stores that it mounts then are made, and else nothing is
+    written. Raises HookError for a workspace whose settings are wrong, and for a body that could be read in two ways.
     """
     config = _Fields(_parse(data) if data.strip() else None)
     inner = config.get("HostConfig")
@@ -66,7 +70,7 @@ def add_shadows(data: bytes, platform: str, setup: Setup) -> tuple[bytes, Decisi
     mounts, notes = _all_mounts(config, host, setup)
     labels = _object(config.get("Labels"))
     launch = _launch(setup, mounts, labels, _text(config.get("Image")), platform)
-    decision = decide(launch._replace(notes=tuple(notes)), setup.environ)
+    decision = settle(decide(launch._replace(notes=tuple(notes)), setup.environ), _asking(setup))
     has_shadows = _add(host, decision, mounts)
     return _dump(config.value) if has_other_socket or has_shadows else data, decision
 
@@ -174,6 +178,22 @@ def _questions(setup: Setup) -> Questions:
         volume=lambda name: about("volumes", name, ""),
         container=lambda name: about("containers", name, "/json"),
     )
+
+
+def _asking(setup: Setup) -> Asking:
+    """Return how the daemon is asked for what matters to stores."""
+
+    def daemon() -> Daemon:
+        from paude_venv_hook.stores.daemons import Daemon, identify_docker  # noqa: PLC0415 - for storage on disk alone
+
+        return Daemon("", identify_docker(setup.ask))
+
+    def containers() -> Containers:
+        from paude_venv_hook.stores.listing import read_containers  # noqa: PLC0415 - for dev containers alone
+
+        return read_containers(setup.ask, daemon().identity)
+
+    return Asking(cache(containers), cache(daemon))
 
 
 def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:

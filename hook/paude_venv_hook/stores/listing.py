@@ -7,11 +7,11 @@ import re
 from contextlib import suppress
 
 from paude_venv_hook.engines.choice import is_rootless
-from paude_venv_hook.engines.daemons import VARIABLES
+from paude_venv_hook.engines.daemons import VARIABLES, global_options
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
-from paude_venv_hook.json_values import parse_json
+from paude_venv_hook.json_values import get_list, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.daemons import find_daemon
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
@@ -19,7 +19,7 @@ from paude_venv_hook.text import complaint, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.stores.purpose import Purpose
@@ -145,6 +145,16 @@ def records_of(host_path: str) -> dict[str, Record]:
     return {store: record for store, record in records.items() if record.purpose.host_path == host_path}
 
 
+def count_stores() -> tuple[int, int]:
+    """Return how many stores there are, and how many are for a workspace that is gone; what cannot be read is none."""
+    try:
+        records, _ = _records(stores_folder())
+    except StoreError:
+        return 0, 0
+    gone = [record for record in records.values() if not _has_workspace(record.purpose)]
+    return len(records), len(gone)
+
+
 def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -209,22 +219,26 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 # ---- Engines
 
 
-def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -> Containers:
-    """Return all containers of the engine, running or not. Raises StoreError where it cannot be asked.
+def ask_containers(
+    engine: str, environ: Mapping[str, str], *, rootless: bool, command: Sequence[str] = ()
+) -> Containers:
+    """Return all containers of the engine, running or not. Raises StoreError if it cannot be asked.
 
-    A sandbox of bwrap is its process: there is none when that ends, and while it runs, the system shows its mounts.
+    `command` is its program (a host path) with the options that say which daemon is meant; without it, the one on PATH
+    is asked. A sandbox of bwrap is its process: there is none when that ends, and while it runs, the system shows its
+    mounts.
     """
     if engine == "bwrap":
         return Containers()
-    program = _program(engine, environ, rootless=rootless)
-    daemon = find_daemon(engine, program, (), environ)
+    words = list(command) or [_program(engine, environ, rootless=rootless)]
+    daemon = find_daemon(engine, words[0], global_options(words[1:]), environ)
     if daemon.elsewhere:
         raise StoreError(f"{daemon.elsewhere}; ask there")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
-        listed, said = _ask(program, ["ps", "--all", "--quiet", "--no-trunc"], environ)
+        listed, said = _ask([*words, "ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
             break
-        listed, said = _ask(program, ["container", "inspect", *listed.split()], environ)
+        listed, said = _ask([*words, "container", "inspect", *listed.split()], environ)
         if listed is not None:
             break
     if listed is None:
@@ -236,6 +250,23 @@ def ask_containers(engine: str, environ: Mapping[str, str], *, rootless: bool) -
             f"{engine} describes its containers in a way that is not known here; please report it"
         ) from None
     return Containers(containers, daemon.identity)
+
+
+def read_containers(ask_daemon: Callable[[str], Any], daemon: str) -> Containers:
+    """Return all containers of a Docker daemon, running or not. Raises StoreError if it does not tell.
+
+    `ask_daemon` returns its answer to a GET of a path, or raises OSError; `daemon` is its identity.
+    """
+    try:
+        answer = ask_daemon("/containers/json?all=1")
+    except OSError as error:
+        raise StoreError(f"docker does not answer: {error.strerror}; see whether docker ps works") from None
+    containers = []
+    for item in answer if isinstance(answer, list) else []:
+        name = str(next(iter(get_list(item, "Names")), "")).removeprefix("/")
+        sources = tuple(get_text(mount, "Source") for mount in get_list(item, "Mounts"))
+        containers.append(Container("docker", name, get_text(item, "State") == "running", sources))
+    return Containers(tuple(containers), daemon)
 
 
 def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
@@ -257,10 +288,10 @@ def _container(engine: str, item: dict[str, Any]) -> Container:
     return Container(engine, str(item["Name"]).removeprefix("/"), bool(item["State"]["Running"]), sources)
 
 
-def _ask(program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
+def _ask(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return what the engine says on stdout, None where it fails, and the last line of what it complains of."""
     try:
-        done = ask([program, *arguments], environ, seconds=TIMEOUT)
+        done = ask(command, environ, seconds=TIMEOUT)
     except OSError as error:
         return None, str(error.strerror)
     said, complained = (data.decode(errors="surrogateescape") for data in (done.stdout, done.stderr))

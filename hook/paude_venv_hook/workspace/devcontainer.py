@@ -12,8 +12,7 @@ import re
 
 from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
-from paude_venv_hook.errors import DevcontainerError, JsonFileError
-from paude_venv_hook.files import read_start
+from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.git_root import git_root
@@ -22,7 +21,7 @@ from paude_venv_hook.workspace.variables import substitution, substitution_at_re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
@@ -34,13 +33,6 @@ _CONTAINERS_OWN = (
 )
 
 COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
-_AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
-_AT_EACH_START = ("postStartCommand", "postAttachCommand")
-# What a command says that makes an environment, as far as it can be told.
-_SETS_UP = (
-    r"\.venv|\.sh\b|\b(?:bootstrap|hatch|invoke|just|make|nox|pdm|pip3?|pipenv|poetry|setup|task|tox|uv|venv"
-    r"|virtualenv)\b"
-)
 
 
 class Devcontainer(NamedTuple):
@@ -101,28 +93,6 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
         mount, why, mounts, advice = None, f"in devcontainer.json, {error}", (), ""
     folder_to_work_in = container_folder if folder is None else at_reading(folder)
     return Devcontainer(mount, why, folder_to_work_in, mounts, "dockerComposeFile" in config, advice)
-
-
-def set_up_commands(path: str) -> dict[str, str]:
-    """Return the commands of a devcontainer.json (a host path) that make an environment, as text, by their keys."""
-    if not re.search(rb"(?:Create|Content|Start|Attach)Command", read_start(path)):
-        return {}
-    try:
-        config = read_object(path, unique_keys=False)
-    except JsonFileError:
-        return {}
-    texts = {key: str(config[key]) for key in (*_AT_CREATION, *_AT_EACH_START) if config.get(key)}
-    return {key: text for key, text in texts.items() if re.search(_SETS_UP, text)}
-
-
-def set_up_once(commands: Collection[str]) -> str:
-    """Return which of the commands that make an environment does it only when the container is made.
-
-    They are named by their keys. "" where there is none, or where one does it at each start as well.
-    """
-    if any(key in commands for key in _AT_EACH_START):
-        return ""
-    return next((key for key in _AT_CREATION if key in commands), "")
 
 
 def _folder_in(mount: Mount, folder: str) -> str:

@@ -1,4 +1,4 @@
-"""Which command makes a Python environment, and where. Pure."""
+"""Which command makes a Python environment, or another folder of installed packages, and where. Pure."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ _POETRY_VALUES = frozenset(("-C", "--directory", "-P", "--project", "-E", "--ext
 _PDM_VALUES = frozenset(("-p", "--project", "-G", "--group", "-c", "--config", "-L", "--lockfile"))
 _PIPENV_VALUES = frozenset(("--python", "--requirements", "-r", "--pypi-mirror", "--categories", "-i", "--index"))
 _CONDA_VALUES = frozenset(("-n", "--name", "-p", "--prefix", "-f", "--file", "-c", "--channel"))
+_NPM_VALUES = frozenset(("--prefix", "-C", "--dir", "--cwd", "-w", "--workspace", "--filter"))
+_NPM_INSTALLS = frozenset(("add", "ci", "clean-install", "i", "install", "install-ci-test"))
 
 
 def made_by(words: Sequence[str], variables: Mapping[str, str]) -> str | None:
@@ -164,6 +166,19 @@ def _conda(words: Sequence[str], _: Mapping[str, str]) -> str | None:
     return options.get("-p") or options.get("--prefix") if makes else None
 
 
+def _npm(words: Sequence[str], _: Mapping[str, str]) -> str | None:
+    positionals, options = _parse(words, _NPM_VALUES)
+    if not positionals or positionals[0] not in _NPM_INSTALLS or not {"-g", "--global"}.isdisjoint(options):
+        return None
+    folders = (options[name] for name in ("--prefix", "-C", "--dir", "--cwd") if name in options)
+    return posixpath.join(next(folders, ""), "node_modules")
+
+
+def _yarn(words: Sequence[str], variables: Mapping[str, str]) -> str | None:
+    positionals, _options = _parse(words, _NPM_VALUES)
+    return _npm(words if positionals else [*words, "install"], variables)
+
+
 _MAKERS: dict[str, _Maker] = {
     "virtualenv": _virtualenv,
     "pyvenv": _virtualenv,
@@ -179,4 +194,8 @@ _MAKERS: dict[str, _Maker] = {
     "conda": _conda,
     "mamba": _conda,
     "micromamba": _conda,
+    "npm": _npm,
+    "pnpm": _npm,
+    "bun": _npm,
+    "yarn": _yarn,
 }

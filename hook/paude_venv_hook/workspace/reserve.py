@@ -23,16 +23,17 @@ from paude_venv_hook.workspace.central import (
     is_poetry_project,
     sets_in_project,
 )
+from paude_venv_hook.workspace.environments import BY_DIRECTORY, PACKAGES
 from paude_venv_hook.workspace.found import RESERVED
 from paude_venv_hook.workspace.guards import HERE, find_guard
 from paude_venv_hook.workspace.jsonfile import blank_comments, read_object
-from paude_venv_hook.workspace.setup import BY_DIRECTORY, read_set_ups
+from paude_venv_hook.workspace.setup import read_set_ups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from paude_venv_hook.workspace.setup import SetUp
+    from paude_venv_hook.workspace.environments import SetUp
 
 PLACEHOLDERS = frozenset((".gitignore", ".gitkeep", ".keep"))
 _EMPTY = f"an empty {RESERVED}"
@@ -191,6 +192,8 @@ def _notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
     keys: dict[str, str] = {}
     for item in set_ups:
         path = os.path.join(folder, item.venv)
+        if os.path.basename(item.venv) == PACKAGES:
+            continue  # what is no venv lands there as ever
         if item.venv not in ("", RESERVED) and (not os.path.lexists(path) or is_unused(path)):
             keys.setdefault(item.venv, item.key)
     if not keys:

@@ -56,7 +56,7 @@ class Tmpfs(NamedTuple):
 class Settings(NamedTuple):
     """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood.
 
-    `storage` is "memory" or "disk"; `storage_source` says where that stood. `also` are the directories that are
+    `storage` is "auto", "memory" or "disk"; `storage_source` says where that stood. `also` are the directories that are
     shadowed besides those of `venv`, unless that is "none"; `also_source` says where they stood.
     """
 
@@ -64,7 +64,7 @@ class Settings(NamedTuple):
     venv_source: str
     tmpfs: Tmpfs
     warnings: tuple[str, ...]
-    storage: str = "memory"
+    storage: str = "auto"
     storage_source: str = "default"
     also: tuple[str, ...] = ()
     also_source: str = "default"
@@ -86,8 +86,6 @@ def read_settings(
     storage, storage_source = _first(
         documents, "venv-storage", _check_storage, _check_storage, storage_flag, environ
     ) or ("auto", "default")
-    if storage == "auto":  # launches know no better yet
-        storage = "memory"
     also, also_source = _first_in_files(documents, "venv-also", _check_also) or ((), "default")
     tmpfs = Tmpfs()
     for path, document in documents.items():

@@ -14,7 +14,15 @@ from paude_venv_hook.engines.mounts import parse_mount
 from paude_venv_hook.errors import JsonFileError
 from paude_venv_hook.files import is_file, is_inside, read_start
 from paude_venv_hook.json_values import get_object, get_text
-from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.workspace.environments import (
+    AT_CREATION,
+    AT_EACH_START,
+    BY_CONTENT,
+    BY_DIRECTORY,
+    BY_OTHER,
+    UNGUARDED,
+    SetUp,
+)
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.makers import UNKNOWN, made_by
 from paude_venv_hook.workspace.recipes import is_runner, python_commands, targets_of
@@ -27,14 +35,7 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.workspace.shell import Command
 
-AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
-AT_EACH_START = ("postStartCommand", "postAttachCommand")
 _OF_PAUDE = "setup"  # of paude.json, at creation
-# What keeps a command from making an environment that is there.
-UNGUARDED = ""
-BY_DIRECTORY = "directory"  # the directory itself, which a shadow is: it makes none, then
-BY_CONTENT = "content"  # something in it, its bin/python say: it makes it again if it is gone
-BY_OTHER = "other"  # something else
 _MOST_FILES = 20
 _DEEPEST = 5
 _SOURCE = (".", "source")
@@ -44,24 +45,6 @@ _PYTHON_GUARD = r"\bnot\b[^\n]*\b(?:exists|is_dir|is_file|isdir|isfile)\("
 _SCRIPT = r"\.(?:ba|z)?sh$"
 _NAMED_AS_VENV = r"(?:^|/)\.?v?env$"
 _IN_VENV = r"/(?:bin/|Scripts/|pyvenv\.cfg$|lib/|\*$)"
-
-
-class SetUp(NamedTuple):
-    """One command that makes an environment.
-
-    `key` is that of devcontainer.json or paude.json. `venv` is the path of the environment relative to the workspace
-    folder, "" if nothing tells it: the tool decides (Poetry, Hatch), or the script is none of the workspace. `guard` is
-    what keeps the command from making it: UNGUARDED, BY_DIRECTORY, BY_CONTENT or BY_OTHER.
-    """
-
-    key: str
-    venv: str
-    guard: str
-
-    @property
-    def is_at_each_start(self) -> bool:
-        """Whether it makes the environment at each start of a container, be it there or not."""
-        return self.key in AT_EACH_START and self.guard == UNGUARDED
 
 
 def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
@@ -81,16 +64,6 @@ def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
         for text in _texts(document.get(key)):
             set_ups += reader.read(key, text)
     return tuple(dict.fromkeys(set_ups))
-
-
-def made_once(set_ups: Sequence[SetUp]) -> str:
-    """Return the key of the command that makes the environment at creation, and not again at each start.
-
-    "" if there is none, or if one makes it at each start. What is made at a start only if it is gone is made once.
-    """
-    if any(item.is_at_each_start for item in set_ups):
-        return ""
-    return next((item.key for item in set_ups), "")
 
 
 def _texts(value: Any) -> list[str]:
@@ -146,7 +119,7 @@ class _Reader:
             path = ".venv"
         place = shell.path(path)
         if program == "uv" and "venv" not in command.words:
-            place = self._of_uv_workspace(place)
+            place = self._of_uv_project(place)
         venv = self._relative(place)
         if venv or not place:
             yield SetUp(key, venv, self._guard(place, command.missing))
@@ -211,14 +184,31 @@ class _Reader:
         data = self._read_or_nothing(posixpath.join(folder, "poetry.toml"))
         return re.search(r"(?m)^[^#\n]*\bin[-_]project\s*=\s*true\b", data) is not None
 
-    def _of_uv_workspace(self, place: str) -> str:
-        """Return where uv keeps the environment of a project: a member of a uv workspace has none of its own."""
+    def _of_uv_project(self, place: str) -> str:
+        """Return where uv keeps the environment of the folder in which it runs.
+
+        It belongs to the nearest folder with a pyproject.toml; a member of a uv workspace shares that of the root.
+        """
         folder, name = posixpath.split(place)
-        while folder.startswith(self._root):
-            if os.path.isfile(os.path.join(self._host_path(folder) or self._host_folder, "uv.lock")):
-                return posixpath.join(folder, name)
+        projects = [above for above in self._upwards(folder) if self._host_file(above, "pyproject.toml")]
+        for project in projects:
+            start = read_start(self._host_file(project, "pyproject.toml"))
+            if re.search(rb"(?m)^[ \t]*\[tool\.uv\.workspace\]", start):
+                return posixpath.join(project, name)
+        return posixpath.join(projects[0] if projects else folder, name)
+
+    def _upwards(self, folder: str) -> Iterator[str]:
+        """Yield a folder and those above it, up to the workspace's."""
+        while is_inside(folder, self._root):
+            yield folder
+            if folder == self._root:
+                break
             folder = posixpath.dirname(folder)
-        return place
+
+    def _host_file(self, folder: str, name: str) -> str:
+        """Return the host path of a file in a folder of the workspace, "" if there is none."""
+        path = os.path.join(self._host_path(folder) or self._host_folder, name)
+        return path if is_file(path) else ""
 
 
 def _variables_of(document: Mapping[str, Any]) -> dict[str, str]:
