@@ -323,6 +323,7 @@ def test_a_container_that_starts_again_without_its_shadow_is_noted(
     async def scenario() -> None:
         async with proxied(answering(answer("204 No Content"), seen=seen, told=told_of(app))) as lab:
             assert await lab.ask(asked) == answer("204 No Content")
+            await until(lambda: read_last_launch(str(app)), "it is kept")
 
     run(scenario())
     assert seen == [passed(asked)]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.proxy.loop import Loop
 
-    Work = Callable[[], tuple[Any, ...]]
+    # It returns its result, which marshal can write, and what is still to be done once that is on its way.
+    Work = Callable[[], tuple[Any, Callable[[], None]]]
 
 _BLOCK_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.1
@@ -31,7 +32,7 @@ class Helper:
     """A process that does one piece of work."""
 
     def __init__(self, loop: Loop, work: Work, done: Callable[[Any], None]) -> None:
-        """Start it. `done` gets the result, which marshal can write, or None if the process ended without one.
+        """Start it. `done` gets the result, or None if the process ended without one.
 
         Raises OSError if it cannot be started.
         """
@@ -58,12 +59,14 @@ class Helper:
         if part:
             self._parts.append(part)
             return
-        self.close()
+        self._loop.drop(self._socket)
+        self._wait_for(self._process)
+        self._process = 0
         data = b"".join(self._parts)
         self._done(marshal.loads(data) if data else None)  # noqa: S302 - our own process wrote it
 
     def close(self) -> None:
-        """End the process, whose result nobody wants any more."""
+        """End the process, if it has no result yet: nobody wants that any more."""
         self._loop.drop(self._socket)
         if self._process:
             os.kill(self._process, signal.SIGKILL)
@@ -91,6 +94,9 @@ def _work(work: Work, answer: socket.socket, loop: Loop) -> NoReturn:
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
         loop.close_sockets()
-        answer.sendall(marshal.dumps(work()))
+        result, finish = work()
+        answer.sendall(marshal.dumps(result))
+        answer.close()
+        finish()
     finally:
         os._exit(0)

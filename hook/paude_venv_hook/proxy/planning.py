@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, quote
 
+from paude_venv_hook.decision import Decision
 from paude_venv_hook.docker_api.sockets import engine_at
 from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.launchers.last_launch import record, record_error
@@ -14,12 +15,16 @@ from paude_venv_hook.terminal import bug, complain, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from paude_venv_hook.notes import Note
+    from collections.abc import Callable
+
     from paude_venv_hook.proxy.setup import Setup
 
+    # Keeps what came of a launch, which takes a disk its time: the client does not wait for that.
+    Finish = Callable[[], None]
 
-def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[int, bytes, list[str], str]:
-    """Return 0, the body with the shadows added, lines for the client, and the daemon's engine.
+
+def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[tuple[int, bytes, list[str], str], Finish]:
+    """Return 0, the body with the shadows added, lines for the client, and the daemon's engine; and what keeps them.
 
     Or the status of a refusal, b"", and why. `target` is that of the call. Makes the mount points and stores that are
     missing, and says on stderr what a person should know.
@@ -28,37 +33,44 @@ def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[int, bytes, l
     platform = query.get("platform", [""])[-1]
     setup = _with_engine(setup)
     try:
-        changed, notes = _shadow(data, platform, setup)
+        changed, decision = _shadow(data, platform, setup)
     except HookError as error:
-        record_error(error, _through(setup))
+        wrong = error
         complain(f"error[{error.code}]: {error}")
-        return 400, b"", [str(error)], setup.engine
+        return (400, b"", [str(error)], setup.engine), lambda: record_error(wrong, _through(setup))
     except Exception as error:  # noqa: BLE001 - the client should know of our bug too
         complain(bug(error))
-        return 500, b"", [bug(error)], setup.engine
-    tell(notes)
-    return 0, changed, unique_words(notes), setup.engine
+        return (500, b"", [bug(error)], setup.engine), _nothing_more
+    tell(decision.notes)
+    result = (0, changed, unique_words(decision.notes), setup.engine)
+    return result, lambda: record(decision, _through(setup))
 
 
-def look_at_start(container: str, setup: Setup) -> tuple[str]:
+def look_at_start(container: str, setup: Setup) -> tuple[tuple[str], Finish]:
     """Return the daemon's engine. Says on stderr what a container that starts again, named by a call, lacks.
 
     The answer to that call has no place for it, so that it is also kept for `status`.
     """
     setup = _with_engine(setup)
+    result = (setup.engine,)
     try:
         about = setup.ask(f"/containers/{quote(container, safe='')}/json")
         decision, notes = find_missing(about, setup)
     except (HookError, OSError):  # it was made so, or is none
-        return (setup.engine,)
+        return result, _nothing_more
     except Exception as error:  # noqa: BLE001 - our bug keeps no container from its start
         complain(bug(error))
-        return (setup.engine,)
-    if notes:
-        tell(notes)
-        answers = tuple(answer._replace(plan=answer.plan._replace(shadows=())) for answer in decision.answers)
-        record(decision._replace(answers=answers, notes=tuple(notes)), _through(setup))
-    return (setup.engine,)
+        return result, _nothing_more
+    if not notes:
+        return result, _nothing_more
+    tell(notes)
+    answers = tuple(answer._replace(plan=answer.plan._replace(shadows=())) for answer in decision.answers)
+    lacking = decision._replace(answers=answers, notes=tuple(notes))
+    return result, lambda: record(lacking, _through(setup))
+
+
+def _nothing_more() -> None:
+    """Keep nothing of a launch."""
 
 
 def _with_engine(setup: Setup) -> Setup:
@@ -73,15 +85,13 @@ def _with_engine(setup: Setup) -> Setup:
         return setup
 
 
-def _shadow(data: bytes, platform: str, setup: Setup) -> tuple[bytes, list[Note]]:
+def _shadow(data: bytes, platform: str, setup: Setup) -> tuple[bytes, Decision]:
     try:
         changed, decision = add_shadows(data, platform, setup)
         with made_ready(decision.answers) as notes_on_made:
-            decision = decision._replace(notes=(*decision.notes, *notes_on_made))
+            return changed, decision._replace(notes=(*decision.notes, *notes_on_made))
     except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
-        return data, [nothing(str(error))]
-    record(decision, _through(setup))
-    return changed, list(decision.notes)
+        return data, Decision((), (nothing(str(error)),))
 
 
 def _through(setup: Setup) -> str:
