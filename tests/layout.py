@@ -20,9 +20,10 @@ def fill(folder: Path, *entries: str) -> Path:
     return folder
 
 
-def planned(*names: str) -> str:
-    """Return the line in which `run` says what it planned to shadow."""
-    return f"Planned shadow: {', '.join(names)}; the launcher that reads the overlay adds it\n"
+def planned(*names: str, place: str = "") -> str:
+    """Return the line in which `run` says what it planned to shadow; `place` is `SOURCE mounted on TARGET`, if said."""
+    where = f", for {place}" if place else ""
+    return f"Planned shadow: {', '.join(names)}{where}; the launcher that reads the overlay adds it\n"
 
 
 def reserved(evidence: str) -> str:

@@ -73,6 +73,13 @@ def tree(*folders: Path) -> dict[str, tuple[int, int, bytes]]:
     return found
 
 
+def no_venv(folder: Path) -> str:
+    return (
+        f"paude-venv-hook: nothing shadowed: no venv in {folder}, and nothing says there will be one; "
+        'if so, write "venv": [".venv"] in paude.json\n'
+    )
+
+
 def overlay_of(folder: Path) -> Any:
     return overlay.load(overlay.default_path(str(folder)))
 
@@ -99,16 +106,70 @@ def test_without_arguments_main_takes_those_of_the_process(
     assert capsys.readouterr().out == f"{overlay.default_path(str(app))}\n"
 
 
-def test_with_nothing_to_shadow_nothing_is_printed_and_the_overlay_is_empty(workspace: Path, hook: Hook) -> None:
-    assert hook() == (0, "", "")
+def test_with_nothing_to_shadow_the_reason_is_printed_and_the_overlay_is_empty(workspace: Path, hook: Hook) -> None:
+    assert hook() == (0, "", no_venv(workspace))
+    assert hook("--quiet") == (0, "", "")
     assert overlay_of(workspace)["runArgs"] == []
+
+
+@pytest.mark.parametrize("name", [".venv/pyvenv.cfg", "venv/pyvenv.cfg", "paude.json = {}"])
+@pytest.mark.parametrize("arguments", [["run"], ["print"]])
+def test_in_a_subfolder_the_workspace_above_is_named(
+    workspace: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str]
+) -> None:
+    fill(workspace, name, "src/app/")
+    monkeypatch.chdir(workspace / "src" / "app")
+
+    assert hook(*arguments).err == (
+        f"paude-venv-hook: nothing shadowed: no venv in {workspace}/src/app; the workspace seems to be ../..; "
+        "if so, write --workspace-folder ../..\n"
+    )
+
+
+@pytest.mark.parametrize("entry", [".git/", "paude.json = {}", ".devcontainer.json = {}"])
+def test_a_folder_that_is_a_workspace_itself_has_none_above(workspace: Path, hook: Hook, entry: str) -> None:
+    fill(workspace, entry)
+    fill(workspace.parent, ".venv/pyvenv.cfg")
+
+    assert "seems to be" not in hook().err
+
+
+@pytest.mark.parametrize("command", ["run", "print", "devcontainer-config"])
+def test_an_output_makes_no_folder(app: Path, hook: Hook, command: str) -> None:
+    fill(app, ".devcontainer.json = {}")
+    before = tree(app)
+
+    assert hook(command, "--output", "no/such/file.json") == (
+        1,
+        "",
+        f"paude-venv-hook: error[overlay]: {app}/no/such: does not exist; "
+        "make it, or name another file with --output\n",
+    )
+    assert tree(app) == before
+
+
+@pytest.mark.parametrize("form", ["args", "lines", "nul"])
+def test_print_says_for_which_place_its_arguments_are_unless_it_was_told(app: Path, hook: Hook, form: str) -> None:
+    fill(app, ".devcontainer.json = {}")
+
+    assert hook("print", "--format", form).err == (
+        f"paude-venv-hook: for {app} mounted on /workspaces/app; if you mount it elsewhere, add --target\n"
+    )
+    assert hook("print", "--format", form, "--quiet").err == ""
+    assert hook("print", "--format", form, "--target", "/app").err == ""
+
+
+def test_run_says_for_which_place_it_planned_if_that_is_not_the_hosts_path(app: Path, hook: Hook) -> None:
+    fill(app, ".devcontainer.json = {}")
+
+    assert hook() == (0, "", planned(".venv", place=f"{app} mounted on /workspaces/app"))
 
 
 def test_none_takes_away_what_an_earlier_run_left(app: Path, hook: Hook) -> None:
     hook()
     assert overlay_of(app)["runArgs"] != []
 
-    assert hook("--venv", "none") == (0, "", "")
+    assert hook("--venv", "none") == (0, "", "paude-venv-hook: nothing shadowed: venv is none (--venv)\n")
     assert (overlay_of(app)["venv"], overlay_of(app)["runArgs"]) == ("none", [])
 
 
@@ -168,6 +229,7 @@ def test_the_overlay_goes_to_a_file_or_to_stdout(app: Path, home: Path, hook: Ho
     expected = hook("print", "--format", "json").out
 
     assert hook("--output", "-") == (0, expected, planned(".venv"))
+    (app / "sub").mkdir()
     assert hook("--output", "sub/o.json") == (0, "", planned(".venv"))
     assert (app / "sub" / "o.json").read_text(encoding="utf-8") == expected
     assert os.listdir(home) == []
@@ -247,7 +309,8 @@ def test_print_shows_the_arguments_in_each_format(app: Path, make_venv: MakeVenv
 
 @pytest.mark.parametrize(("form", "out"), [("args", "\n"), ("lines", ""), ("nul", "")])
 def test_print_of_nothing(workspace: Path, hook: Hook, form: str, out: str) -> None:
-    assert hook("print", "--format", form) == (0, out, "")
+    assert hook("print", "--format", form) == (0, out, no_venv(workspace))
+    assert hook("print", "--format", form, "--quiet") == (0, out, "")
     assert os.listdir(workspace) == []
 
 
@@ -764,10 +827,7 @@ def test_an_overlay_folder_that_cannot_be_written_is_refused(app: Path, hook: Ho
     assert hook("--output", "file/o.json") == (
         1,
         "",
-        (
-            f"paude-venv-hook: error[overlay]: {app}/file/o.json: cannot be written: Not a directory; "
-            "mend it or use --output\n"
-        ),
+        (f"paude-venv-hook: error[overlay]: {app}/file: does not exist; make it, or name another file with --output\n"),
     )
     assert hook("--output", ".") == (
         1,

@@ -240,9 +240,13 @@ def test_a_launch_in_the_developers_folder(workspace: Path, start: Start, hook: 
     assert targets(words) == [f"/workspaces/app/{path}" for path in shape.shadows]
     assert [words[0], *words[1 + 2 * len(shape.shadows) :]] == line
     assert said == warning
-    assert hook("run", "--engine", "docker") == Done(
-        0, "", warning + (planned(*shape.shadows) if shape.shadows else "")
+    plan = planned(*shape.shadows, place=f"{workspace} mounted on /workspaces/app")
+    nothing = (
+        f"paude-venv-hook: nothing shadowed: no venv in {workspace}, and nothing says there will be one; "
+        'if so, write "venv": [".venv"] in paude.json\n'
     )
+    outcome = plan if shape.shadows else "" if warning else nothing
+    assert hook("run", "--engine", "docker") == Done(0, "", warning + outcome)
     assert tree(workspace) == before
 
 

@@ -135,6 +135,7 @@ def test_the_json_of_a_workspace_with_everything(rich: Path) -> None:
         ],
         "lastLaunch": None,
         "warnings": ['/home/me/app/paude.json: key "vnev" is not known here (did you mean "venv"?)'],
+        "whyNothing": None,
     }
     assert rows[0] == {
         "path": ".venv",
@@ -179,7 +180,11 @@ COMPOSE = "the compose files decide what is mounted; use\n{}devcontainer-config,
 WORKSPACES = {
     "nothing to shadow": (
         [], {}, f"/home/me/app → /home/me/app (no devcontainer.json: the same path as\n{11 * ' '}here)",
-        "auto (default)", "",
+        "auto (default)",
+        """
+        nothing shadowed: no venv in /home/me/app, and nothing says there will be one;
+        if so, write "venv": [".venv"] in paude.json
+        """,
     ),
     "reserved": (
         ["uv.lock", ".tox/py/"], {"container_workspace_folder": "/src"}, AT_SRC, "auto (default)",
@@ -191,7 +196,10 @@ WORKSPACES = {
     ),
     "none": (
         [".venv/pyvenv.cfg", ".tox/"], {"venv": "none"},
-        "none (not looked up, since venv is none)", "none (--venv)", "",
+        "none (not looked up, since venv is none)", "none (--venv)",
+        """
+        nothing shadowed: venv is none (--venv)
+        """,
     ),
     "an empty list": (
         [".venv/pyvenv.cfg", 'paude.json = {"venv": []}'], {"container_workspace_folder": "/src"}, AT_SRC,
@@ -353,3 +361,54 @@ def test_a_search_that_comes_to_no_end_is_said(workspace: Path, mocker: MockerFi
     assert report(workspace)["warnings"] == [
         "only 5000 directories were searched for venvs; list what lies deeper, if it matters"
     ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "flags", "code"),
+    [
+        ([], [], 0),
+        ([".venv/pyvenv.cfg"], [], 0),
+        (["uv.lock"], [], 0),
+        (["api/.venv/pyvenv.cfg"], [], 1),
+        (["api/.venv/pyvenv.cfg"], ["--venv", "api/.venv"], 0),
+        ([".venv/pyvenv.cfg"], ["--venv", "env"], 1),
+        ([".venv/pyvenv.cfg"], ["--venv", "none"], 1),
+        (["uv.lock"], ["--venv", "none"], 0),
+        ([".venv -> ../lib"], [], 1),
+        (["pyvenv.cfg"], [], 0),
+        ([".tox/py311/pyvenv.cfg"], [], 1),
+        (['paude.json = {"venv": ["api/.venv"]}'], [], 0),
+        # The project has taken care itself, or nothing of the host is mounted.
+        (
+            [".venv/pyvenv.cfg", '.devcontainer.json = {"mounts": ["type=volume,src=v,dst=/workspaces/app/.venv"]}'],
+            [],
+            0,
+        ),
+        ([".venv/pyvenv.cfg", '.devcontainer.json = {"workspaceMount": "", "workspaceFolder": "/app"}'], [], 0),
+    ],
+)
+def test_a_check_ends_with_1_if_a_venv_of_the_host_would_be_visible(
+    workspace: Path, hook: Hook, entries: list[str], flags: list[str], code: int
+) -> None:
+    (workspace.parent / "lib").mkdir()
+    fill(workspace.parent / "lib", "pyvenv.cfg")
+    fill(workspace, *entries)
+
+    assert hook("status", "--check", *flags).code == code
+    assert hook("status", "--check", "--json", *flags).code == code
+    assert hook("status", *flags).code == 0
+
+
+@pytest.mark.parametrize("name", [".venv", "venv"])
+def test_in_a_subfolder_the_workspace_above_is_named(
+    workspace: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    fill(workspace, f"{name}/pyvenv.cfg", "src/")
+    monkeypatch.chdir(workspace / "src")
+
+    why = json.loads(hook("status", "--json").out)["whyNothing"]
+
+    assert why == (
+        f"nothing shadowed: no venv in {workspace}/src; the workspace seems to be ..; "
+        "if so, write --workspace-folder .."
+    )

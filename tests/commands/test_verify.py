@@ -49,7 +49,7 @@ VISIBLE = (
     "paude-venv-hook: warning: env stays visible in the container; to shadow what is there, "
     'write "venv": [".venv", "env"] in paude.json\n'
 )
-RECREATE = "recreate the container with the arguments of the overlay"
+RECREATE = "recreate the container through paude-venv-hook"
 
 
 @pytest.mark.parametrize(
@@ -211,6 +211,46 @@ def test_verify_tells_each_shadow_and_fails_where_one_is_missing(
     ]
 
 
+def test_programs_get_the_same_as_json(container: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--json", "c"]) == 1
+
+    out, err = capfd.readouterr()
+    problem = "the mount was lost, since the directory was removed on the host; restart the container"
+    warning = VISIBLE.removeprefix("paude-venv-hook: warning: ").removesuffix("\n")
+    report = json.loads(out)
+    assert (err, report.pop("workspaceFolder")) == ("", str(container))
+    assert report == {
+        "containers": [
+            {
+                "engine": "podman",
+                "name": "abc",
+                "shadows": [
+                    {"path": ".venv", "destination": "/app/.venv", "isShadowed": True, "problem": None},
+                    {"path": "env", "destination": "/app/env", "isShadowed": False, "problem": problem},
+                ],
+                "warnings": [],
+            }
+        ],
+        "lastLaunch": None,
+    }
+
+    assert main(["verify", "--json", "--venv", ".venv", "c"]) == 0
+    assert json.loads(capfd.readouterr().out)["containers"][0]["warnings"] == [warning]
+
+
+def test_a_folder_in_place_of_a_container_is_answered_with_the_option_for_it(
+    container: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "missing"]) == 1
+    (container / "missing").mkdir()
+
+    assert main(["verify", "missing"]) == 2
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        'paude-venv-hook: error[usage]: "missing" is a folder and no container; '
+        "write --workspace-folder missing CONTAINER"
+    )
+
+
 def test_verify_looks_at_each_container_of_a_service_that_binds_the_workspace(
     container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,9 +279,10 @@ def test_verify_looks_at_each_container_of_a_service_that_binds_the_workspace(
 
 def test_verify_takes_a_container_or_a_service(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "c", "--service", "web"]) == main(["verify"]) == 2
-    assert set(capfd.readouterr().err.splitlines()) == {
-        "paude-venv-hook: error[usage]: CONTAINER: needed, or --service in its place; name one of them"
-    }
+    assert capfd.readouterr().err.splitlines() == [
+        "paude-venv-hook: error[usage]: --service and c: one of them is too many; leave one out",
+        "paude-venv-hook: error[usage]: CONTAINER: needed, or --service in its place; name one of them",
+    ]
 
 
 def test_verify_succeeds_where_all_is_there(container: Path, capfd: pytest.CaptureFixture[str]) -> None:

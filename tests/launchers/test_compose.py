@@ -754,11 +754,26 @@ def test_print_says_that_no_service_binds_the_workspace(
 def test_print_needs_a_service_where_compose_does_not_tell(
     workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    fill(workspace, "compose.yaml = services: {}")
+
     assert main(["print", "--format", "compose"]) == 2
 
     assert capfd.readouterr().err == (
         "paude-venv-hook: error[usage]: --service: needed, since docker compose config does not tell it "
         "(docker is not on PATH); say which service has the workspace\n"
+    )
+
+
+def test_print_without_a_compose_file_says_which_were_looked_for(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs("docker", INSTALLED + "echo 'no configuration file provided: not found' >&2; exit 14")
+
+    assert main(["print", "--format", "compose"]) == 2
+
+    assert capfd.readouterr().err == (
+        "paude-venv-hook: error[usage]: --format compose: no compose.yaml, compose.yml, docker-compose.yml or "
+        "docker-compose.yaml here or above; use --workspace-folder, or --service and --target\n"
     )
 
 
@@ -863,8 +878,10 @@ def test_a_service_without_the_workspace_is_left_as_it_is_with_a_word(
     base = {"dockerComposeFile": "../c.yml", "service": "app", "workspaceFolder": "/code"}
     fill(workspace, ".venv/pyvenv.cfg", "src/", f".devcontainer/devcontainer.json = {json.dumps(base)}")
     compose(*([_bind(os.path.normpath(workspace / bind), "/code")] if bind else []))
-    # A part without a venv says nothing.
-    word = "" if bind == "src" else f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}{ADVICE}\n"
+    word = f"paude-venv-hook: warning: nothing shadowed: {NO_BIND}{ADVICE}\n"
+    if bind == "src":  # a part without a venv
+        outside = f".venv is not inside of {workspace}/src, the folder that is mounted"
+        word = f"paude-venv-hook: nothing shadowed: {outside}\n"
 
     assert main(["devcontainer-config", "--engine", "podman"]) == 0
     out, err = capfd.readouterr()

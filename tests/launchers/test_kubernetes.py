@@ -402,7 +402,7 @@ _CONTAINER = "is no name of a container; write at most 63 of a-z, 0-9 and -, wit
         ),
         *(
             (["--container", "dev", "--target", "/app", option, value], f"{option}: {_NOT_FOR_IT}")
-            for option, value in (("--engine", "docker"), ("--config", "x.json"), ("--service", "web"))
+            for option, value in (("--engine", "docker"), ("--config", "x.json"))
         ),
     ],
 )  # fmt: skip
@@ -411,6 +411,15 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(
 ) -> None:
     assert hook("print", "--format", "kubernetes", *flags) == (2, "", f"paude-venv-hook: error[usage]: {message}\n")
     assert os.listdir(workspace) == []
+
+
+@pytest.mark.parametrize("form", ["args", "json", "kubernetes", "bwrap"])
+def test_a_service_is_refused_with_a_format_that_has_none(workspace: Path, hook: Hook, form: str) -> None:
+    message = "--service: is for --format compose; leave it out"
+
+    done = hook("print", "--format", form, "--service", "web")
+
+    assert done == (2, "", f"paude-venv-hook: error[usage]: {message}\n")
 
 
 @pytest.mark.parametrize("form", ["args", "json", "compose"])

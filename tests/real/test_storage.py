@@ -74,7 +74,7 @@ def test_verify_tells_what_is_wrong(
     printed = hook_of_engine("print", *own, "--format=nul").stdout.split("\0")[:-1]
     in_memory = hook_of_engine("print", *own, "--format=nul", "--storage=memory").stdout.split("\0")[:-1]
     container, other, without = launch(workspace, *printed), launch(workspace, *in_memory), launch(workspace)
-    recreate = "recreate the container with the arguments of the overlay"
+    recreate = "recreate the container through paude-venv-hook"
 
     assert verify(container) == ".venv: shadowed"
     container.sh("mkdir .venv/bin; ln -s /gone/python3 .venv/bin/python")

@@ -19,7 +19,7 @@ from real.containers import (
     shadow_args,
 )
 
-RECREATE = "recreate the container with the arguments of the overlay"
+RECREATE = "recreate the container through paude-venv-hook"
 proves = pytest.mark.proves
 
 

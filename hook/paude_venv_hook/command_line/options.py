@@ -10,6 +10,7 @@ import os
 
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError
+from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,6 +118,17 @@ class WorkspaceOptions:
             platform=self.platform,
             **self.choices,
         )
+
+
+def write_output(output: str, data: bytes) -> None:
+    """Write to the file that `--output` names. Raises OverlayError, also if its folder does not exist."""
+    from paude_venv_hook.files import write_if_changed  # noqa: PLC0415 - not for --help
+
+    path = os.path.abspath(output)
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise OverlayError(f"{shown(folder)}: does not exist; make it, or name another file with --output")
+    write_if_changed(path, data, OR_OUTPUT)
 
 
 def overlay_path(output: str | None, workspace_folder: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.command_line.options import OR_OUTPUT, OUTPUT, QUIET, WORKSPACE, WorkspaceOptions
+from paude_venv_hook.command_line.options import OUTPUT, QUIET, WORKSPACE, WorkspaceOptions, write_output
 from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
+from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.terminal import tell, write
 
@@ -40,7 +41,8 @@ def execute(options: Options) -> int:
         if options.output in (None, "-"):
             write(override.data.decode())
         else:
-            write_if_changed(os.path.abspath(options.output), override.data, OR_OUTPUT)
+            write_output(options.output, override.data)
     if not options.quiet:
-        tell([*(note for answer in override.answers for note in answer.notes), *notes_on_made])
+        notes = [note for answer in override.answers for note in answer.notes]
+        tell([*notes, *notes_on_made, *notes_on_nothing(override.answers)])
     return 0

@@ -9,7 +9,6 @@ from paude_venv_hook.command_line.options import (
     CONFIG,
     ENGINE,
     IMAGE,
-    OR_OUTPUT,
     OUTPUT,
     PLATFORM,
     QUIET,
@@ -19,9 +18,11 @@ from paude_venv_hook.command_line.options import (
     WorkspaceOptions,
     argument,
     container_workspace_folder,
+    write_output,
 )
 from paude_venv_hook.errors import OverlayError, UsageError
-from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.files import read_file
+from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.settled import settle_line, settle_overlay
 from paude_venv_hook.overlay import dump, make_document
@@ -83,6 +84,9 @@ EXAMPLES = """\
 """
 
 
+_ARGUMENTS = ("args", "lines", "nul")  # the formats of a command line
+
+
 class Options(WorkspaceOptions):
     """The values of the arguments."""
 
@@ -120,23 +124,37 @@ def execute(options: Options) -> int:
         path = os.path.abspath(options.output)
         _refuse_others(path, options.format)
         with made_ready(answers) as notes_on_made:
-            write_if_changed(path, text.encode(), OR_OUTPUT)
+            write_output(path, text.encode())
     else:
-        write_if_changed(os.path.abspath(options.output), text.encode(errors="surrogateescape"), OR_OUTPUT)
+        write_output(options.output, text.encode(errors="surrogateescape"))
     if not options.quiet:
-        tell([*(note for answer in answers for note in answer.notes), *notes_on_made])
+        notes = [note for answer in answers for note in answer.notes]
+        tell([*notes, *notes_on_made, *notes_on_nothing(answers)])
+        _tell_place(answers[0], options)
     return 0
+
+
+def _tell_place(answer: Answer, options: Options) -> None:
+    """Print for which place arguments are, if devcontainer.json says it: a line by hand may mount elsewhere."""
+    mount = answer.location.mount
+    is_said = options.container_workspace_folder is not None
+    if options.format not in _ARGUMENTS or is_said or not answer.plan.shadows or not mount:
+        return
+    if mount.source != mount.target:
+        complain(f"for {shown(mount.source)} mounted on {shown(mount.target)}; if you mount it elsewhere, add --target")
 
 
 def _refuse_what_is_for_others(options: Options) -> None:
     """Raise UsageError for an argument that says nothing in this format, or says what it cannot mean there."""
     if options.format == "bwrap" and options.engine not in ("auto", "bwrap"):
         raise UsageError(f"--format bwrap: is not for --engine {options.engine}; leave one of them out")
+    if options.service is not None and options.format != "compose":
+        raise UsageError("--service: is for --format compose; leave it out")
     mine = options.format == "kubernetes"
     for name in ("container", "kind", "name", "claim"):
         if not mine and getattr(options, name) is not None:
             raise UsageError(f"--{name}: is for --format kubernetes; leave it out")
-    for name, default in (("config", None), ("engine", "auto"), ("service", None)):
+    for name, default in (("config", None), ("engine", "auto")):
         if mine and getattr(options, name) != default:
             raise UsageError(f"--{name}: is not for --format kubernetes; leave it out")
 
@@ -207,7 +225,7 @@ def _print_patch(options: Options) -> int:
     else:
         path = os.path.abspath(options.output)
         _refuse_others(path, options.format)
-        write_if_changed(path, text.encode(), OR_OUTPUT)
+        write_output(path, text.encode())
     if not options.quiet:
         tell(answer.notes)
         for line in lines:

@@ -13,13 +13,19 @@ from paude_venv_hook.command_line.options import (
     WORKSPACE,
     WorkspaceOptions,
     overlay_path,
+    write_output,
 )
 from paude_venv_hook.files import write_if_changed
+from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.settled import settle_overlay
 from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from paude_venv_hook.decision import Answer
 
 SUMMARY = "write the overlay for the workspace (the default)"
 POSITION = 1
@@ -46,11 +52,23 @@ def execute(options: Options) -> int:
     with made_ready([answer]) as notes_on_made:
         if options.output == "-":
             write(data.decode())
+        elif options.output is not None:
+            write_output(options.output, data)
         else:
-            write_if_changed(overlay_path(options.output, answer.workspace_folder), data, OR_OUTPUT)
+            write_if_changed(overlay_path(None, answer.workspace_folder), data, OR_OUTPUT)
     if not options.quiet:
-        tell([*answer.notes, *notes_on_made])
-        names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in answer.plan.shadows))
-        if names:
-            say(f"Planned shadow: {names}; the launcher that reads the overlay adds it")
+        tell([*answer.notes, *notes_on_made, *notes_on_nothing([answer])])
+        _announce_plan(answer)
     return 0
+
+
+def _announce_plan(answer: Answer) -> None:
+    """Print what is planned, if anything, and for which place in the container if that is not the host's path."""
+    names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in answer.plan.shadows))
+    if not names:
+        return
+    mount = answer.location.mount
+    place = ""
+    if mount and mount.source != mount.target:
+        place = f", for {shown(mount.source)} mounted on {shown(mount.target)}"
+    say(f"Planned shadow: {names}{place}; the launcher that reads the overlay adds it")

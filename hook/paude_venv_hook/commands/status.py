@@ -10,8 +10,9 @@ import textwrap
 from paude_venv_hook.command_line.options import OUTPUT, WORKSPACE, WorkspaceOptions, argument, overlay_path
 from paude_venv_hook.decision import find_left_visible
 from paude_venv_hook.engines.choice import choose_engine
-from paude_venv_hook.files import read_file
+from paude_venv_hook.files import is_inside, read_file
 from paude_venv_hook.installation.coverage import find_launches
+from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.notes import NoteKind, unique_words
 from paude_venv_hook.overlay import dump, make_document
@@ -19,6 +20,7 @@ from paude_venv_hook.storage import AUTO, has_stores, once_made
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.deep import MOST_DIRECTORIES
+from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.environments import made_once
 from paude_venv_hook.workspace.found import Kind
@@ -37,9 +39,19 @@ if TYPE_CHECKING:
 
 SUMMARY = "show what is shadowed, and why"
 POSITION = 3
-ARGUMENTS = (*WORKSPACE, OUTPUT, argument("--json", action="store_true", help="for programs"))
+ARGUMENTS = (
+    *WORKSPACE,
+    OUTPUT,
+    argument("--json", action="store_true", help="for programs"),
+    argument(
+        "--check",
+        action="store_true",
+        help="end with 1 if a venv of the host would be visible in a launch through this program, else with 0",
+    ),
+)
 EXAMPLES = """\
   paude-venv-hook status
+  paude-venv-hook status --check >/dev/null || echo 'a venv of the host would be visible'
   paude-venv-hook status --json | jq '.directories[]'
 """
 
@@ -61,15 +73,17 @@ class Options(WorkspaceOptions):
 
     output: str | None = None
     json = False
+    check = False
 
 
 def execute(options: Options) -> int:
-    """Print the report of a workspace."""
+    """Print the report of a workspace. With --check, return 1 if it says that a venv of the host would be visible."""
     answer = options.decide()
     folder = answer.workspace_folder
     path = overlay_path(options.output, folder)
+    answers = _by_service(answer, options)
     report = make_report(
-        _by_service(answer, options),
+        answers,
         engine_why=choose_engine(options.engine, os.environ)[1],
         overlay_path=path,
         overlay_state=_overlay_state(path, dump(make_document(answer, os.environ))),
@@ -81,7 +95,34 @@ def execute(options: Options) -> int:
     else:
         terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         write(render(report, colour=terminal and not os.environ.get("NO_COLOR")))
-    return 0
+    is_visible = options.check and any(map(leaves_venv_visible, answers.values()))
+    return 1 if is_visible else 0
+
+
+def leaves_venv_visible(answer: Answer) -> bool:
+    """Tell whether a container would see a venv of the host's, as this answer has it. Reads the workspace."""
+    if answer.settings.venv == "none":
+        folder = os.path.realpath(answer.workspace_folder)
+        detected = detect(folder, (), (), same_path=False)
+        return any(item.kind is not Kind.RESERVED for item in detected.found)
+    if not answer.location.mounts:
+        return False
+    if any(note.kind is NoteKind.SHARED for note in answer.notes):
+        return True
+    visible, _ = find_left_visible(answer)
+    if any(item.kind is not Kind.NAMES_NO_VENV for item in visible):
+        return True
+    skipped = [item.path for item in answer.plan.skipped if not item.is_expected and item.path != "."]
+    return any(_is_seen(path, answer) for path in skipped)
+
+
+def _is_seen(path: str, answer: Answer) -> bool:
+    """Tell whether a skipped directory is there, and a container sees it: no mount of its own lies on it or above."""
+    host_path = os.path.join(answer.workspace_folder, path)
+    mount = answer.location.mounts[0]
+    destination = os.path.normpath(os.path.join(mount.target, os.path.relpath(host_path, mount.source)))
+    others = [target for target in answer.location.mounted if is_inside(target, mount.target)]
+    return os.path.lexists(host_path) and not any(is_inside(destination, target) for target in others)
 
 
 def _by_service(answer: Answer, options: Options) -> Mapping[str, Answer]:
@@ -146,6 +187,7 @@ def make_report(
         "lastLaunch": last_launch and last_launch.lines(),
         "directories": [],
         "warnings": [],
+        "whyNothing": next(iter(unique_words(notes_on_nothing(list(answers.values())))), None),
     }
     for name, item in answers.items():
         service = {"service": name} if name else {}
@@ -275,6 +317,8 @@ def render(report: dict[str, Any], *, colour: bool) -> str:
     rows = _rows(report)
     if rows:
         lines += ["", *_table(rows, colour=colour)]
+    elif report["whyNothing"]:
+        lines += ["", *_wrapped("", shown(report["whyNothing"]))]
     if report["warnings"]:
         lines.append("")
     for warning in report["warnings"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 
@@ -19,7 +20,7 @@ from paude_venv_hook.json_values import get_list, get_object, get_text, parse_js
 from paude_venv_hook.launch import SERVICE, Launch
 from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import read_last_launch
-from paude_venv_hook.notes import Note, NoteKind, nothing
+from paude_venv_hook.notes import Note, NoteKind, nothing, unique_words
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
@@ -44,6 +45,7 @@ ARGUMENTS = (
     VENV,
     STORAGE,
     QUIET,
+    argument("--json", action="store_true", help="for programs"),
     argument("--service", metavar="NAME", help="the containers of this service of compose that bind the workspace"),
     argument("container", metavar="CONTAINER", nargs="?", help="its name or id; needed without --service"),
 )
@@ -51,10 +53,11 @@ EXAMPLES = """\
   paude-venv-hook verify my-container
   paude-venv-hook verify --engine docker "$(docker ps --latest --quiet)"
   paude-venv-hook verify --engine docker --service web
+  paude-venv-hook verify --json my-container | jq '.containers[].shadows'
 """
 
 _UNKNOWN = (b"no such container", b"no such object")  # and not "no such file", of the daemon's socket
-_RECREATE = "recreate the container with the arguments of the overlay"
+_RECREATE = "recreate the container through paude-venv-hook"
 
 
 class Options:
@@ -65,14 +68,17 @@ class Options:
     venv: str | None = None
     storage: str | None = None
     quiet = False
+    json = False
     service: str | None = None
     container: str | None = None
 
 
 def execute(options: Options) -> int:
     """Tell for each shadow whether a running container has it; 1 if one is missing."""
-    if (options.service is None) == (options.container is None):
+    if options.service is None and options.container is None:
         raise UsageError("CONTAINER: needed, or --service in its place; name one of them")
+    if options.service is not None and options.container is not None:
+        raise UsageError(f"--service and {shown(options.container)}: one of them is too many; leave one out")
     folder = check_workspace_folder(options.workspace_folder)
     engines = engines_to_ask(options.engine)
     if options.service is None:
@@ -80,31 +86,62 @@ def execute(options: Options) -> int:
     else:
         found = find_service(engines, options.service, folder)
 
-    checks: list[Check] = []
-    for engine, container in found:
-        decision = decide(
-            read_launch(engine, container, folder), os.environ, venv=options.venv, storage=options.storage
-        )
-        if not options.quiet:
-            tell([*decision.notes, *_notes_on_no_workspace(decision, folder)])
-        for answer in decision.answers:
-            own_checks = check(container, answer)
-            checks += own_checks
-            if not options.quiet:
-                tell(_notes_on_empty(own_checks))
+    results = [examine(engine, container, folder, options) for engine, container in found]
     last_launch = read_last_launch(folder)
-    if last_launch and not options.quiet:
-        for line in last_launch.lines():
-            complain(f"last launch: {line}")
-
-    for item in checks:
-        write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
+    last_lines = last_launch.lines() if last_launch else []
+    if options.json:
+        report = make_report(folder, results, last_lines)
+        write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(results, last_lines, quiet=options.quiet)
+    checks = [item for result in results for item in result.checks]
     return 1 if any(item.problem for item in checks) else 0
 
 
 def _notes_on_empty(checks: Iterable[Check]) -> list[Note]:
     paths = tuple(item.path for item in checks if item.is_empty)
     return [Note(NoteKind.EMPTY, paths)] if paths else []
+
+
+def _print(results: Sequence[Result], last_lines: Iterable[str], *, quiet: bool) -> None:
+    if not quiet:
+        for result in results:
+            tell(result.notes)
+        for line in last_lines:
+            complain(f"last launch: {line}")
+    for result in results:
+        for item in result.checks:
+            write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
+
+
+def make_report(folder: str, results: Sequence[Result], last_lines: Sequence[str]) -> dict[str, Any]:
+    """Return what `verify --json` prints: for each container its engine, its name, each shadow and the warnings."""
+    containers = []
+    for result in results:
+        shadows = [
+            {
+                "path": item.path,
+                "destination": item.destination,
+                "isShadowed": not item.problem,
+                "problem": item.problem or None,
+            }
+            for item in result.checks
+        ]
+        warnings = unique_words(result.notes)
+        containers.append({"engine": result.engine, "name": result.name, "shadows": shadows, "warnings": warnings})
+    return {"workspaceFolder": folder, "containers": containers, "lastLaunch": list(last_lines) or None}
+
+
+def examine(engine: str, container: Mapping[str, Any], folder: str, options: Options) -> Result:
+    """Return what an inspected container has of the shadows of a workspace folder (a host path)."""
+    launch = read_launch(engine, container, folder)
+    decision = decide(launch, os.environ, venv=options.venv, storage=options.storage)
+    checks: list[Check] = []
+    for answer in decision.answers:
+        checks += check(container, answer)
+    notes = [*decision.notes, *_notes_on_no_workspace(decision, folder), *_notes_on_empty(checks)]
+    name = get_text(container, "Name").removeprefix("/") or get_text(container, "Id")
+    return Result(engine, name, checks, notes)
 
 
 def _notes_on_no_workspace(decision: Decision, workspace_folder: str) -> list[Note]:
@@ -134,10 +171,16 @@ def engines_to_ask(flag: str) -> list[str]:
 
 
 def find_container(engines: Sequence[str], container: str) -> tuple[str, dict[str, Any]]:
-    """Return the engine that knows a container, and what it knows. Raises VerifyError if none does."""
+    """Return the engine that knows a container, and what it knows.
+
+    Raises VerifyError if none does, UsageError for a folder.
+    """
     for engine in engines:
         with suppress(NoSuchContainerError):
             return engine, inspect(engine, container)
+    if os.path.isdir(container):
+        name = shown(container)
+        raise UsageError(f'"{name}" is a folder and no container; write --workspace-folder {name} CONTAINER')
     names = " and ".join(engines)
     verb = "have" if len(engines) > 1 else "has"
     commands = " and ".join(f"{engine} ps" for engine in engines)
@@ -175,6 +218,15 @@ class Check(NamedTuple):
     destination: str
     problem: str
     is_empty: bool = False
+
+
+class Result(NamedTuple):
+    """A container, by its engine and its name: its shadows, and what a person should know."""
+
+    engine: str
+    name: str
+    checks: list[Check]
+    notes: list[Note]
 
 
 class NoSuchContainerError(Exception):

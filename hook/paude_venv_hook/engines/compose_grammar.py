@@ -44,7 +44,7 @@ _RUN_VALUES = frozenset(
     """.split()  # noqa: SIM905
 )
 # In the order in which compose-go looks for them; of the overrides the first one counts.
-_DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _DEFAULT_OVERRIDES = (
     "compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml",
 )  # fmt: skip
@@ -111,7 +111,7 @@ def default_files(folder: str) -> list[str]:
     (compose-go, cli.WithDefaultConfigPath.) Without any it is an empty list.
     """
     while True:
-        there = _existing(folder, _DEFAULT_FILES)
+        there = _existing(folder, DEFAULT_FILES)
         if there:
             return there[:1] + _existing(folder, _DEFAULT_OVERRIDES)[:1]
         above = os.path.dirname(folder)
@@ -122,7 +122,7 @@ def default_files(folder: str) -> list[str]:
 
 def has_default_file(folder: str) -> bool:
     """Tell whether a host folder holds a file that compose reads if nothing names one."""
-    return bool(_existing(folder, _DEFAULT_FILES))
+    return bool(_existing(folder, DEFAULT_FILES))
 
 
 def _existing(folder: str, names: Sequence[str]) -> list[str]:

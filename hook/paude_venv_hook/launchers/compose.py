@@ -11,8 +11,9 @@ import re
 from paude_venv_hook.decision import decide_workspace, fall_back
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.compose_grammar import DEFAULT_FILES, default_files
 from paude_venv_hook.engines.programs import find_program
-from paude_venv_hook.engines.table import ENGINES, refuse_other_forms
+from paude_venv_hook.engines.table import ENGINES, one_of, refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.json_values import get_list, get_object, parse_json
 from paude_venv_hook.launch import LOCAL_FOLDER, Launch
@@ -86,7 +87,8 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     nowhere = "no service of compose has a bind mount that holds the workspace folder"
     advice = None
     if not named and (problem or target is not None):
-        nowhere = _service_unknown(problem if target is None else "", is_error=target_needed)
+        has_files = bool(project.files) or _finds_files(folder, environ)
+        nowhere = _service_unknown(problem if target is None else "", has_files=has_files, is_error=target_needed)
         advice = ""
     elif not services and target is None:
         named += services_of(described, folder)
@@ -158,13 +160,23 @@ def _check_services(named: Iterable[str], told: Mapping[str, Any], file: str) ->
             raise DevcontainerError(f"{shown(file)}{problem}") if file else UsageError(f"--{problem}")
 
 
-def _service_unknown(why_not: str, *, is_error: bool) -> str:
+def _service_unknown(why_not: str, *, has_files: bool, is_error: bool) -> str:
     """Return, or raise as UsageError, that a service has to be named, since compose or devcontainer.json does not."""
+    if is_error and why_not and not has_files:
+        raise UsageError(
+            f"--format compose: no {one_of(DEFAULT_FILES)} here or above; "
+            "use --workspace-folder, or --service and --target"
+        )
     not_told = f"docker compose config does not tell it ({shown(why_not)})"
     since = not_told if why_not else "no devcontainer.json names it"
     if is_error:
         raise UsageError(f"--service: needed, since {since}; say which service has the workspace")
     return f"the service that has the workspace is unknown: {since}; name it in devcontainer.json"
+
+
+def _finds_files(folder: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether compose finds files by itself, from a host folder upwards, or the environment names some."""
+    return bool(environ.get("COMPOSE_FILE") or default_files(folder))
 
 
 def in_service(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from paude_venv_hook.decision import Answer, decide_workspace
+from paude_venv_hook.decision import Answer, Decision, decide_workspace, why_nothing
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import WorkspaceError
@@ -59,6 +59,27 @@ def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
         paths = tuple(os.path.relpath(path, folder) for path in others)
         answer = answer._replace(notes=(*answer.notes, Note(NoteKind.UNNAMED, paths)))
     return answer
+
+
+def notes_on_nothing(answers: Sequence[Answer]) -> list[Note]:
+    """Return why nothing is shadowed in a workspace that somebody named, unless something is or there are other notes.
+
+    In a folder without a venv, the workspace above is named: the wrong folder is the most common mistake.
+    """
+    if any(answer.plan.shadows or answer.notes for answer in answers):
+        return []
+    note = why_nothing(Decision(tuple(answers), ()), "")
+    if not note.advice:
+        return [note]
+    from paude_venv_hook.workspace.carried import workspace_above  # noqa: PLC0415 - not if there is something to shadow
+
+    folder = answers[0].workspace_folder
+    above = workspace_above(folder)
+    if above is not None:
+        name = shown(os.path.relpath(above))
+        why = f"no venv in {shown(folder)}; the workspace seems to be {name}"
+        note = note._replace(why=why, advice=f"if so, write --workspace-folder {name}")
+    return [note]
 
 
 def locate(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.launch import Launch
 
+_USUAL_NAMES = (".venv", "venv")
 MOST_FOLDERS = 1000  # at most this many folders one level down are looked at
 
 
@@ -152,6 +153,24 @@ def opted_in_above(folder: str) -> str | None:
             folder = above
     except OSError:
         pass
+    return None
+
+
+def workspace_above(folder: str) -> str | None:
+    """Return the folder above a host folder that seems to be its workspace, None if there is none.
+
+    It has opted in or holds a venv of a usual name. A folder that has opted in, or that holds `.git`, is taken for a
+    workspace itself.
+    """
+    home = os.path.realpath(home_folder() or "/")
+    folder = os.path.realpath(folder)
+    while not opted_in(folder) and not os.path.lexists(os.path.join(folder, ".git")):
+        above = os.path.dirname(folder)
+        if above in (folder, "/", home):
+            return None
+        if opted_in(above) or any(is_venv(os.path.join(above, name)) for name in _USUAL_NAMES):
+            return above
+        folder = above
     return None
 
 
