@@ -110,7 +110,7 @@ def test_a_module_of_the_repository_is_not_imported(workspace: Path, pwned: Path
         (workspace / f"{name}.py").write_text(f"open({str(pwned)!r}, 'w')\n")
     fill(workspace, "paude.json = {venv: 'auto'}", ".devcontainer.json = {}", "uv.lock")
 
-    assert hook() == (0, "", reserved("uv.lock") + planned(".venv"))
+    assert hook() == (0, "", reserved("uv.lock") + planned(".venv", place=f"{workspace} mounted on /workspaces/app"))
 
 
 GIT_CONFIG = """
@@ -150,7 +150,7 @@ def test_a_git_configuration_starts_nothing(workspace: Path, pwned: Path, outsid
     assert pwned.exists()  # git does start it for other commands
     pwned.unlink()
 
-    assert hook() == (0, "", planned(".venv"))
+    assert hook() == (0, "", planned(".venv", place=f"{workspace} mounted on /workspaces/app"))
 
     document = overlay.load(overlay.default_path(str(workspace)))
     assert document["workspaceMount"] == {"source": str(workspace), "target": "/workspaces/app"}
@@ -295,10 +295,12 @@ def test_what_a_symlinked_file_holds_is_not_shown(
 
     code, out, err = hook()
 
+    nothing = f"paude-venv-hook: nothing shadowed: no venv in {workspace}, and nothing says there will be one; "
+    nothing += 'if so, write "venv": [".venv"] in paude.json\n'
     if problem.startswith(":1:"):
         problem += "; JSON is expected, with comments and trailing commas if you like"
     assert (code, out, err) == (
-        (1, "", f"paude-venv-hook: error[json-file]: {workspace}/{name}{problem}\n") if problem else (0, "", "")
+        (1, "", f"paude-venv-hook: error[json-file]: {workspace}/{name}{problem}\n") if problem else (0, "", nothing)
     )
     if not problem:
         assert "SECRET" not in Path(overlay.default_path(str(workspace))).read_text()
@@ -402,4 +404,5 @@ def test_a_workspace_on_any_other_folder_is_shadowed(
 
     assert main(["print", "--engine", "podman"]) == 0
 
-    assert capfd.readouterr() == (f"--tmpfs {target}/.venv:{OPTIONS}\n", "")
+    place = f"paude-venv-hook: for {workspace} mounted on {target}; if you mount it elsewhere, add --target\n"
+    assert capfd.readouterr() == (f"--tmpfs {target}/.venv:{OPTIONS}\n", place)

@@ -158,7 +158,8 @@ def test_of_what_is_mounted_above_a_list_leaves_the_venv_visible_and_says_so(wor
 
     visible = "../env stays visible in the container; only a paude.json in that folder can name it"
     done = hook("run", "--engine", "docker", "--workspace-folder", "sub")
-    assert done.err == f"paude-venv-hook: warning: {visible}\n" + planned(".venv")
+    plan = planned(".venv", place=f"{workspace} mounted on /src")
+    assert done.err == f"paude-venv-hook: warning: {visible}\n" + plan
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="permissions are those of POSIX")
