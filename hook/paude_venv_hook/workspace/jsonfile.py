@@ -56,7 +56,9 @@ def _read_text(path: str, errors: str) -> str:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
             raise JsonFileError(f"{shown(path)}: does not exist; name another file") from None
         if isinstance(error, PermissionError):
-            raise WorkspaceError(f"{shown(path)}: cannot be read: {error.strerror}; let yourself read it") from None
+            problem = WorkspaceError(f"{shown(path)}: cannot be read: {error.strerror}; let yourself read it")
+            problem.code = JsonFileError.code  # codes never change
+            raise problem from None
         raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
