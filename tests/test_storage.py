@@ -320,6 +320,28 @@ def test_a_launch_starts_without_its_store(app: Path, command: list[str], progra
     assert f"paude-venv-hook: warning: {in_memory(why)}\n" in done.stderr
 
 
+def test_a_venv_of_another_python_than_the_images_is_named(app: Path, programs: Callable[[str, str], Path]) -> None:
+    described = json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PYTHON_VERSION=3.13.1"]}}])
+    docker = programs("docker", f"case $* in 'image inspect img') echo '{described}' ;; *) exit 1 ;; esac")
+
+    def warnings() -> list[str]:
+        line = ["run", "-v", ".:/app", "img"]
+        return outcome(rewrite_run_line(str(docker), line, "docker", dict(os.environ), str(app))).warnings
+
+    assert warnings() == []
+    (store,) = stores()
+    record = read_record(os.path.dirname(store))
+    assert record
+    assert record.image_id == "sha256:1"
+    Path(store, "pyvenv.cfg").write_text("version = 3.13.0\n")
+    assert warnings() == []
+    Path(store, "pyvenv.cfg").write_text("version = 3.11.2\n")
+    assert warnings() == [
+        ".venv is on disk from before, and may not work: Python 3.11.2 made it, and the image has 3.13.1; "
+        f"empty it with paude-venv-hook store clean {os.path.basename(os.path.dirname(store))}"
+    ]
+
+
 def test_a_setup_that_runs_once_is_enough_on_disk(app: Path) -> None:
     fill(app, '.devcontainer.json = {"postCreateCommand": "uv sync"}')
 

@@ -111,6 +111,7 @@ PACKAGE = """
     schemas/paude.json
     storage.py
     stores/__init__.py
+    stores/aged.py
     stores/daemons.py
     stores/folder.py
     stores/lifetime.py

@@ -25,6 +25,7 @@ class NoteKind(Enum):
     UNASKED = auto()  # the engine knows more of the mounts, and cannot be asked
     EMPTIED = auto()  # a restart empties a venv that is meant to stay
     IN_MEMORY = auto()  # a store cannot be used
+    AGED = auto()  # a venv that stayed on disk may not work with this image
     GUARDED = auto()  # a command makes no venv if there is a directory of that name
     TROUBLE = auto()  # a venv of the host does not run on this machine
     LANDS = auto()  # a container will make a venv that is not shadowed
@@ -135,6 +136,10 @@ def _in_memory(note: Note) -> str:
     return f"{_names(note)} is in memory for this launch: {note.why}{_advice(note)}"
 
 
+def _aged(note: Note) -> str:
+    return f"{_names(note)} is on disk from before, and may not work: {note.why}{_advice(note)}"
+
+
 def _guarded(note: Note) -> str:
     name = _names(note)
     return (
@@ -228,6 +233,7 @@ _WORDS: Mapping[NoteKind, Callable[[Note], str]] = {
     NoteKind.UNASKED: _unasked,
     NoteKind.EMPTIED: _emptied,
     NoteKind.IN_MEMORY: _in_memory,
+    NoteKind.AGED: _aged,
     NoteKind.GUARDED: _guarded,
     NoteKind.TROUBLE: _trouble,
     NoteKind.LANDS: _lands,

@@ -28,6 +28,14 @@ def questions(program: str, options: Sequence[str], environ: Mapping[str, str]) 
     )
 
 
+def describe_image(command: Sequence[str], environ: Mapping[str, str], name: str) -> Any:
+    """Return what an engine, started by these words, tells of an image; None if it tells nothing."""
+    try:
+        return _inspect([*command, "image", "inspect"], environ, name)
+    except OSError:
+        return None
+
+
 def _inspect(command: Sequence[str], environ: Mapping[str, str], name: str) -> Any:
     """Return what the engine tells of one thing, None if there is no such thing. Raises OSError if it does not tell."""
     done = ask([*command, name], environ, seconds=_SECONDS)

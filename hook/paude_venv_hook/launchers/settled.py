@@ -5,6 +5,7 @@ One that cannot be used is no reason not to start: the launch has memory then, a
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import cache
 
@@ -13,27 +14,31 @@ from paude_venv_hook.engines.choice import is_rootless
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import EngineError, StoreError, WorkspaceError
+from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import has_stores, is_by_tools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from paude_venv_hook.decision import Answer
+    from paude_venv_hook.stores.aged import Image
     from paude_venv_hook.stores.daemons import Daemon
     from paude_venv_hook.stores.listing import Containers
     from paude_venv_hook.stores.purpose import Purpose
 
 
 class Asking(NamedTuple):
-    """How an engine is asked for what matters to stores: all its containers, and its daemon, each once at most.
+    """How an engine is asked for what matters to stores: all its containers, its daemon, and an image by its name.
 
-    `containers` raises StoreError if the engine does not answer.
+    Each is asked once at most. `containers` raises StoreError if the engine does not answer; nothing is known of an
+    image then.
     """
 
     containers: Callable[[], Containers]
     daemon: Callable[[], Daemon]
+    image: Callable[[str], Image]
 
 
 def asking(engine: str, environ: Mapping[str, str], command: Sequence[str] = ()) -> Asking:
@@ -51,7 +56,14 @@ def asking(engine: str, environ: Mapping[str, str], command: Sequence[str] = ())
         words = command or [find_program(engine, environ) or engine]
         return find_daemon(engine, words[0], global_options(words[1:]), environ)
 
-    return Asking(cache(containers), cache(daemon))
+    def image(name: str) -> Image:
+        from paude_venv_hook.launchers.asked import describe_image  # noqa: PLC0415 - for storage on disk alone
+        from paude_venv_hook.stores.aged import read_image  # noqa: PLC0415 - as above
+
+        words = command or [find_program(engine, environ) or engine]
+        return read_image(describe_image(words, environ, name))
+
+    return Asking(cache(containers), cache(daemon), cache(image))
 
 
 def settle(decision: Decision, ask: Asking, *, why_not: str = "") -> Decision:
@@ -81,14 +93,15 @@ def settle_answer(answer: Answer, ask: Asking, *, is_ahead: bool = False, why_no
     except (StoreError, WorkspaceError) as error:
         return fall_back(answer, str(error))
     _remove_left_stores(settled, ask)
-    return settled
+    return settled._replace(notes=(*settled.notes, *_notes_on_aged(settled, ask)))
 
 
 def _make_stores(answer: Answer, ask: Asking, *, is_ahead: bool) -> Iterator[Purpose]:
     """Make the store for each shadow, and yield what each is for. Raises StoreError."""
     if not answer.storage.is_own:
-        _make_kept_stores(answer, answer.purposes, ask.daemon().identity)
-        yield from answer.purposes
+        for purpose in answer.purposes:
+            _make_kept_store(answer, purpose, ask)
+            yield purpose
         return
     from paude_venv_hook.stores.lifetime import Users, make_own_store  # noqa: PLC0415 - as above
 
@@ -97,11 +110,29 @@ def _make_stores(answer: Answer, ask: Asking, *, is_ahead: bool) -> Iterator[Pur
         yield make_own_store(purpose, users, ask.daemon().identity, answer.storage.why, is_ahead=is_ahead)
 
 
-def _make_kept_stores(answer: Answer, purposes: Iterable[Purpose], daemon: str = "") -> None:
-    from paude_venv_hook.stores.folder import make_store  # noqa: PLC0415 - not for venvs in memory
+def _make_kept_store(answer: Answer, purpose: Purpose, ask: Asking) -> None:
+    from paude_venv_hook.stores.folder import is_empty, make_store, store_path  # noqa: PLC0415 - not in memory
 
-    for purpose in purposes:
-        make_store(purpose, daemon, answer.storage.why)
+    is_new = is_empty(store_path(purpose))
+    image_id = ask.image(answer.launch.image).identity if is_new and answer.launch.image else ""
+    make_store(purpose, ask.daemon().identity, answer.storage.why, image_id)
+
+
+def _notes_on_aged(answer: Answer, ask: Asking) -> Iterator[Note]:
+    """Yield a note for each venv that stayed on disk and may not work with the image of this launch."""
+    if answer.storage.is_own or not answer.launch.image:
+        return
+    from paude_venv_hook.stores.aged import why_aged  # noqa: PLC0415 - not in memory
+    from paude_venv_hook.stores.folder import is_empty, read_record  # noqa: PLC0415 - as above
+
+    for shadow in answer.plan.shadows:
+        record = read_record(os.path.dirname(shadow.store))
+        if record is None or is_empty(shadow.store):
+            continue
+        why = why_aged(shadow.store, record.image_id, ask.image(answer.launch.image))
+        if why:
+            name = os.path.basename(os.path.dirname(shadow.store))
+            yield Note(NoteKind.AGED, (shadow.path,), why, f"empty it with paude-venv-hook store clean {name}")
 
 
 def _remove_left_stores(answer: Answer, ask: Asking) -> None:
@@ -134,11 +165,14 @@ def settle_overlay(answer: Answer, environ: Mapping[str, str]) -> Answer:
     settled = settle_line(answer, environ)
     if not settled.purposes:
         return settled
+    from paude_venv_hook.stores.folder import make_store  # noqa: PLC0415 - not in memory
+
     try:
         for engine in ENGINES:
             with suppress(EngineError):
                 arguments_for(settled, engine, environ)  # which says whether it has any
-                _make_kept_stores(settled, plan_for(settled, engine, environ)[1])
+                for purpose in plan_for(settled, engine, environ)[1]:
+                    make_store(purpose, reason=settled.storage.why)
     except StoreError as error:
         return fall_back(settled, str(error))
     return settled

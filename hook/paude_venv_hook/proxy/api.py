@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from paude_venv_hook.proxy.setup import Setup
+    from paude_venv_hook.stores.aged import Image
     from paude_venv_hook.stores.daemons import Daemon
     from paude_venv_hook.stores.listing import Containers
 
@@ -193,7 +194,15 @@ def _asking(setup: Setup) -> Asking:
 
         return read_containers(setup.ask, daemon().identity)
 
-    return Asking(cache(containers), cache(daemon))
+    def image(name: str) -> Image:
+        from paude_venv_hook.stores.aged import Image, read_image  # noqa: PLC0415 - for storage on disk alone
+
+        try:
+            return read_image(setup.ask(f"/images/{quote(name, safe='')}/json"))
+        except OSError:
+            return Image()
+
+    return Asking(cache(containers), cache(daemon), cache(image))
 
 
 def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:

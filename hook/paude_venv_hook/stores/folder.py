@@ -42,7 +42,7 @@ class Record(NamedTuple):
     """What `store.json` holds: what the store is for, and the days on which it was made and last asked for.
 
     `daemons` are the identities of the daemons that it was made for (`daemons.Daemon`), as far as they were known.
-    `reason` is why the venv is on disk, in words.
+    `reason` is why the venv is on disk, in words, and `image_id` the ID of the image that got it while it was empty.
     """
 
     purpose: Purpose
@@ -50,6 +50,7 @@ class Record(NamedTuple):
     last_used: str
     daemons: tuple[str, ...] = ()
     reason: str = ""
+    image_id: str = ""
 
 
 def stores_folder() -> str:
@@ -62,15 +63,15 @@ def store_path(purpose: Purpose) -> str:
     return os.path.join(stores_folder(), store_name(purpose), VENV)
 
 
-def make_store(purpose: Purpose, daemon: str = "", reason: str = "") -> str:
+def make_store(purpose: Purpose, daemon: str = "", reason: str = "", image_id: str = "") -> str:
     """Make the store, where it is missing, and return the host path of the folder that a container has to mount.
 
-    `daemon` is the identity of the one whose container that is, "" if it is not known, and `reason` why its venv is on
-    disk, in words. Safe to repeat, and for two at
-    once; only the first call of a day, and of a daemon, writes. Every user of a container may write into
-    that folder, and thanks to a default ACL each into what another one made there, root on Docker say. Where the file
-    system or the system has no such ACL (macOS), the mode alone has to do: the venv of one user of the container is
-    then not for another to change. Other users of the host are kept out by the folders above.
+    `daemon` is the identity of the one whose container that is, "" if it is not known, `reason` why its venv is on
+    disk, in words, and `image_id` the ID of an image that gets it empty, "" to keep the one that is known. Safe to
+    repeat, and for two at once; only the first call of a day, and of a daemon, writes. Every user of a container may
+    write into that folder, and thanks to a default ACL each into what another one made there, root on Docker for
+    example. If the file system or the system has no such ACL (macOS), the mode alone has to do: the venv of one user of
+    the container is then not for another to change. Other users of the host are kept out by the folders above.
 
     A container's root may have given the folder to somebody else; what it decided about the mode stays then. Raises
     StoreError for what cannot be made, is a symlink or belongs to another user; no link is followed below paude's data
@@ -87,7 +88,9 @@ def make_store(purpose: Purpose, daemon: str = "", reason: str = "") -> str:
     today = time.strftime("%Y-%m-%d")
     before = read_record(store) or Record(purpose, today, today)
     daemons = dict.fromkeys(filter(None, (*before.daemons, daemon)))
-    _write_record(store, Record(purpose, before.made, today, tuple(daemons), reason or before.reason))
+    _write_record(
+        store, Record(purpose, before.made, today, tuple(daemons), reason or before.reason, image_id or before.image_id)
+    )
     with _refused(venv), suppress(PermissionError), _folder(venv, 0o777) as descriptor:
         _set_mode(descriptor, 0o777)
         _set_default_acl(descriptor)
@@ -106,17 +109,29 @@ def read_record(store: str) -> Record | None:
         data = parse_json(read_file(os.path.join(store, _RECORD)) or b"")
         purpose = read_purpose(data)
         daemons = data.get("daemons", [])
-        record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons), data.get("reason", ""))
+        later = (data.get("reason", ""), data.get("imageId", ""))
+        record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons), *later)
         is_known = (
             data["version"] == VERSION
             and os.path.basename(store) == store_name(purpose)
             and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in (record.made, record.last_used))
             and isinstance(daemons, list)
-            and all(isinstance(text, str) for text in (*daemons, record.reason))
+            and all(isinstance(text, str) for text in (*daemons, *later))
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return record if is_known else None
+
+
+def is_empty(folder: str) -> bool:
+    """Tell whether nothing is in a store's venv (a host path), as far as can be seen, or it is not there."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:  # a container's root closed it
+        return False
 
 
 def _write_record(store: str, record: Record) -> None:
@@ -125,6 +140,8 @@ def _write_record(store: str, record: Record) -> None:
         data["daemons"] = list(record.daemons)
     if record.reason:
         data["reason"] = record.reason
+    if record.image_id:
+        data["imageId"] = record.image_id
     _write(os.path.join(store, _RECORD), (json.dumps(data, indent=2) + "\n").encode())
 
 

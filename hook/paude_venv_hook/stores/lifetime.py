@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from paude_venv_hook.errors import StoreError
-from paude_venv_hook.stores.folder import VENV, make_store, name_in, read_record, store_path
+from paude_venv_hook.stores.folder import VENV, is_empty, make_store, name_in, read_record, store_path
 from paude_venv_hook.stores.listing import Store, mounted_names, records_of, why_unasked
 from paude_venv_hook.stores.purpose import CONTAINER, Purpose, store_name
 from paude_venv_hook.stores.removal import empty_store, remove_store
@@ -69,7 +69,7 @@ def _choose(purpose: Purpose, users: Users, *, is_ahead: bool) -> Purpose:
         candidate = purpose._replace(lifetime=CONTAINER, copy="" if number == 1 else str(number))
         folder = os.path.dirname(store_path(candidate))
         record = read_record(folder)
-        if record is None or _is_empty(os.path.join(folder, VENV)):
+        if record is None or is_empty(os.path.join(folder, VENV)):
             return candidate
         if users.may_have(store_name(candidate), record):
             if is_ahead:
@@ -99,16 +99,6 @@ def remove_left_stores(
 
 def _store(folder: str, record: Record) -> Store:
     return Store(folder, record, (), is_mounted=False, unasked="", has_workspace=True)
-
-
-def _is_empty(folder: str) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except FileNotFoundError:
-        return True
-    except OSError:  # a container's root closed it
-        return False
 
 
 def _was_given_away(folder: str) -> bool:
