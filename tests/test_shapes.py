@@ -318,3 +318,21 @@ def test_a_launch_of_a_compose_project(
     code, out, err = hook("devcontainer-config")
     assert (code, json.loads(out), err) == (0, config, f"paude-venv-hook: warning: nothing shadowed: {why}\n")
     assert tree(workspace) == before
+
+
+def test_a_guard_is_noted_for_each_name_that_is_shadowed(workspace: Path, start: Start) -> None:
+    config = {
+        "onCreateCommand": "[ -d env ] || python3 -m venv env",
+        "postCreateCommand": "test -d api/.venv || uv --directory api sync; [ -d gone ] || python3 -m venv gone",
+    }
+    fill(workspace, f"{CONFIG} = {json.dumps(config)}", "env/pyvenv.cfg", "api/.venv/pyvenv.cfg", "gone/file")
+    fill(workspace, 'paude.json = {"venv-also": ["api/.venv"]}')
+
+    _, said = start(cli_line(workspace, config))
+
+    lines = [line for line in said.splitlines() if "makes no venv" in line]
+    assert lines == [
+        f"paude-venv-hook: warning: {key} makes no venv if there is a directory {name}, and its shadow is one: "
+        f"let it look for {name}/bin/python"
+        for key, name in (("onCreateCommand", "env"), ("postCreateCommand", "api/.venv"))
+    ]

@@ -467,8 +467,8 @@ def _notes_on_commands(
     """Yield what a person should know of the commands that make the environments, in a devcontainer.json."""
     paths = tuple(dict.fromkeys(shadow.path for shadow in plan.shadows))
     guarded = [item for item in set_ups if item.guard == BY_DIRECTORY and item.venv in paths]
-    for item in guarded[:1]:
-        yield Note(NoteKind.GUARDED, (item.venv,), item.key)
+    for venv, key in dict.fromkeys((item.venv, item.key) for item in guarded):
+        yield Note(NoteKind.GUARDED, (venv,), key)
     key = once_made(set_ups, plan.shadows)
     if not key or guarded:
         return

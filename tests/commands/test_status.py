@@ -412,3 +412,13 @@ def test_in_a_subfolder_the_workspace_above_is_named(
         f"nothing shadowed: no venv in {workspace}/src; the workspace seems to be ..; "
         "if so, write --workspace-folder .."
     )
+
+
+def test_a_venv_that_does_not_run_here_is_told_so_once(workspace: Path) -> None:
+    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/work/.venv\n")
+
+    told = report(workspace)
+
+    (row,) = told["directories"]
+    trouble = "does not run on this machine: made in a container at /work/.venv: make it anew"
+    assert (row["why"], told["warnings"]) == (f"venv; {trouble}", [])

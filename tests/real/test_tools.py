@@ -384,7 +384,7 @@ def test_the_next_launch_leaves_alone_what_a_container_made_for_itself(
         assert f"{name} skipped made in a container, at {folder}/{name}: left alone" in " ".join(status.split())
     assert tree_hash(venv) == before
     as_owner("mv", workspace / ".docker-venv", workspace / "env")
-    assert "env shadowed venv" in " ".join(as_owner(*HOOK, "status", "--engine", engine.name, *own).split())
+    assert "env would be shadowed venv" in " ".join(as_owner(*HOOK, "status", "--engine", engine.name, *own).split())
 
 
 @proves("a set-up that makes `.venv` only where no directory is: the container's venv is there, and the next launch's")

@@ -196,7 +196,7 @@ def make_report(
         if not is_whole and _NOT_SEARCHED not in report["warnings"]:
             report["warnings"].append(_NOT_SEARCHED)
         # What is skipped, and what stays visible, is among the directories.
-        notes = [note for note in item.notes if note.kind not in (NoteKind.SKIPPED, NoteKind.VISIBLE)]
+        notes = [note for note in item.notes if note.kind not in (NoteKind.SKIPPED, NoteKind.TROUBLE, NoteKind.VISIBLE)]
         report["warnings"] += [line for line in unique_words(notes) if line not in report["warnings"]]
     return report
 
