@@ -17,8 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from paude_venv_hook.proxy.listener import listening
+from paude_venv_hook.proxy.person import Person
 from paude_venv_hook.proxy.server import serve
 from paude_venv_hook.proxy.setup import Setup
+from paude_venv_hook.terminal import WARNINGS
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SECONDS = 60.0
@@ -203,7 +205,9 @@ def start(listener: socket.socket, upstream: str, asked_in: str | None) -> tuple
     if not process:
         try:
             ours.close()
-            serve(listener, upstream, {}, theirs.fileno(), asked_in)
+            serve(
+                listener, upstream, {}, theirs.fileno(), person=None if asked_in is None else Person(asked_in, WARNINGS)
+            )
             os._exit(0)
         except BaseException:  # noqa: BLE001 - it must not go on as the test
             traceback.print_exc()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from paude_venv_hook.decision import Answer, Decision
@@ -17,8 +16,6 @@ class Outcome(NamedTuple):
     words: list[str]
     warnings: list[str]
     nothing: str
-    files: Mapping[str, bytes]
-    variables: Mapping[str, str]
 
 
 def outcome(rewritten: Rewritten) -> Outcome:
@@ -26,7 +23,7 @@ def outcome(rewritten: Rewritten) -> Outcome:
     decision = rewritten.decision
     nothing = reason(rewritten.why_nothing) if rewritten.why_nothing else ""
     warnings = unique_words(decision.notes)
-    return Outcome(decision.answers, rewritten.words, warnings, nothing, rewritten.files, rewritten.variables)
+    return Outcome(decision.answers, rewritten.words, warnings, nothing)
 
 
 def reason(note: Note) -> str:

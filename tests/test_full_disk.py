@@ -53,7 +53,6 @@ CALLS = [
         f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {TOO_LARGE}; make room, or let yourself write there",
     ),
     ("install --engine podman", 1, f"error[engine]: podman: {HOOK}"),
-    ("exec docker compose up", 0, f"warning: nothing shadowed: {OVERLAY}.compose.json: {CANNOT}"),
     ("oci-precreate", 0, f"warning: {IN_MEMORY}: {STORE}"),
     ("path", 0, ""),
     ("schema paude", 0, ""),

@@ -40,7 +40,7 @@ HEAVY = {
     "urllib.parse",
     "paude_venv_hook.command_line.parser",
     "paude_venv_hook.launchers.compose",
-    "paude_venv_hook.launchers.compose_line",
+    "paude_venv_hook.launchers.around",
     "paude_venv_hook.launchers.run_line",
     "paude_venv_hook.launchers.oci",
     "paude_venv_hook.proxy.listener",

@@ -45,7 +45,9 @@ PACKAGE = """
     decision.py
     digest.py
     docker_api/__init__.py
+    docker_api/builder.py
     docker_api/contexts.py
+    docker_api/daemon.py
     docker_api/sockets.py
     engines/__init__.py
     engines/arguments.py
@@ -77,8 +79,8 @@ PACKAGE = """
     launch.py
     launchers/__init__.py
     launchers/asked.py
+    launchers/around.py
     launchers/compose.py
-    launchers/compose_line.py
     launchers/compose_project.py
     launchers/devcontainer_cli.py
     launchers/flags.py
@@ -87,6 +89,7 @@ PACKAGE = """
     launchers/oci.py
     launchers/ready.py
     launchers/rewritten.py
+    launchers/podman_compose.py
     launchers/run_line.py
     launchers/sandbox_line.py
     launchers/settled.py
@@ -97,12 +100,17 @@ PACKAGE = """
     proxy/__init__.py
     proxy/api.py
     proxy/client.py
+    proxy/closed.py
     proxy/framing.py
     proxy/helpers.py
     proxy/listener.py
     proxy/loop.py
+    proxy/person.py
+    proxy/place.py
     proxy/planning.py
+    proxy/private.py
     proxy/pump.py
+    proxy/reused.py
     proxy/server.py
     proxy/setup.py
     py.typed

@@ -51,6 +51,10 @@ def _run_command(name: str, words: Sequence[str], *, is_named: bool) -> int:
     command = load(name)
     if not words and not any(_is_required(argument) for argument in command.ARGUMENTS):
         return command.execute(command.Options())  # the call before each launch, which does not load argparse
+    if name == "exec" and words[:1] == ["--"]:  # neither does a program, whose words are its own
+        options = command.Options()
+        options.words = words
+        return command.execute(options)
     from paude_venv_hook.command_line.parser import parse  # noqa: PLC0415 - argparse is slow to load
 
     other_commands = () if is_named else command_names()

@@ -110,19 +110,29 @@ def warn(messages: Iterable[str]) -> None:
 
 def tell(notes: Iterable[Note]) -> None:
     """Print what a person should know, each line once."""
+    for line in lines_of(notes):
+        say(line)
+
+
+def lines_of(notes: Iterable[Note]) -> list[str]:
+    """Return the lines for what a person should know, each once, under the name of this program."""
     lines = []
     for note in notes:
         prefix = "warning: " if note.is_warning else ""
-        lines.append(prefix + words(note))
-    for line in dict.fromkeys(lines):
-        complain(line)
+        lines.append(f"{PROGRAM}: {prefix}{words(note)}")
+    return list(dict.fromkeys(lines))
 
 
 def announce(shadows: Iterable[Shadow]) -> None:
     """Print what the new container shadows, if anything."""
+    for line in announcement(shadows):
+        say(line)
+
+
+def announcement(shadows: Iterable[Shadow]) -> list[str]:
+    """Return the line that says what a new container shadows, none for nothing."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
-    if names:
-        say(f"Shadowing venv: {names}")
+    return [f"Shadowing venv: {names}"] if names else []
 
 
 def write(text: str) -> None:

@@ -1,13 +1,14 @@
-"""How compose programs read their command line, and which files they find by themselves."""
+"""Command lines of compose: which words are compose's own, and what may start containers."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from layout import fill
-from paude_venv_hook.engines.compose_grammar import default_files, env_files, parse_compose, volumes_of_run
+from paude_venv_hook.engines.compose_grammar import default_files, parse_compose, without_options
 
 
 @pytest.mark.parametrize(
@@ -15,11 +16,14 @@ from paude_venv_hook.engines.compose_grammar import default_files, env_files, pa
     [
         ("docker compose up -d", "up", []),
         ("docker compose -f a.yaml --file=b.yaml -f- up", "up", ["a.yaml", "b.yaml", "-"]),
+        ("docker compose -f - -f x up", "up", ["-", "x"]),
         ("docker --context x compose --ansi never --progress=plain -p run --profile up run --rm web up", "run", []),
         ("docker -H unix:///x.sock compose --all-resources --compatibility --dry-run create", "create", []),
         ("docker compose --parallel 2 --env-file .env --project-directory d --verbose watch", "watch", []),
         ("docker compose --future -f a scale web=3", "scale", ["a"]),
         ("docker-compose -f a -H unix:///x.sock --tls up", "up", ["a"]),
+        ("/opt/docker-compose -f a up", "up", ["a"]),
+        ("docker-compose-v2 -f a up", "up", ["a"]),
         ("podman-compose --in-pod false --podman-run-args=--rm --podman-path p -f a up", "up", ["a"]),
         ("podman compose -f a ps", "ps", ["a"]),
         ("docker compose", "", []),
@@ -30,17 +34,50 @@ from paude_venv_hook.engines.compose_grammar import default_files, env_files, pa
 def test_options_and_subcommand_of_compose_are_read(line: str, action: str, files: list[str]) -> None:
     program, *arguments = line.split()
 
-    parsed = parse_compose(program, arguments)
+    parsed = parse_compose(os.path.basename(program), arguments)
 
     assert parsed
     assert (parsed.action, parsed.values("-f", "--file")) == (action, files)
     assert arguments[parsed.end : parsed.end + 1] == ([action] if action else [])
-    assert parsed.starts == (action in ("create", "run", "scale", "up", "watch"))
+
+
+@pytest.mark.parametrize("action", ["up", "run", "create", "start", "restart", "watch", "scale", "alpha", "unheard-of"])
+def test_what_may_start_a_container(action: str) -> None:
+    parsed = parse_compose("docker", ["compose", "-p", "ps", action, "ps"])
+
+    assert parsed
+    assert parsed.starts
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["attach", "build", "config", "cp", "down", "events", "exec", "images", "kill", "logs", "ls", "ps", "pull", "stop"],
+)
+def test_what_starts_none(action: str) -> None:
+    parsed = parse_compose("docker-compose", ["-f", "up", action, "up"])
+
+    assert parsed
+    assert not parsed.starts
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["-f", "up"]])
+def test_no_subcommand_starts_none(words: list[str]) -> None:
+    parsed = parse_compose("docker", ["compose", *words])
+
+    assert parsed
+    assert not parsed.starts
 
 
 @pytest.mark.parametrize(
     "line",
-    ["docker run compose", "docker ps", "make compose up", "docker --future x compose up", "podman"],
+    [
+        "docker run compose",
+        "docker ps",
+        "make compose up",
+        "docker --future x compose up",
+        "podman",
+        "nerdctl compose up",
+    ],
 )
 def test_other_lines_are_none_of_compose(line: str) -> None:
     program, *arguments = line.split()
@@ -49,22 +86,21 @@ def test_other_lines_are_none_of_compose(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "left"),
     [
-        ("run web", ("web", [])),
-        (
-            "-f a run --rm -itv .:/code --volume=/x:/y:ro -e A=1 --name n web ls -v /no:/no",
-            ("web", [".:/code", "/x:/y:ro"]),
-        ),
-        ("run --no-deps -T", ("", [])),
-        ("up -v web", ("", [])),
+        ("docker compose up", "docker compose up"),
+        ("docker -H unix:///x compose -f a up -H", "docker compose -f a up -H"),
+        ("docker -DH unix:///x --log-level debug compose up", "docker -D --log-level=debug compose up"),
+        ("docker --context=a --config b -c c compose -p d up", "docker --config=b compose -p d up"),
+        ("docker-compose --host unix:///x --tls=false -fa up", "docker-compose --tls=false -f a up"),
     ],
 )
-def test_the_volumes_of_run_are_read(line: str, said: tuple[str, list[str]]) -> None:
-    parsed = parse_compose("docker-compose", line.split())
+def test_options_are_taken_away(line: str, left: str) -> None:
+    program, *arguments = line.split()
+    parsed = parse_compose(program, arguments)
 
     assert parsed
-    assert volumes_of_run(parsed, line.split()) == said
+    assert without_options(parsed, arguments, ("-H", "--host", "-c", "--context")) == left.split()[1:]
 
 
 @pytest.mark.parametrize(
@@ -81,28 +117,6 @@ def test_files_that_nothing_names_are_found_upwards(tmp_path: Path, entries: lis
     fill(tmp_path, "src/deep/", *entries)
 
     assert default_files(str(tmp_path / "src" / "deep")) == [str(tmp_path / name) for name in found]
-
-
-@pytest.mark.parametrize(
-    ("line", "variable", "files"),
-    [
-        ("up", "", [".env"]),
-        ("--project-directory sub up", "", ["sub/.env"]),
-        ("--project-directory a --project-directory b up", "", ["b/.env"]),
-        ("--env-file one --env-file sub/two up", "three", ["one", "sub/two"]),
-        ("up", "one,,two", ["one", "two"]),
-        ("--project-directory sub up", "one", ["one"]),
-        ("--env-file=/etc/env up", "", ["/etc/env"]),
-    ],
-)
-def test_the_files_with_variables_are_those_of_the_line_then_of_the_variable(
-    line: str, variable: str, files: list[str]
-) -> None:
-    parsed = parse_compose("docker-compose", line.split())
-
-    assert parsed
-    named = [path if path.startswith("/") else f"/src/{path}" for path in files]
-    assert env_files(parsed, {"COMPOSE_ENV_FILES": variable}, "/src") == named
 
 
 def test_without_any_file_of_a_project_there_is_none(tmp_path: Path) -> None:

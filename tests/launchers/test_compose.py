@@ -959,3 +959,60 @@ def test_a_service_that_is_described_oddly_mounts_nothing(odd: object) -> None:
 @pytest.mark.parametrize("odd", [None, 7, [], ["app"], "app"])
 def test_services_that_are_no_object_are_none(odd: object) -> None:
     assert mounts_of({"services": odd}, "app") == []
+
+
+# ---- print --output
+
+
+def _tell(programs: Programs, **services: dict[str, Any] | None) -> None:
+    """Let compose tell of services, each with one volume or none."""
+    described = {name: {"volumes": [volume]} if volume else {} for name, volume in services.items()}
+    config = json.dumps({"name": "app", "services": described})
+    programs("docker", f"""case "$*" in *"config --format json") printf '%s' '{config}' ;; esac""")
+
+
+def test_a_file_of_ours_is_written_again_and_another_one_is_not(
+    workspace: Path, make_venv: MakeVenv, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_venv(workspace / ".venv")
+    _tell(programs, web=_bind(workspace, "/code"), api=_bind(workspace, "/srv"), db=None)
+    path = workspace / "compose.override.yaml"
+    words = ["print", "--format", "compose", "--output", str(path)]
+
+    assert main(words) == main(words) == 0
+    assert list(json.loads(path.read_text())["services"]) == ["web", "api"]
+    assert main([*words, "--service", "api", "--service", "db"]) == 0
+    assert json.loads(path.read_text())["services"]["db"] == {}
+    assert capfd.readouterr().out == ""
+    texts = [
+        "services: {}\n",
+        "",
+        *(
+            f'{{"services": {{"web": {own}}}}}'
+            for own in ('{"image": "x"}', '{"volumes": ["./:/x"]}', '{"tmpfs": ["/t"]}')
+        ),
+        '{"services": {}, "name": "x"}',
+    ]
+    for text in texts:
+        path.write_text(text)
+        capfd.readouterr()
+        assert main(words) == 1
+        assert capfd.readouterr() == (
+            "",
+            f"paude-venv-hook: error[overlay]: {path}: holds more than shadows, and is not overwritten; "
+            "write to another file, and name that after this one, with -f or in COMPOSE_FILE\n",
+        )
+        assert path.read_text() == text
+
+
+def test_print_makes_the_mount_points_for_the_file_that_stays(
+    workspace: Path, programs: Programs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fill(workspace, "uv.lock")
+    _tell(programs, web=_bind(workspace, "/code"))
+
+    assert main(["print", "--format", "compose"]) == 0
+    assert not (workspace / ".venv").exists()
+    assert main(["print", "--format", "compose", "--output", "venv.json"]) == 0
+    assert (workspace / ".venv").is_dir()
+    assert "made an empty .venv" in capfd.readouterr().err

@@ -9,7 +9,8 @@ from paude_venv_hook.command_line.options import QUIET, argument
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import UsageError
-from paude_venv_hook.launchers.run_line import launch
+from paude_venv_hook.launchers.around import Line, start
+from paude_venv_hook.proxy.place import lead_out
 from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
 
@@ -50,10 +51,11 @@ def execute(options: Options) -> int:
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
         raise UsageError("exec: no engine is named; write exec -- podman run … or exec -- docker run …")
+    lead_out(os.environ)
     name, *arguments = words
     program = find_program(name, os.environ)
     if program is None:
         complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127
     tells = ERRORS if options.quiet else EVERYTHING
-    return launch(program, arguments, engine=options.engine or "", tells=tells)
+    return start(Line(program, arguments, name, tells, options.engine or ""))

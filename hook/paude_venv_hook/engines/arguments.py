@@ -9,8 +9,6 @@ to 28, Podman 4.3 to 5.8 and bwrap 0.8; nerdctl, Finch and Apple's container as 
 
 from __future__ import annotations
 
-import re
-
 _OPTIONS = "rw,exec,nosuid,nodev"
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 _MIB = 1 << 20
@@ -96,5 +94,7 @@ def _csv_field(field: str) -> str:
 
 def size_in_bytes(size: str) -> int:
     """Return a size of the settings, but no percentage, as a number of bytes (memparse in the kernel)."""
+    import re  # noqa: PLC0415 - few name a size
+
     number, unit = re.fullmatch(r"(\d+)(\D?)", size).groups()  # type: ignore[union-attr]  # the settings are checked
     return int(number) << _UNITS[unit.lower()]

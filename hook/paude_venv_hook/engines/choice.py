@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from paude_venv_hook.engines.programs import ask, find_program
@@ -13,6 +12,7 @@ from paude_venv_hook.files import read_start
 from paude_venv_hook.text import did_you_mean, shown
 
 _VERSION_SECONDS = 5.0
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BECOMES_PODMAN = rb'(?m)^exec (?:/\S*/)?podman "\$@"\s*\Z'
 
 
@@ -44,8 +44,13 @@ def engine_by_name(*names: str) -> str:
 
     `podman-remote`, `docker.real` and `nerdctl2` are what they begin with.
     """
-    words = (re.match(r"[a-z]*", os.path.basename(name)) for name in names)
-    return next((word[0] for word in words if word and word[0] in ENGINES), "")
+    for name in names:
+        called = os.path.basename(name)
+        rest = called.lstrip(_LETTERS)
+        engine = called.removesuffix(rest)
+        if engine in ENGINES:
+            return engine
+    return ""
 
 
 def engine_called_docker(environ: Mapping[str, str]) -> str:
@@ -89,6 +94,8 @@ def is_podman(program: str, environ: Mapping[str, str]) -> bool:
     start = read_start(real)
     if start and not start.startswith(b"#!") and os.path.basename(real).startswith("docker"):
         return False
+    import re  # noqa: PLC0415 - 5 ms, and most are known by now
+
     if re.search(_BECOMES_PODMAN, start):
         return True
     try:

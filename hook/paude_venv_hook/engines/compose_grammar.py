@@ -1,4 +1,4 @@
-"""How compose programs read their command line, and which files of a project they find by themselves.
+"""How compose programs read their command line.
 
 The programs are `docker compose`, `docker-compose`, `podman compose` (which starts one of the others) and
 `podman-compose`.
@@ -7,20 +7,37 @@ The programs are `docker compose`, `docker-compose`, `podman compose` (which sta
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 
-from paude_venv_hook.engines.run_grammar import UnknownOptionError, find_subcommand, options
+from paude_venv_hook.engines.run_grammar import (
+    GLOBAL_FLAGS,
+    GLOBAL_VALUES,
+    UnknownOptionError,
+    find_subcommand,
+    options,
+)
 from paude_venv_hook.records import NamedTuple
 
-# What starts containers that are new.
-STARTS = frozenset(("create", "run", "scale", "up", "watch"))
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from paude_venv_hook.engines.run_grammar import Option
+
+_NAMES = ("docker-compose", "podman-compose")  # `docker-compose-v2` too
+# What starts no container: the subcommands of docker compose 2.40 and podman-compose 1.6. Any other one might.
+_START_NONE = frozenset(
+    """
+    attach bridge build commit config convert cp down events exec export help images inspect kill logs ls pause port ps
+    publish pull push rm stats stop systemd top unpause version viz volumes wait
+    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+)
 # The options before the subcommand, of docker compose 2.40 with those of docker that docker-compose takes too, and of
 # podman-compose 1.6.
 _FLAGS = frozenset(
     """
     --all-resources --compatibility --debug --dry-run --help --no-ansi --no-cleanup --skip-hostname-check --tls
     --tlsverify --verbose --version -D -h -v
-    """.split()  # noqa: SIM905 - a list of words reads better than a list of quotes
+    """.split()  # noqa: SIM905
 )
 _VALUES = frozenset(
     """
@@ -28,19 +45,6 @@ _VALUES = frozenset(
     --podman-build-args --podman-inspect-args --podman-path --podman-pull-args --podman-push-args --podman-rm-args
     --podman-run-args --podman-start-args --podman-stop-args --podman-volume-args --profile --progress
     --project-directory --project-name --tlscacert --tlscert --tlskey --workdir -H -c -f -p
-    """.split()  # noqa: SIM905
-)
-# The options of `run`, of docker compose 2.40.
-_RUN_FLAGS = frozenset(
-    """
-    --build --detach --dry-run --help --interactive --no-TTY --no-deps --no-tty --quiet --quiet-build --quiet-pull
-    --remove-orphans --rm --service-ports --tty --use-aliases -P -T -d -h -i -q -t
-    """.split()  # noqa: SIM905
-)
-_RUN_VALUES = frozenset(
-    """
-    --cap-add --cap-drop --entrypoint --env --env-from-file --label --name --publish --pull --user --volume --workdir
-    -e -l -p -u -v -w
     """.split()  # noqa: SIM905
 )
 # In the order in which compose-go looks for them; of the overrides the first one counts.
@@ -51,30 +55,36 @@ _DEFAULT_OVERRIDES = (
 
 
 class ComposeLine(NamedTuple):
-    """A command line of compose: where its own options start and end, what they are, and the subcommand or ""."""
+    """A command line of compose: the options of the engine before the word `compose`, those after it, and what follows.
 
+    A compose program of its own has none of the first. `start` and `end` are where the second ones start and end, and
+    `action` is the subcommand or "".
+    """
+
+    engine_options: tuple[Option, ...]
     start: int
+    options: tuple[Option, ...]
     end: int
-    options: tuple[tuple[str, str], ...]
     action: str
 
     @property
     def starts(self) -> bool:
-        """Tell whether it starts containers that are new."""
-        return self.action in STARTS
+        """Whether it may start containers."""
+        return bool(self.action) and self.action not in _START_NONE
 
     def values(self, *names: str) -> list[str]:
-        """Return the values of an option, by all of its names, in the order of the line."""
-        return [value for name, value in self.options if name in names]
+        """Return the values of an option of compose, by all of its names, in the order of the line."""
+        return [option.value or "" for option in self.options if option.name in names]
 
 
 def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
-    """Return what a command line of the program called `name` says to compose, None where that is not asked for.
+    """Return what a command line of the program called `name` says to compose, None if it is none of compose.
 
     An option that is not known here takes the next word unless that is an option itself.
     """
     start = 0
-    if not name.endswith("compose"):
+    before: tuple[Option, ...] = ()
+    if not name.endswith("compose") and not name.startswith(_NAMES):
         if not name.startswith(("docker", "podman")):
             return None
         try:
@@ -83,26 +93,31 @@ def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
             return None
         if subcommand != "compose":
             return None
-    end, found = start, []
-    for option in options(arguments, start, _FLAGS, _VALUES, lenient=True):
-        end = option.end
-        found.append((option.name, option.value or ""))
-    return ComposeLine(start, end, tuple(found), next(iter(arguments[end:]), ""))
+        before = tuple(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES))
+    own = tuple(options(arguments, start, _FLAGS, _VALUES, lenient=True))
+    end = own[-1].end if own else start
+    action = arguments[end] if end < len(arguments) else ""
+    return ComposeLine(before, start, own, end, action)
 
 
-def volumes_of_run(line: ComposeLine, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the service of `run`, and the volumes that the line gives its container besides those of the project.
+def without_options(line: ComposeLine, arguments: Sequence[str], names: Collection[str]) -> list[str]:
+    """Return the words of a command line of compose without the options of these names."""
+    word = arguments[line.start - 1 : line.start]
+    return [*_spell(line.engine_options, names), *word, *_spell(line.options, names), *arguments[line.end :]]
 
-    Another subcommand has neither.
-    """
-    if line.action != "run":
-        return "", []
-    end, volumes = line.end + 1, []
-    for option in options(arguments, end, _RUN_FLAGS, _RUN_VALUES, lenient=True):
-        end = option.end
-        if option.name in ("-v", "--volume") and option.value:
-            volumes.append(option.value)
-    return next(iter(arguments[end:]), ""), volumes
+
+def _spell(given: Iterable[Option], besides: Collection[str]) -> list[str]:
+    words: list[str] = []
+    for name, value, _ in given:
+        if name in besides:
+            continue
+        if value is None:
+            words.append(name)
+        elif name.startswith("--"):
+            words.append(f"{name}={value}")
+        else:
+            words += [name, value]
+    return words
 
 
 def default_files(folder: str) -> list[str]:
@@ -127,10 +142,3 @@ def has_default_file(folder: str) -> bool:
 
 def _existing(folder: str, names: Sequence[str]) -> list[str]:
     return [path for path in (os.path.join(folder, name) for name in names) if os.path.exists(path)]
-
-
-def env_files(line: ComposeLine, environ: Mapping[str, str], folder: str) -> list[str]:
-    """Return the host paths of the files in which a line of compose, started in a host folder, looks for variables."""
-    named = line.values("--env-file") or [path for path in environ.get("COMPOSE_ENV_FILES", "").split(",") if path]
-    project = os.path.join(folder, *line.values("--project-directory")[-1:])
-    return [os.path.join(folder, path) for path in named] or [os.path.join(project, ".env")]

@@ -49,15 +49,29 @@ def ask(
         raise TimeoutError(None, f"no answer within {seconds:g} seconds") from None
 
 
-def replace_process(program: str, arguments: Sequence[str]) -> int:
-    """Become the program; return 126 where it cannot be started."""
+def replace_process(
+    program: str, arguments: Sequence[str], *, name: str = "", environ: Mapping[str, str] | None = None
+) -> int:
+    """Become the program at a host path; return 126 if it cannot be started.
+
+    `name` is what it is called, if not by its path, and `environ` its environment, if not ours. A script without `#!`
+    is started by a shell, as shells do it (execvp(3)).
+    """
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` itself takes a third of a wrapper's time
 
     # Python ignores these two, and a program inherits what is ignored.
     ignored = [getattr(_signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(_signal, name)]
     before = [_signal.signal(number, _signal.SIG_DFL) for number in ignored]
+    variables = os.environ if environ is None else environ
     try:
-        os.execv(program, [program, *arguments])  # noqa: S606 - the point of it: no shell, and no child
+        try:
+            os.execve(program, [name or program, *arguments], variables)  # noqa: S606 - the point of it: no shell, and no child
+        except OSError as error:
+            import errno  # noqa: PLC0415 - not for who is started
+
+            if error.errno != errno.ENOEXEC:
+                raise
+            os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - as above
     except OSError as error:
         from paude_venv_hook.text import say, shown  # noqa: PLC0415 - only on the way to a message
 

@@ -8,7 +8,7 @@ from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from paude_venv_hook.notes import Note
 
@@ -19,15 +19,12 @@ NO_WORKSPACE = "no bind mount of the line carries a workspace"
 class Rewritten(NamedTuple):
     """The words of a command line after the program, and the decision behind what was added.
 
-    `why_nothing` says why there is nothing to add, None if something was, or if the notes say it. `files` are those
-    that the words name: their host paths and contents. `variables` are for the program's environment.
+    `why_nothing` says why there is nothing to add, None if something was, or if the notes say it.
     """
 
     words: list[str]
     decision: Decision
     why_nothing: Note | None = None
-    files: Mapping[str, bytes] = {}
-    variables: Mapping[str, str] = {}
 
 
 def unchanged(words: Sequence[str], why: str = "", advice: str = "") -> Rewritten:

@@ -6,7 +6,6 @@ import os
 
 from paude_venv_hook.decision import decide, why_nothing
 from paude_venv_hook.engines.choice import engine_by_name, is_podman
-from paude_venv_hook.engines.compose_grammar import parse_compose
 from paude_venv_hook.engines.mounts import UnclearMountError, mounts_in
 from paude_venv_hook.engines.programs import replace_process
 from paude_venv_hook.engines.run_grammar import (
@@ -18,7 +17,6 @@ from paude_venv_hook.engines.run_grammar import (
 )
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
-from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launch import SERVICE, SWITCH, Launch
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
@@ -41,25 +39,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from paude_venv_hook.engines.compose_grammar import ComposeLine
     from paude_venv_hook.engines.run_grammar import Option, RunLine
-
-_BEHIND_OTHERS = ENGINES.keys() - {"container"}  # `sudo docker run`; the other one is a word that says nothing
 
 
 def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", tells: int = WARNINGS) -> int:
-    """Replace this process by the engine, or the compose program, at the host path, with the shadows added.
+    """Replace this process by the engine at the host path, with the shadows added.
 
-    `name` says what the program is where its own name does not, `engine` whatever that is. What is no engine that is
-    known gets nothing. `tells` is how much is said (`terminal`). Returns an exit code only where the program cannot be
-    started: 125, as engines do before the start, where the settings are wrong. What is no fault of the settings, such
-    as a mount point that cannot be made, stops no launch that works without us.
+    `name` says what the program is if its own name does not, `engine` whatever that is. `tells` is how much is said
+    (`terminal`). Returns an exit code only if the program cannot be started: 125, as engines do before the start, if
+    the settings are wrong. What is no fault of the settings, such as a mount point that cannot be made, stops no launch
+    that works without us.
     """
-    compose = parse_compose(name or os.path.basename(program), arguments) or parse_compose(engine, arguments)
     known = engine or engine_by_name(os.path.realpath(program), program, name)
-    starts = compose.starts if compose else bool(known) and _starts_container(arguments, known)
-    is_other = starts and not compose and not engine and known == "docker" and is_podman(program, os.environ)
-    call = _Call(program, arguments, name, "podman" if is_other else known, compose, starts, tells)
+    starts = _starts_container(arguments, known)
+    is_other = starts and not engine and known == "docker" and is_podman(program, os.environ)
+    call = _Call(program, arguments, name, "podman" if is_other else known, starts, tells)
     return guarded(lambda: _add_and_start(call), refused=125)
 
 
@@ -70,7 +64,6 @@ class _Call(NamedTuple):
     arguments: Sequence[str]
     name: str
     engine: str
-    compose: ComposeLine | None
     starts: bool
     tells: int
 
@@ -89,7 +82,6 @@ def _add_and_start(call: _Call) -> int:
         return _start_without(call, nothing(str(error)))
     if rewritten.decision.answers:
         os.environ[TELLS] = str(ERRORS)  # all is said, also if the program is our wrapper
-    os.environ.update(rewritten.variables)
     return replace_process(call.program, rewritten.words)
 
 
@@ -104,10 +96,6 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
     if not call.starts:
         why = why_no_container(call.name or call.program, call.arguments, call.engine)
         return unchanged(call.arguments)._replace(why_nothing=Note(NoteKind.NOTHING, why=why))
-    if call.compose:
-        from paude_venv_hook.launchers.compose_line import rewrite_compose_line  # noqa: PLC0415 - it loads more
-
-        return rewrite_compose_line(call.program, call.arguments, call.compose, os.environ, folder, call.tells)
     if ENGINES[call.engine].form == "bwrap":
         from paude_venv_hook.launchers.sandbox_line import rewrite_sandbox_line  # noqa: PLC0415 - few have it
 
@@ -116,11 +104,9 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
 
 
 def _make_ready_and_tell(rewritten: Rewritten, tells: int) -> None:
-    """Make mount points and files, and say what a person should know. Raises OverlayError, WorkspaceError."""
+    """Make mount points, and say what a person should know. Raises OverlayError, WorkspaceError."""
     decision = rewritten.decision
     with made_ready(decision.answers) as notes_on_made:
-        for path, data in rewritten.files.items():
-            write_if_changed(path, data)
         if tells >= WARNINGS:
             tell(decision.notes)
         if tells >= SHADOWS:
@@ -217,16 +203,8 @@ def _labels(options: Sequence[Option]) -> Iterator[tuple[str, str]]:
 
 
 def why_no_container(program: str, arguments: Sequence[str], engine: str) -> str:
-    """Return why there is nothing to add to the command line of a program (a host path) that runs no container.
-
-    `engine` is "" where the program is none that is known.
-    """
+    """Return why there is nothing to add to the command line of an engine (a host path) that runs no container."""
     name = os.path.basename(program)
-    compose = parse_compose(name, arguments)
-    if compose:
-        return f"{shown(f'{name} {compose.action}'.strip())} starts no new container"
-    if not engine:
-        return _why_unknown(name, arguments)
     form = ENGINES[engine].form
     subcommand, _ = find_subcommand(arguments, GRAMMARS[form])
     if subcommand == "compose" and form == "docker":
@@ -238,13 +216,3 @@ def why_no_container(program: str, arguments: Sequence[str], engine: str) -> str
     if subcommand in ("start", "restart"):
         return "a container keeps the shadows with which it was made"
     return f"{shown(f'{name} {subcommand}'.strip())} starts no container"
-
-
-def _why_unknown(name: str, arguments: Sequence[str]) -> str:
-    import shlex  # noqa: PLC0415 - on the way to a message
-
-    for index, word in enumerate(arguments):
-        if os.path.basename(word) in _BEHIND_OTHERS:
-            before = shlex.join([name, *arguments[:index]])
-            return f"{shown(name)} is no engine; write {shown(before)} paude-venv-hook exec -- {shown(word)} …"
-    return f"{shown(name)} is no engine that is known here; if it is one, name it, as in exec --engine docker -- …"

@@ -16,7 +16,7 @@ import sys
 MARK = "PAUDE_VENV_WRAPPED"
 MOST_WRAPPERS = 20
 
-_ACTIVE = frozenset(("create", "run", "scale", "up", "watch"))  # the last three are of compose only
+_ACTIVE = frozenset(("compose", "create", "run"))
 
 
 def docker() -> int:
@@ -53,7 +53,9 @@ def main(name: str) -> int:
 
 def _become(name: str, arguments: list[str]) -> int:
     from paude_venv_hook.engines.programs import find_program, replace_process  # noqa: PLC0415 - ^C may come here
+    from paude_venv_hook.proxy.place import lead_back  # noqa: PLC0415 - as above
 
+    lead_back(os.environ)
     variable = f"PAUDE_VENV_{name.upper().replace('-', '_')}"
     given = os.environ.get(variable) or name
     if os.path.dirname(given) and not os.path.isabs(given):  # a repository could bring such a program
@@ -65,12 +67,12 @@ def _become(name: str, arguments: list[str]) -> int:
     program = given if os.path.isabs(given) else find_program(given, os.environ, wrappers)
     if program is None:
         return _refuse(name, f"{given} is not on PATH; name it in {variable}", 127)
-    if not _ACTIVE.isdisjoint(arguments):
-        from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - only where there may be something to add
+    if name.endswith("compose") or not _ACTIVE.isdisjoint(arguments):
+        from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - only where there may be something to add
         from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above
 
         level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(TELLS, ""), WARNINGS)
-        return launch(program, arguments, name=name, tells=level)
+        return start(Line(program, arguments, name, level))
     return replace_process(program, arguments)
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.proxy.framing import Head
     from paude_venv_hook.proxy.loop import Loop
+    from paude_venv_hook.proxy.person import Person
     from paude_venv_hook.proxy.setup import Setup
 
     # The steps of a client: each yields what its socket is to be watched for, and gets what it has waited for.
@@ -80,9 +81,10 @@ class _GoneError(Exception):
 class Shared:
     """What all clients of one proxy share."""
 
-    def __init__(self, setup: Setup, loop: Loop) -> None:
-        """Take how the proxy is set up."""
+    def __init__(self, setup: Setup, loop: Loop, person: Person | None) -> None:
+        """Take how the proxy is set up, and who asked for it, if somebody did."""
         self.setup = setup
+        self.person = person
         self.loop = loop
         self.helpers = 0  # how many of them are at work
         # The last request that created nothing, and what its client should know: only a success can tell it.
@@ -144,6 +146,8 @@ class Client:
         request = parse_request(head)
         self._method = request.method
         size = body_size(request)
+        if self._shared.person:
+            self._shared.person.notice(request.target)
         upstream = yield from self._connect()
         edit = None
         head = closing(head, request)
@@ -225,6 +229,9 @@ class Client:
         else:
             rest = without(head, b"expect", b"content-length", b"transfer-encoding", b"trailer")
             whole = with_body(rest, changed)
+        if self._shared.person:
+            self._shared.person.tell(warnings)
+            warnings = []
         lines = [f"paude-venv-hook: {warning}" for warning in warnings]
         if whole == self._shared.untold[0]:  # `docker run` tries again once it has pulled the image
             lines = list(dict.fromkeys([*lines, *self._shared.untold[1]]))
@@ -242,7 +249,10 @@ class Client:
         with suppress(OSError):
             result = yield from self._let_help(lambda: look_at_start(container.decode("latin-1"), self._shared.setup))
             if result:
-                self._shared.setup = self._shared.setup._replace(engine=result[0])
+                engine, lines = result
+                self._shared.setup = self._shared.setup._replace(engine=engine)
+                if self._shared.person:
+                    self._shared.person.tell(lines)
 
     def _let_help(self, work: Callable[[], Any]) -> Steps:
         """Return what a helper returns, None if it has ended before. Raises OSError if none can be started."""

@@ -16,12 +16,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
+
+    class HasDescriptor(Protocol):
+        """A socket, or something else that poll(2) takes."""
+
+        def fileno(self) -> int:
+            """Return its descriptor."""
 
     class Owner(Protocol):
         """Whoever is told that a socket is ready, and gives it back."""
 
-        def ready(self, sock: socket.socket, flags: int) -> None:
+        def ready(self, sock: Any, flags: int) -> None:
             """Do what can be done now; the flags are those of poll(2)."""
 
         def close(self) -> None:
@@ -42,7 +48,7 @@ class Loop:
         """Watch nothing yet."""
         self.sockets: set[socket.socket] = set()
         self._poller = select.epoll() if TELLS_HANG_UP else select.poll()
-        self._owners: dict[int, tuple[socket.socket, Owner]] = {}
+        self._owners: dict[int, tuple[HasDescriptor, Owner]] = {}
         self._masks: dict[int, int] = {}
         self._closing: list[socket.socket] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -53,7 +59,7 @@ class Loop:
         sock.setblocking(False)  # noqa: FBT003 - it takes no keyword
         self.sockets.add(sock)
 
-    def watch(self, sock: socket.socket, mask: int, owner: Owner) -> None:
+    def watch(self, sock: HasDescriptor, mask: int, owner: Owner) -> None:
         """Tell the owner as soon as the adopted socket is ready for what the mask says, or hung up."""
         number = sock.fileno()
         self._owners[number] = (sock, owner)
@@ -63,7 +69,7 @@ class Loop:
             self._poller.modify(number, mask)
         self._masks[number] = mask
 
-    def unwatch(self, sock: socket.socket) -> None:
+    def unwatch(self, sock: HasDescriptor) -> None:
         """Tell no more of a socket."""
         if self._masks.pop(sock.fileno(), None) is not None:
             self._poller.unregister(sock.fileno())

@@ -11,12 +11,13 @@ from paude_venv_hook.launchers.last_launch import record, record_error
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.notes import nothing, unique_words
 from paude_venv_hook.proxy.api import add_shadows, find_missing
-from paude_venv_hook.terminal import bug, complain, tell
+from paude_venv_hook.terminal import SHADOWS, WARNINGS, announcement, bug, complain, lines_of, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from paude_venv_hook.notes import Note
     from paude_venv_hook.proxy.setup import Setup
 
     # Keeps what came of a launch, which takes a disk its time: the client does not wait for that.
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 
 def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[tuple[int, bytes, list[str], str], Finish]:
-    """Return 0, the body with the shadows added, lines for the client, and the daemon's engine; and what keeps them.
+    """Return 0, the body with the shadows added, lines, and the daemon's engine; and what keeps them.
 
     Or the status of a refusal, b"", and why. `target` is that of the call. Makes the mount points and stores that are
-    missing, and says on stderr what a person should know.
+    missing. The lines are for the person who asked for the proxy. If nobody did, they are for the client, and stderr
+    has what a person should know.
     """
     query = parse_qs(target.decode("latin-1").partition("?")[2])
     platform = query.get("platform", [""])[-1]
@@ -36,40 +38,54 @@ def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[tuple[int, by
         changed, decision = _shadow(data, platform, setup)
     except HookError as error:
         wrong = error
-        complain(f"error[{error.code}]: {error}")
+        if setup.asked_in is None:
+            complain(f"error[{error.code}]: {error}")
         return (400, b"", [str(error)], setup.engine), lambda: record_error(wrong, _through(setup))
     except Exception as error:  # noqa: BLE001 - the client should know of our bug too
         complain(bug(error))
-        return (500, b"", [bug(error)], setup.engine), _nothing_more
-    tell(decision.notes)
-    result = (0, changed, unique_words(decision.notes), setup.engine)
+        return (500, b"", [bug(error)], setup.engine), nothing_more
+    result = (0, changed, _lines(decision, setup), setup.engine)
     return result, lambda: record(decision, _through(setup))
 
 
-def look_at_start(container: str, setup: Setup) -> tuple[tuple[str], Finish]:
-    """Return the daemon's engine. Says on stderr what a container that starts again, named by a call, lacks.
+def _lines(decision: Decision, setup: Setup) -> list[str]:
+    if setup.asked_in is None:
+        tell(decision.notes)
+        return unique_words(decision.notes)
+    shadowing = announcement(decision.shadows) if setup.tells >= SHADOWS else []
+    return [*lines_for_person(decision.notes, setup), *shadowing]
 
-    The answer to that call has no place for it, so that it is also kept for `status`.
+
+def lines_for_person(notes: Iterable[Note], setup: Setup) -> list[str]:
+    """Return what the person who asked for a proxy is told of notes, as much as that person wants to know."""
+    return lines_of(notes) if setup.tells >= WARNINGS else []
+
+
+def look_at_start(container: str, setup: Setup) -> tuple[tuple[str, list[str]], Finish]:
+    """Return the daemon's engine, and lines for the person who asked: what a container lacks that starts again.
+
+    If nobody asked, stderr has it. The answer to the call has no place for it, so that it is also kept for `status`.
     """
     setup = _with_engine(setup)
-    result = (setup.engine,)
+    silence: list[str] = []
     try:
         about = setup.ask(f"/containers/{quote(container, safe='')}/json")
         decision, notes = find_missing(about, setup)
     except (HookError, OSError):  # it was made so, or is none
-        return result, _nothing_more
+        return (setup.engine, silence), nothing_more
     except Exception as error:  # noqa: BLE001 - our bug keeps no container from its start
         complain(bug(error))
-        return result, _nothing_more
+        return (setup.engine, silence), nothing_more
     if not notes:
-        return result, _nothing_more
-    tell(notes)
+        return (setup.engine, silence), nothing_more
+    if setup.asked_in is None:
+        tell(notes)
     answers = tuple(answer._replace(plan=answer.plan._replace(shadows=())) for answer in decision.answers)
     lacking = decision._replace(answers=answers, notes=tuple(notes))
-    return result, lambda: record(lacking, _through(setup))
+    return (setup.engine, lines_for_person(notes, setup)), lambda: record(lacking, _through(setup))
 
 
-def _nothing_more() -> None:
+def nothing_more() -> None:
     """Keep nothing of a launch."""
 
 

@@ -14,25 +14,33 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from paude_venv_hook.proxy.person import Person
+
 _MOST_FILES = 65536
 _MOST_CLIENTS_A_TURN = 64
 _PAUSE_SECONDS = 1.0
 
 
 def serve(
-    listener: socket.socket, upstream: str, environ: Mapping[str, str], stop: int, asked_in: str | None = None
+    listener: socket.socket,
+    upstream: str,
+    environ: Mapping[str, str],
+    stop: int,
+    *,
+    person: Person | None = None,
+    loop: Loop | None = None,
 ) -> None:
     """Serve what comes to a listening socket until the descriptor `stop` is readable, or at its end.
 
-    `upstream` is the host path of the daemon's socket, `asked_in` the host folder in which somebody asked for us, None
-    if only folders that opted in count. All connections end with it, and what plans a container. The
+    `upstream` is the host path of the daemon's socket, `person` who asked for us, None if only folders that opted in
+    count. `loop` is one that watches something else too. All connections end with it, and what plans a container. The
     listener stays open. Works in a forked process; what it imports is little until the first container is created.
     """
     _allow_files()
-    loop = Loop()
+    loop = loop or Loop()
     try:
-        setup = set_up(upstream, listener.getsockname(), environ, asked_in)
-        _Reception(listener, Shared(setup, loop))
+        setup = set_up(upstream, listener.getsockname(), environ, person)
+        _Reception(listener, Shared(setup, loop, person))
         loop.run(stop)
     finally:
         loop.sockets.discard(listener)

@@ -1,0 +1,69 @@
+"""The private folder of one `exec`: what is in it, and how an environment is led to it and back.
+
+A wrapper that only passes a call on loads this, and nothing else of the proxy.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+# The folder that holds the private ones of a user; the name tells a socket of ours from every other one.
+FAMILY = "paude-exec"
+SOCKET = "docker.sock"
+PROGRAMS = "bin"
+_BEFORE = "docker-host-before"
+_UNIX = "unix://"
+
+
+def write_before(folder: str, environ: Mapping[str, str]) -> None:
+    """Keep in the private folder (a host path) what DOCKER_HOST was. Raises OSError."""
+    with open(os.path.join(folder, _BEFORE), "x", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(environ.get("DOCKER_HOST", ""))
+
+
+def lead_to(folder: str, environ: MutableMapping[str, str], *, has_proxy: bool, has_programs: bool) -> None:
+    """Lead clients of Docker's API to the private socket of a folder (a host path), and shells to its programs."""
+    if has_proxy:
+        environ["DOCKER_HOST"] = f"{_UNIX}{os.path.join(folder, SOCKET)}"
+    if has_programs:
+        path = environ.get("PATH", os.defpath)
+        environ["PATH"] = f"{os.path.join(folder, PROGRAMS)}{os.pathsep}{path}"
+
+
+def lead_back(environ: MutableMapping[str, str]) -> None:
+    """Put DOCKER_HOST back, if it leads to a private socket, to what it was before.
+
+    What somebody set meanwhile stays. PATH stays too: a program that is started from here, such as a plugin, may start
+    an engine itself.
+    """
+    socket = environ.get("DOCKER_HOST", "").removeprefix(_UNIX)
+    folder = os.path.dirname(socket)
+    if not is_private(folder):
+        return
+    try:
+        with open(os.path.join(folder, _BEFORE), encoding="utf-8", errors="surrogateescape") as file:
+            before = file.read()
+    except OSError:  # it ended already
+        before = ""
+    if before:
+        environ["DOCKER_HOST"] = before
+    else:
+        del environ["DOCKER_HOST"]
+
+
+def lead_out(environ: MutableMapping[str, str]) -> None:
+    """Put back all that `lead_to` changed, in all private folders that an environment leads to."""
+    lead_back(environ)
+    folders = environ.get("PATH", "").split(os.pathsep)
+    others = [folder for folder in folders if not is_private(os.path.dirname(folder))]
+    if others != folders:
+        environ["PATH"] = os.pathsep.join(others)
+
+
+def is_private(folder: str) -> bool:
+    """Tell whether a host path is that of a private folder, as far as its name tells."""
+    return os.path.isabs(folder) and os.path.basename(os.path.dirname(folder)).startswith(FAMILY)

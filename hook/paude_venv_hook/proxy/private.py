@@ -1,0 +1,462 @@
+"""A private proxy around one program: a socket in front of Docker's that lives as long as what the program started.
+
+The program replaces this process, and the proxy is a helper: a grandchild in a session of its own. So nothing has to be
+passed on: signals, the terminal, job control and exit codes are the program's. The helper knows what is left of it by a
+descriptor of its process, by a pipe that all it starts inherit, and, for those who close what they inherit, by the
+address in the environment of each process. Each step here is the cure of something that was seen in a run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import locked
+from paude_venv_hook.proxy.closed import refuse_open
+from paude_venv_hook.proxy.place import FAMILY, PROGRAMS, SOCKET, lead_to, write_before
+from paude_venv_hook.records import NamedTuple
+from paude_venv_hook.terminal import WARNINGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+
+    from paude_venv_hook.proxy.loop import HasDescriptor, Loop
+    from paude_venv_hook.proxy.person import Person
+
+# What the program inherits must not be a descriptor that a script may use itself; few take one above a hundred.
+_HIGH, _LESS_HIGH = 120, 20
+_BACKLOG = 128
+_RANDOM_BYTES = 4
+_MOST_SOCKET_BYTES = 103  # macOS; on Linux it is 107
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_BLOCK_BYTES = 4096
+_IN = 1  # poll(2)
+_CONNECTED = "03"  # SS_CONNECTED, as /proc/net/unix has it
+
+
+class _Descriptors(NamedTuple):
+    """What the helper keeps open: -1 for what is not there.
+
+    `lock` keeps others from cleaning the folder up, `program` can be read once the program has ended, `holders` once
+    nobody has the other end of the pipe any more.
+    """
+
+    lock: int
+    listener: int
+    program: int
+    holders: int
+
+
+class Upstream(NamedTuple):
+    """What the helper serves: the host path of the daemon's socket, "" for none, and how.
+
+    `environ` is the environment before ours, `folder` is the host folder in which somebody asked for it, "" if that is
+    gone, and `tells` is how much is said (`terminal`).
+    """
+
+    socket: str
+    environ: Mapping[str, str]
+    folder: str
+    tells: int
+
+
+def surround(environ: MutableMapping[str, str], links: Mapping[str, str], upstream: Upstream) -> None:
+    """Start a helper with a private folder, and lead the environment to it; the caller becomes the program.
+
+    `links` are the programs that are to come first on PATH: their names, and the host paths of what they lead to.
+    Raises EngineError if the folder or the helper cannot be made.
+    """
+    folder = ""
+    try:
+        folder, lock = _make_folder(environ)
+        write_before(folder, environ)
+        _make_links(os.path.join(folder, PROGRAMS), links)
+        listener = _listen(os.path.join(folder, SOCKET)) if upstream.socket else -1
+        holders, _ = _make_pipe()
+        process = os.getpid()
+        descriptors = _Descriptors(lock, listener, _open_own_process(), holders)
+        _fork_twice(lambda: _help(folder, descriptors, process, upstream))
+    except OSError as error:
+        _remove(folder)
+        why = error.strerror or error
+        raise EngineError(
+            f"a private socket cannot be made: {why}; let XDG_RUNTIME_DIR name a folder of yours with a short path"
+        ) from None
+    lead_to(folder, environ, has_proxy=bool(upstream.socket), has_programs=bool(links))
+
+
+# ---- the folder
+
+
+def _make_folder(environ: Mapping[str, str]) -> tuple[str, int]:
+    """Return the host path of a new private folder, and the descriptor that keeps it; removes what killed ones left.
+
+    Raises OSError.
+    """
+    problem = OSError(None, "no folder for it is this user's alone")
+    for family in _families(environ):
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(family, mode=0o700)
+            if os.path.islink(family):
+                continue
+            refuse_open(family)
+            with locked(family):
+                _remove_abandoned(family)
+                folder = os.path.join(family, os.urandom(_RANDOM_BYTES).hex())
+                os.mkdir(folder, mode=0o700)
+                return folder, _keep(folder)
+        except OSError as error:
+            problem = error
+        except EngineError:  # others can write to it
+            continue
+    raise problem
+
+
+def _families(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the host paths of folders for private ones, the best first; a socket's path in them is not too long."""
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    user = os.geteuid()
+    candidates = [
+        os.path.join(runtime, FAMILY),
+        os.path.join(environ.get("TMPDIR", ""), f"{FAMILY}-{user}"),
+        f"/tmp/{FAMILY}-{user}",  # noqa: S108 - who owns it is looked at
+    ]
+    for family in candidates:
+        longest = os.path.join(family, "0" * 2 * _RANDOM_BYTES, SOCKET)
+        if os.path.isabs(family) and len(os.fsencode(longest)) <= _MOST_SOCKET_BYTES:
+            yield family
+
+
+def _keep(folder: str) -> int:
+    """Return a descriptor with which this folder counts as in use, until nobody has it any more. Raises OSError."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    descriptor = _raise(os.open(folder, os.O_RDONLY))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_abandoned(family: str) -> None:
+    """Remove what helpers that were killed have left."""
+    for name in os.listdir(family):
+        folder = os.path.join(family, name)
+        try:
+            descriptor = _keep(folder)
+        except OSError:  # in use, or another user's by now
+            continue
+        _remove(folder)
+        os.close(descriptor)
+
+
+def _remove(folder: str) -> None:
+    """Remove a private folder (a host path) as far as that is possible.
+
+    Docker makes a directory at a socket that is missing when a container starts that binds it: root's, and in the place
+    of ours.
+    """
+    for place in (os.path.join(folder, PROGRAMS), folder):
+        with suppress(OSError):
+            for name in os.listdir(place):
+                path = os.path.join(place, name)
+                with suppress(OSError):
+                    os.unlink(path)
+                with suppress(OSError):
+                    os.rmdir(path)
+            os.rmdir(place)
+
+
+def _make_links(folder: str, links: Mapping[str, str]) -> None:
+    os.mkdir(folder, mode=0o700)
+    for name, program in links.items():
+        os.symlink(program, os.path.join(folder, name))
+
+
+# ---- descriptors
+
+
+def _raise(descriptor: int) -> int:
+    """Return a descriptor in place of this one that is above those of scripts, and is closed when a program starts.
+
+    One that was opened while stdin or stdout was closed would be theirs.
+    """
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    except OSError:  # beyond what this process may have
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LESS_HIGH)
+    os.close(descriptor)
+    return high
+
+
+def _listen(path: str) -> int:
+    """Return the descriptor of a socket that listens at a host path."""
+    import _socket  # noqa: PLC0415 - `socket` itself takes as long as all of this module
+
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(_BACKLOG)
+    return _raise(listener.detach())
+
+
+def _make_pipe() -> tuple[int, int]:
+    """Return both ends of a pipe; the one to write to is inherited by the program, and by what that starts."""
+    ours, theirs = map(_raise, os.pipe())
+    os.set_inheritable(theirs, True)  # noqa: FBT003 - it takes no keyword
+    return ours, theirs
+
+
+def _open_own_process() -> int:
+    """Return a descriptor of this process, which will be the program; -1 on a system that has none (pidfd_open(2))."""
+    try:
+        return _raise(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return -1
+
+
+# ---- the helper
+
+
+def _fork_twice(action: Callable[[], None]) -> None:
+    """Do something in a grandchild in a session of its own, which is no child of the program's."""
+    child = os.fork()
+    if child:
+        with suppress(ChildProcessError):  # SIGCHLD is ignored
+            os.waitpid(child, 0)
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            action()
+    except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
+        from paude_venv_hook.terminal import bug, complain  # noqa: PLC0415 - only on the way to a message
+
+        complain(bug(error))
+    finally:
+        os._exit(0)
+
+
+def _help(folder: str, descriptors: _Descriptors, process: int, upstream: Upstream) -> None:
+    """Be the helper of the program with this process id."""
+    import signal  # noqa: PLC0415 - in the helper alone
+
+    from paude_venv_hook.proxy.loop import Loop  # noqa: PLC0415 - as above
+    from paude_venv_hook.proxy.person import Person  # noqa: PLC0415 - as above
+
+    stop, stopping = map(_raise, os.pipe())
+    _close_others({*descriptors, stop, stopping})
+    os.chdir("/")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: _write(stopping))
+    loop = Loop()
+    person = Person(upstream.folder, upstream.tells)
+    life = _Life(loop, descriptors.holders, os.path.join(folder, SOCKET), upstream, person, lambda: _write(stopping))
+    life.await_end(_descriptor_of_end(descriptors.program, process))
+    try:
+        if upstream.socket:
+            _serve(descriptors.listener, upstream, stop, loop, person)
+        else:
+            loop.run(stop)
+    finally:
+        _remove(folder)
+
+
+def _write(descriptor: int) -> None:
+    os.write(descriptor, b"x")
+
+
+def _descriptor_of_end(descriptor: int, process: int) -> int:
+    """Return the descriptor that can be read once a process has ended, -1 if this system has none."""
+    if sys.platform == "darwin":
+        import select  # noqa: PLC0415 - in the helper alone
+
+        queue = select.kqueue()
+        ended = select.kevent(process, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        try:
+            queue.control([ended], 0)
+        except OSError:  # it has ended already: the pipe tells the same
+            return -1
+        return os.dup(queue.fileno())
+    return descriptor
+
+
+def _serve(listener: int, upstream: Upstream, stop: int, loop: Loop, person: Person) -> None:
+    from socket import socket  # noqa: PLC0415 - it loads while the program starts
+
+    from paude_venv_hook.proxy.server import serve  # noqa: PLC0415 - as above
+
+    with socket(fileno=listener) as server:
+        serve(server, upstream.socket, upstream.environ, stop, loop=loop, person=person)
+
+
+def _close_others(kept: set[int]) -> None:
+    """Close all that was inherited but stderr; stdin and stdout lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nowhere, descriptor)
+    if not _is_open(2):
+        os.dup2(nowhere, 2)
+    for descriptor in _open_descriptors():
+        if descriptor > 2 and descriptor not in kept:  # noqa: PLR2004 - stderr
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _open_descriptors() -> Iterable[int]:
+    try:
+        return [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:  # nothing is mounted there
+        return range(os.sysconf("SC_OPEN_MAX"))
+
+
+def _let_go_of_stderr() -> None:
+    """Let a pipe end of which the program's stderr was the last writer, such as `… 2>&1 | tail`."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+# ---- the end
+
+
+class _Descriptor:
+    """A descriptor that a loop watches."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+
+class _Life:
+    """How long the helper lives: as long as the program, and whatever that started, can need its socket."""
+
+    def __init__(
+        self, loop: Loop, holders: int, socket: str, upstream: Upstream, person: Person, end: Callable[[], None]
+    ) -> None:
+        """Watch a pipe whose other end the program has, and what it started. `socket` is the host path of ours."""
+        self._loop = loop
+        self._holders = _Descriptor(holders)
+        self._socket = socket
+        self._upstream = upstream
+        self._person = person
+        self._end = end
+        self._pause = _FIRST_PAUSE
+        self._has_holders = True
+        self._awaits_program = False
+        self._questions = 0
+        self._waiting: list[Callable[[], None]] = []
+        person.is_up = self._ask_for_reused
+        loop.watch(self._holders, _IN, self)
+
+    def await_end(self, descriptor: int) -> None:
+        """Take the descriptor that tells of the program's end; -1 if only the pipe does."""
+        self._awaits_program = descriptor >= 0
+        if self._awaits_program:
+            self._loop.watch(_Descriptor(descriptor), _IN, self)
+
+    def ready(self, source: HasDescriptor, *_: object) -> None:
+        """Go on: the program has ended, or nobody has the pipe any more. Either may come first."""
+        if source is self._holders:
+            if os.read(source.fileno(), _BLOCK_BYTES):  # a program may write to whatever is open
+                return
+            self._has_holders = False
+        else:
+            self._awaits_program = False
+        self._loop.unwatch(source)
+        if self._awaits_program:
+            return
+        self._ask_for_reused()
+        self._after_answers(_let_go_of_stderr)
+        if not self._has_holders:
+            self._after_answers(self._end_if_unused)
+
+    def _ask_for_reused(self) -> None:
+        """Find the containers that compose has reused, and tell of them."""
+        if not self._person.projects or self._person.tells < WARNINGS:
+            return
+        from paude_venv_hook.proxy.helpers import Helper  # noqa: PLC0415 - only if compose was started
+        from paude_venv_hook.proxy.planning import nothing_more  # noqa: PLC0415 - as above
+        from paude_venv_hook.proxy.reused import lines_on_reused  # noqa: PLC0415 - as above
+        from paude_venv_hook.proxy.setup import set_up  # noqa: PLC0415 - as above
+
+        projects = sorted(self._person.projects)
+        setup = set_up(self._upstream.socket, self._socket, self._upstream.environ, self._person)
+        with suppress(OSError):
+            Helper(
+                self._loop,
+                lambda: (lines_on_reused(projects, setup), nothing_more),
+                self._answered,
+            )
+            self._questions += 1
+
+    def _answered(self, lines: list[str] | None) -> None:
+        self._questions -= 1
+        if lines:
+            self._person.tell(lines)
+        if not self._questions:
+            waiting, self._waiting = self._waiting, []
+            for action in waiting:
+                action()
+
+    def _after_answers(self, action: Callable[[], None]) -> None:
+        """Do something when nothing has to be told any more."""
+        if self._questions:
+            self._waiting.append(action)
+        else:
+            action()
+
+    def _end_if_unused(self) -> None:
+        if _is_connected(self._socket) or _is_in_an_environment(f"DOCKER_HOST=unix://{self._socket}"):
+            self._loop.later(self._pause, self._end_if_unused)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        else:
+            self._end()
+
+    def close(self) -> None:
+        """Give nothing back: the process ends with the loop."""
+
+
+def _is_connected(socket: str) -> bool:
+    """Tell whether a client is connected to the socket, if this system tells (proc_net(5))."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+            connections = [line.split(maxsplit=7) for line in table]
+    except OSError:
+        return False
+    return any(words[5] == _CONNECTED and words[-1].rstrip("\n") == socket for words in connections)
+
+
+def _is_in_an_environment(variable: str) -> bool:
+    """Tell whether a process of this user was started with the variable, if this system tells (proc(5))."""
+    wanted = os.fsencode(variable)
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return False
+    return any(wanted in _environment(process) for process in processes)
+
+
+def _environment(process: str) -> list[bytes]:
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
