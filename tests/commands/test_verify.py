@@ -26,7 +26,7 @@ from paude_venv_hook.engines.mountinfo import Mounted, parse_mountinfo
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.stores.folder import make_store
-from paude_venv_hook.stores.purpose import Purpose
+from paude_venv_hook.stores.purpose import CONTAINER, Purpose
 
 MOUNTINFO = r"""22 1 0:20 / / rw,relatime - overlay overlay rw
 30 22 8:1 /home/me/app /app rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -182,7 +182,7 @@ def test_a_container_without_the_workspace_has_no_answer(workspace: Path) -> Non
 PODMAN_OF_A_CONTAINER = """case "$1 $3" in
     "container c") /bin/cat ../inspect.json ;;
     "exec cat") /bin/cat ../mountinfo ;;
-    "exec test") [ ! -e ../read-only ] ;;
+    "exec test") [ "$4" = -w ] && [ ! -e ../read-only ] ;;
     *) echo "no such container" >&2; exit 125 ;;
 esac"""
 
@@ -360,6 +360,29 @@ def test_with_a_store_a_venv_that_does_not_work_is_a_problem(
     }
     assert capfd.readouterr() == (f".venv: {problems.get(state, 'shadowed')} (/app/.venv)\n", VISIBLE)
     assert code == (1 if state in problems else 0)
+
+
+@pytest.mark.parametrize(
+    ("storage", "where", "problem"),
+    [
+        ("auto", "store", "shadowed"),
+        ("auto", "memory", "shadowed"),
+        ("memory", "store", f"on disk, while storage is memory; {RECREATE}, or use --storage disk"),
+        ("disk", "memory", f"in memory, while storage is disk; {RECREATE}, or use --storage memory"),
+    ],
+)
+def test_with_auto_a_shadow_may_be_a_store_or_in_memory(
+    container: Path, capfd: pytest.CaptureFixture[str], storage: str, where: str, problem: str
+) -> None:
+    rootless = os.getuid() != 0
+    purpose = Purpose(str(container), ".venv", "/app/.venv", "podman", rootless, lifetime=CONTAINER)
+    if where == "store":
+        line = f"34 33 8:1 {make_store(purpose)} /app/.venv rw - ext4 /dev/sda1 rw\n"
+        (container.parent / "mountinfo").write_text(MOUNTINFO + line)
+
+    main(["verify", "--venv", ".venv", "--storage", storage, "c"])
+
+    assert capfd.readouterr().out == f".venv: {problem} (/app/.venv)\n"
 
 
 @pytest.mark.parametrize(
