@@ -59,7 +59,7 @@ def test_what_was_there_for_the_signals_is_there_again() -> None:
         (["path"], 1),
         (["run", "--output", "-"], 1),
         (["--version"], 1),
-        (["run"], 0),
+        (["run", "--quiet"], 0),
     ],
 )
 def test_data_that_cannot_be_written_since_stdout_is_closed_is_an_error(

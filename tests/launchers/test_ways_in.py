@@ -65,6 +65,15 @@ SHAPES = {
         start="other",
         labels={LOCAL_FOLDER: "repo/sub", CONFIG_FILE: "repo/sub/.devcontainer.json"},
     ),
+    "git root, with the label of a project that has not opted in": Shape(
+        {"/r/.venv", "/r/sub/.venv"},
+        set(),
+        entries=("repo/.git/",),
+        venvs=("repo/.venv", "repo/sub/.venv"),
+        binds=(("repo", "/r"),),
+        start="repo",
+        labels={LOCAL_FOLDER: "repo/sub"},
+    ),
     "git root, without labels": same(
         "/r/.venv",
         "/r/sub/.venv",

@@ -103,7 +103,7 @@ def _workspaces_in(source: str, named: Sequence[str], launch: Launch) -> list[st
         if nearest:
             folders.append(nearest)
             is_ruled = is_ruled or is_inside(source, nearest)
-        elif launch.is_asked and _is_meant(folder, source, named, launch):
+        elif launch.is_asked and not folders and _is_meant(folder, source, named, launch):
             folders.append(folder)
     if not is_ruled:
         folders += _opted_in_below(source)
