@@ -20,14 +20,37 @@ from real.containers import (
 )
 
 RECREATE = "recreate the container through paude-venv-hook"
+EMPTY = "is empty in the container"
 proves = pytest.mark.proves
 
 
 def verify(engine: Engine, workspace: Path, container: str, *flags: str) -> tuple[int, str, str]:
-    """Run the program, and return its exit code, and what it prints to stdout and stderr."""
+    """Run the program, and return its exit code, and what it prints to stdout and stderr.
+
+    A shadow that nobody has filled is said to be empty: that is left out, and has a test of its own.
+    """
+    code, out, lines = verify_all(engine, workspace, container, *flags)
+    return code, out, "".join(line for line in lines if EMPTY not in line)
+
+
+def verify_all(engine: Engine, workspace: Path, container: str, *flags: str) -> tuple[int, str, list[str]]:
+    """Run the program, and return its exit code, what it prints to stdout, and each line on stderr."""
     own = ("verify", "--engine", engine.name, "--workspace-folder", workspace)
     done = run(PROGRAM, *own, *flags, container, check=False, env=ENVIRONMENT)
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, done.stderr.splitlines(keepends=True)
+
+
+@proves("`verify` says which shadow is empty, since the image may hold a venv on its path")
+def test_an_empty_shadow_is_said(engine: Engine, workspace: Path, launch: Launch, make_venv: MakeVenv) -> None:
+    make_venv(workspace / ".venv")
+    container = launch(workspace, *shadow_args(workspace, engine.name))
+
+    _, _, empty = verify_all(engine, workspace, container.name)
+    container.sh(f"touch {workspace}/.venv/file")
+    _, _, filled = verify_all(engine, workspace, container.name)
+
+    assert sum(EMPTY in line for line in empty) == 1
+    assert sum(EMPTY in line for line in filled) == 0
 
 
 @proves("`verify` tells that each shadow is there")
