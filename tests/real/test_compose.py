@@ -169,7 +169,8 @@ def test_a_file_without_shadows_changes_nothing(compose: Compose, workspace: Pat
     fill(workspace, 'paude.json = {"venv": []}')
     compose.configure(". -> /code", working_dir="/code")
 
-    assert compose.shadow(target="/code") == []
+    why = f"paude-venv-hook: nothing shadowed: venv is none ({workspace}/paude.json)"
+    assert compose.shadow(target="/code") == [why]
     compose("up", "-d")
 
     assert json.loads(compose.overlay.read_text()) == {"services": {"app": {}}}
