@@ -115,7 +115,7 @@ def decide(
             notes.append(nothing(str(error)))
             continue
         # Two workspaces may lie in each other: an engine takes a destination once, and the inner one has it.
-        answer = _without_taken(answer, taken)
+        answer = without_taken(answer, taken)
         taken.update(shadow.destination for shadow in answer.plan.shadows)
         answers[workspace.folder] = answer
 
@@ -139,7 +139,8 @@ def _settings(workspace: Workspace, environ: Mapping[str, str], venv: str | None
     return settings
 
 
-def _without_taken(answer: Answer, taken: Collection[str]) -> Answer:
+def without_taken(answer: Answer, taken: Collection[str]) -> Answer:
+    """Return an answer without the shadows on container paths that are taken."""
     if not any(shadow.destination in taken for shadow in answer.plan.shadows):
         return answer
     kept = [index for index, shadow in enumerate(answer.plan.shadows) if shadow.destination not in taken]

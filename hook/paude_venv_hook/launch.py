@@ -31,7 +31,7 @@ class Launch(NamedTuple):
     - `told_by`: what tells of the mounts, for people ("the command line");
     - `mounts`: all of them; the source of a bind is a host path, absolute unless it starts from `folder`. A volume of
       the local driver that is a bind, and what comes from other containers, are here as binds. Shadows and stores of
-      ours are not: a way in leaves them out, or says with `shadowed` where they are;
+      ours are not: a way in leaves them out;
     - `labels`: those of the container, and annotations that mean the same;
     - `folder`: the host folder in which it is started, "" if that is unknown or says nothing;
     - `image`, `platform` and `service` (of compose) as they are written, "" for what is not said;

@@ -20,6 +20,7 @@ from paude_venv_hook.decision import Decision, decide
 from paude_venv_hook.launch import CONFIG_FILE, LOCAL_FOLDER, SWITCH, WORKING_DIR
 from paude_venv_hook.launchers import oci, run_line, wrapper
 from paude_venv_hook.launchers.compose_project import launch_of
+from paude_venv_hook.launchers.devcontainer_cli import make_override
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.proxy.api import add_shadows
 
@@ -338,6 +339,20 @@ def by_compose_config(shape: Shape, place: Place, _: str, __: object) -> set[str
     return shadowed(decide(launch_of(config, "web", "docker", str(place.top / shape.start)), os.environ))
 
 
+def by_override(shape: Shape, place: Place, _: str, __: object) -> set[str]:
+    """Return what `devcontainer-config` adds, for a dev container in the start folder with the shape's mounts."""
+    place.engine("docker")
+    mounts = [f"type=bind,source={place.path(source)},target={target}" for source, target in shape.binds]
+    mounts += [f"type=volume,source=v{target[1:]},target={target}" for _, target in shape.volumes]
+    for source, target in shape.options:
+        options = f"volume-opt=type=none,volume-opt=o=bind,volume-opt=device={place.path(source)}"
+        mounts.append(f"type=volume,target={target},{options}")
+    folder = place.top.parent / "dev"
+    fill(folder, f".devcontainer.json = {json.dumps({'mounts': mounts})}")
+    override = make_override(str(folder), os.environ)
+    return covered(json.loads(override.data)["runArgs"])
+
+
 def shadowed(decision: Decision) -> set[str]:
     """Return the container paths that a decision shadows."""
     return {shadow.destination for shadow in decision.shadows}
@@ -352,6 +367,7 @@ ASKED = {
     "private proxy": (by_private_proxy, ""),
     "verify": (by_verify, ""),
     "compose config": (by_compose_config, ""),
+    "devcontainer-config": (by_override, ""),
 }
 STANDING = {
     "proxy": (by_proxy, ""),
@@ -362,6 +378,9 @@ STANDING = {
 
 def cannot(way: str, shape: Shape) -> str:
     """Return why a way in cannot have this shape, "" if it can."""
+    if way == "devcontainer-config":
+        is_elsewhere = shape.asked == shape.standing and not shape.labels and not shape.others
+        return "" if is_elsewhere and shape.asked else "it is another dev container's folder that the tools start in"
     if way != "bwrap":
         return ""
     if not shape.binds or shape.labels:

@@ -193,13 +193,13 @@ def test_no_process_is_left_behind(workspace: Path, image: str, tools: Tools) ->
     tools.up(workspace)
 
     deadline = time.monotonic() + 10
-    while (left := events_processes(tools.program)) and time.monotonic() < deadline:
+    while (left := events_processes(tools.program, tools.engine.name)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
 
 
-def events_processes(program: str) -> list[str]:
-    """Return the command lines of the processes that wait for the engine's events."""
+def events_processes(program: str, engine: str) -> list[str]:
+    """Return the command lines of the processes that wait for the events of this engine."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -207,6 +207,6 @@ def events_processes(program: str) -> list[str]:
         except OSError:
             continue
         names = {os.path.basename(word) for word in words[:2]}
-        if "events" in words and names & {os.path.basename(program), "docker", "podman"}:
+        if "events" in words and names & {os.path.basename(program), engine}:
             found.append(" ".join(words))
     return found

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 
+from paude_venv_hook.decision import decide, without_taken
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
+from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import refuse_other_forms
+from paude_venv_hook.engines.volumes import resolve
 from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.launch import CONFIG_FILE, LOCAL_FOLDER
 from paude_venv_hook.launchers import compose
+from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.flags import decide_by_flags
 from paude_venv_hook.launchers.settled import asking, settle_answer
 from paude_venv_hook.overlay import default_path
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.devcontainer import find_devcontainer
+from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.location import check_workspace_folder
 from paude_venv_hook.workspace.variables import substitution
@@ -90,10 +96,36 @@ def make_override(
         storage=storage,
         is_by_tools=True,
     )
-    answer = settle_answer(answer, asking(answer.engine, environ), is_ahead=True)
-    run_args = [word for words in answer.arguments() for word in words]
+    answers = [answer, *_decide_others(answer, path, environ, storage)]
+    ask = asking(answer.engine, environ)
+    answers = [settle_answer(item, ask, is_ahead=True) for item in answers]
+    run_args = [word for item in answers for words in item.arguments() for word in words]
     document = _add_run_args(path, base, run_args, folder, environ)
-    return Override([answer], _dump(path, document), {})
+    return Override(answers, _dump(path, document), {})
+
+
+def _decide_others(answer: Answer, path: str, environ: Mapping[str, str], storage: str | None) -> list[Answer]:
+    """Return the decisions for other workspaces that a devcontainer.json (a host path) mounts besides its own.
+
+    A launch through a wrapper sees the same mounts and labels, and decides the same.
+    """
+    folder = answer.workspace_folder
+    devcontainer = read_devcontainer(path, folder, environ)
+    if not devcontainer.mounts:
+        return []
+    mounts = [*answer.location.mounts[:1], *devcontainer.mounts]
+    program = find_program(answer.engine, environ) or answer.engine
+    resolved = resolve(mounts, (), questions(program, (), environ))
+    launch = answer.launch._replace(
+        told_by="devcontainer.json",
+        mounts=tuple(resolved.mounts),
+        labels={LOCAL_FOLDER: folder, CONFIG_FILE: path},
+        notes=tuple(resolved.notes),
+    )
+    taken = {shadow.destination for shadow in answer.plan.shadows}
+    own = os.path.realpath(folder)
+    others = decide(launch, environ, storage=storage).answers
+    return [without_taken(other, taken) for other in others if other.workspace_folder != own]
 
 
 def _add_run_args(
