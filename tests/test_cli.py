@@ -481,8 +481,8 @@ def test_the_help_names_each_command_for_people_and_has_examples(hook: Hook, fla
     ("arguments", "message"),
     [
         (["stauts"], '"stauts" is no command (did you mean "status"?); see paude-venv-hook --help'),
-        (["exec"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
-        (["exec", "--"], "exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
+        (["exec"], "exec: no program is named; write exec -- docker run … or exec -- make test"),
+        (["exec", "--"], "exec: no program is named; write exec -- docker run … or exec -- make test"),
         (["--no-such"], "--no-such is no option of run; see paude-venv-hook run --help"),
         (
             ["run", "extra\x1b"],

@@ -103,6 +103,7 @@ PACKAGE = """
     proxy/closed.py
     proxy/framing.py
     proxy/helpers.py
+    proxy/life.py
     proxy/listener.py
     proxy/loop.py
     proxy/person.py

@@ -480,7 +480,7 @@ def test_exec_says_what_it_shadows_and_becomes_the_engine(app: Path, programs: P
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (["exec"], 2, "error[usage]: exec: no engine is named; write exec -- podman run … or exec -- docker run …"),
+        (["exec"], 2, "error[usage]: exec: no program is named; write exec -- docker run … or exec -- make test"),
         (["exec", "--", "nerdctl", "run"], 127, "nerdctl: is not on PATH; install it or write its whole path"),
     ],
 )

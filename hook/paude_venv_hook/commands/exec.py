@@ -1,4 +1,4 @@
-"""`exec`: an engine, or a compose program, with the shadows added to its own command line."""
+"""`exec`: whatever follows, so that the containers that it starts are shadowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paude_venv_hook.proxy.place import lead_out
 from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
 
-SUMMARY = "start an engine with the shadows added to its own command line"
+SUMMARY = "start an engine, or any program that starts containers, with the shadows added"
 POSITION = 5
 ARGUMENTS = (
     argument("--engine", choices=tuple(ENGINES), help="what the program is (default: as its name says)"),
@@ -22,14 +22,15 @@ ARGUMENTS = (
     argument(
         "words",
         nargs="...",
-        metavar="-- ENGINE …",
-        help=f"{one_of((*ENGINES, 'a compose program'))}, and its command line",
+        metavar="-- PROGRAM …",
+        help=f"{one_of((*ENGINES, 'any other program'))}, and its command line",
     ),
 )
 EXAMPLES = """\
   paude-venv-hook exec -- podman run --rm -it -v "$PWD:$PWD" -w "$PWD" IMAGE bash
   paude-venv-hook exec -- docker create -v "$PWD:/app" IMAGE
   paude-venv-hook exec -- docker compose up
+  paude-venv-hook exec -- make test
   paude-venv-hook exec -- bwrap --bind / / --dev /dev --proc /proc bash
   paude-venv-hook exec --engine docker -- ./my-docker run -v "$PWD:$PWD" IMAGE
 """
@@ -44,13 +45,13 @@ class Options:
 
 
 def execute(options: Options) -> int:
-    """Become the engine, with the shadows of the workspaces that its command line mounts.
+    """Become the program, in such a way that the containers that it starts have shadows.
 
-    Returns only where that cannot be: 125 for wrong settings, 126, 127, or the code of an error.
+    Returns only if that cannot be: 125 for wrong settings, 126, 127, or the code of an error.
     """
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
-        raise UsageError("exec: no engine is named; write exec -- podman run … or exec -- docker run …")
+        raise UsageError("exec: no program is named; write exec -- docker run … or exec -- make test")
     lead_out(os.environ)
     name, *arguments = words
     program = find_program(name, os.environ)

@@ -1,9 +1,8 @@
 """A private proxy around one program: a socket in front of Docker's that lives as long as what the program started.
 
 The program replaces this process, and the proxy is a helper: a grandchild in a session of its own. So nothing has to be
-passed on: signals, the terminal, job control and exit codes are the program's. The helper knows what is left of it by a
-descriptor of its process, by a pipe that all it starts inherit, and, for those who close what they inherit, by the
-address in the environment of each process. Each step here is the cure of something that was seen in a run.
+passed on: signals, the terminal, job control and exit codes are the program's. `life` says when the helper ends. Each
+step here is the cure of something that was seen in a run.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ from paude_venv_hook.files import locked
 from paude_venv_hook.proxy.closed import refuse_open
 from paude_venv_hook.proxy.place import FAMILY, PROGRAMS, SOCKET, lead_to, write_before
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.terminal import WARNINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 
-    from paude_venv_hook.proxy.loop import HasDescriptor, Loop
+    from paude_venv_hook.proxy.loop import Loop
     from paude_venv_hook.proxy.person import Person
 
 # What the program inherits must not be a descriptor that a script may use itself; few take one above a hundred.
@@ -31,10 +29,6 @@ _HIGH, _LESS_HIGH = 120, 20
 _BACKLOG = 128
 _RANDOM_BYTES = 4
 _MOST_SOCKET_BYTES = 103  # macOS; on Linux it is 107
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_BLOCK_BYTES = 4096
-_IN = 1  # poll(2)
-_CONNECTED = "03"  # SS_CONNECTED, as /proc/net/unix has it
 
 
 class _Descriptors(NamedTuple):
@@ -248,8 +242,10 @@ def _help(folder: str, descriptors: _Descriptors, process: int, upstream: Upstre
     """Be the helper of the program with this process id."""
     import signal  # noqa: PLC0415 - in the helper alone
 
+    from paude_venv_hook.proxy.life import Life  # noqa: PLC0415 - as above
     from paude_venv_hook.proxy.loop import Loop  # noqa: PLC0415 - as above
     from paude_venv_hook.proxy.person import Person  # noqa: PLC0415 - as above
+    from paude_venv_hook.proxy.setup import set_up  # noqa: PLC0415 - as above
 
     stop, stopping = map(_raise, os.pipe())
     _close_others({*descriptors, stop, stopping})
@@ -258,7 +254,8 @@ def _help(folder: str, descriptors: _Descriptors, process: int, upstream: Upstre
         signal.signal(number, lambda *_: _write(stopping))
     loop = Loop()
     person = Person(upstream.folder, upstream.tells)
-    life = _Life(loop, descriptors.holders, os.path.join(folder, SOCKET), upstream, person, lambda: _write(stopping))
+    setup = set_up(upstream.socket, os.path.join(folder, SOCKET), upstream.environ, person)
+    life = Life(loop, descriptors.holders, setup, person, lambda: _write(stopping))
     life.await_end(_descriptor_of_end(descriptors.program, process))
     try:
         if upstream.socket:
@@ -323,140 +320,3 @@ def _open_descriptors() -> Iterable[int]:
         return [int(name) for name in os.listdir("/dev/fd")]
     except OSError:  # nothing is mounted there
         return range(os.sysconf("SC_OPEN_MAX"))
-
-
-def _let_go_of_stderr() -> None:
-    """Let a pipe end of which the program's stderr was the last writer, such as `… 2>&1 | tail`."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
-# ---- the end
-
-
-class _Descriptor:
-    """A descriptor that a loop watches."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def fileno(self) -> int:
-        return self._number
-
-
-class _Life:
-    """How long the helper lives: as long as the program, and whatever that started, can need its socket."""
-
-    def __init__(
-        self, loop: Loop, holders: int, socket: str, upstream: Upstream, person: Person, end: Callable[[], None]
-    ) -> None:
-        """Watch a pipe whose other end the program has, and what it started. `socket` is the host path of ours."""
-        self._loop = loop
-        self._holders = _Descriptor(holders)
-        self._socket = socket
-        self._upstream = upstream
-        self._person = person
-        self._end = end
-        self._pause = _FIRST_PAUSE
-        self._has_holders = True
-        self._awaits_program = False
-        self._questions = 0
-        self._waiting: list[Callable[[], None]] = []
-        person.is_up = self._ask_for_reused
-        loop.watch(self._holders, _IN, self)
-
-    def await_end(self, descriptor: int) -> None:
-        """Take the descriptor that tells of the program's end; -1 if only the pipe does."""
-        self._awaits_program = descriptor >= 0
-        if self._awaits_program:
-            self._loop.watch(_Descriptor(descriptor), _IN, self)
-
-    def ready(self, source: HasDescriptor, *_: object) -> None:
-        """Go on: the program has ended, or nobody has the pipe any more. Either may come first."""
-        if source is self._holders:
-            if os.read(source.fileno(), _BLOCK_BYTES):  # a program may write to whatever is open
-                return
-            self._has_holders = False
-        else:
-            self._awaits_program = False
-        self._loop.unwatch(source)
-        if self._awaits_program:
-            return
-        self._ask_for_reused()
-        self._after_answers(_let_go_of_stderr)
-        if not self._has_holders:
-            self._after_answers(self._end_if_unused)
-
-    def _ask_for_reused(self) -> None:
-        """Find the containers that compose has reused, and tell of them."""
-        if not self._person.projects or self._person.tells < WARNINGS:
-            return
-        from paude_venv_hook.proxy.helpers import Helper  # noqa: PLC0415 - only if compose was started
-        from paude_venv_hook.proxy.planning import nothing_more  # noqa: PLC0415 - as above
-        from paude_venv_hook.proxy.reused import lines_on_reused  # noqa: PLC0415 - as above
-        from paude_venv_hook.proxy.setup import set_up  # noqa: PLC0415 - as above
-
-        projects = sorted(self._person.projects)
-        setup = set_up(self._upstream.socket, self._socket, self._upstream.environ, self._person)
-        with suppress(OSError):
-            Helper(
-                self._loop,
-                lambda: (lines_on_reused(projects, setup), nothing_more),
-                self._answered,
-            )
-            self._questions += 1
-
-    def _answered(self, lines: list[str] | None) -> None:
-        self._questions -= 1
-        if lines:
-            self._person.tell(lines)
-        if not self._questions:
-            waiting, self._waiting = self._waiting, []
-            for action in waiting:
-                action()
-
-    def _after_answers(self, action: Callable[[], None]) -> None:
-        """Do something when nothing has to be told any more."""
-        if self._questions:
-            self._waiting.append(action)
-        else:
-            action()
-
-    def _end_if_unused(self) -> None:
-        if _is_connected(self._socket) or _is_in_an_environment(f"DOCKER_HOST=unix://{self._socket}"):
-            self._loop.later(self._pause, self._end_if_unused)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        else:
-            self._end()
-
-    def close(self) -> None:
-        """Give nothing back: the process ends with the loop."""
-
-
-def _is_connected(socket: str) -> bool:
-    """Tell whether a client is connected to the socket, if this system tells (proc_net(5))."""
-    try:
-        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
-            connections = [line.split(maxsplit=7) for line in table]
-    except OSError:
-        return False
-    return any(words[5] == _CONNECTED and words[-1].rstrip("\n") == socket for words in connections)
-
-
-def _is_in_an_environment(variable: str) -> bool:
-    """Tell whether a process of this user was started with the variable, if this system tells (proc(5))."""
-    wanted = os.fsencode(variable)
-    try:
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return False
-    return any(wanted in _environment(process) for process in processes)
-
-
-def _environment(process: str) -> list[bytes]:
-    try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
