@@ -39,7 +39,7 @@ def seconds(number):
 took = min(seconds(number) for number in range(5))
 path = overlay.default_path(".")
 engines = set()
-for kill in range(40):
+for kill in range(400):  # 40, and on a busy machine as many more as it takes to see both engines
     child = os.fork()
     if not child:
         for number in range(kill, 1000):
@@ -51,6 +51,8 @@ for kill in range(40):
     engines.add(document["engine"])
     if len(document["shadows"]) != 100 or len(os.listdir(os.path.dirname(path))) > 2:
         sys.exit(f"kill {kill}")
+    if kill >= 39 and len(engines) == 2:
+        break
 sys.exit(run(1) or run(2) or len(engines) - 2)
 """
 

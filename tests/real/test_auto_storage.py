@@ -313,7 +313,7 @@ def test_podmans_hook(workspace: Path, make_host_venv: MakeVenv, image: str, tmp
     conf = tmp_path / "containers.conf"
     conf.write_text(f'[engine]\nhooks_dir = ["{folder}"]\n')
     own = {"CONTAINERS_CONF": str(conf), "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
-    run(PROGRAM, "install-podman-hook", env={**ENVIRONMENT, **own})
+    run(PROGRAM, "install", "--engine", "podman", env={**ENVIRONMENT, **own})
     (path,) = folder.glob("*.json")
     document: dict[str, Any] = json.loads(path.read_text())
     document["hook"]["env"] = [f"HOME={home}"]

@@ -403,7 +403,7 @@ def test_this_repository_in_its_own_dev_container(project: Project, docker: Path
 
     _, said = project.up()
 
-    assert "Planned shadow: .venv; " in said
+    assert "Planned shadow: .venv, for " in said
     project.check_interpreter()
     assert " passed" in project.inside(".venv/bin/python -m pytest tests/test_plan.py")
     assert tree_hash(project.folder / ".venv") == before
