@@ -415,10 +415,10 @@ def test_in_a_subfolder_the_workspace_above_is_named(
 
 
 def test_a_venv_that_does_not_run_here_is_told_so_once(workspace: Path) -> None:
-    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/work/.venv\n")
+    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/code/.venv\n")
 
     told = report(workspace)
 
     (row,) = told["directories"]
-    trouble = "does not run on this machine: made in a container at /work/.venv: make it anew"
+    trouble = "does not run on this machine: made in a container at /code/.venv: make it anew"
     assert (row["why"], told["warnings"]) == (f"venv; {trouble}", [])

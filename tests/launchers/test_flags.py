@@ -582,17 +582,17 @@ def test_a_venv_that_only_a_container_made_is_left_to_it_and_a_line_says_so(work
 
 
 def test_a_containers_venv_is_of_no_use_at_another_path_and_shadowed_there(workspace: Path) -> None:
-    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/work/.venv\n")
+    fill(workspace, ".venv/pyvenv.cfg = home = /no/such", ".venv/bin/activate = VIRTUAL_ENV=/code/.venv\n")
     configure(workspace)
-    line = ".venv does not run on this machine: made in a container at /work/.venv: make it anew"
+    line = ".venv does not run on this machine: made in a container at /code/.venv: make it anew"
 
     prepared = ready(workspace)
     assert (destinations(prepared), lines(prepared)) == ({".venv": "/workspaces/app/.venv"}, [line])
 
-    configure(workspace, mounts=["type=bind,source=${localWorkspaceFolder},target=/work"])
+    configure(workspace, mounts=["type=bind,source=${localWorkspaceFolder},target=/code"])
     prepared = ready(workspace)
     assert destinations(prepared) == {".venv": "/workspaces/app/.venv"}
-    assert lines(prepared) == [LEFT_ALONE.replace("/workspaces/app", "/work"), line]
+    assert lines(prepared) == [LEFT_ALONE.replace("/workspaces/app", "/code"), line]
 
 
 def test_a_venv_that_runs_here_has_no_line_wherever_it_was_made(workspace: Path) -> None:
