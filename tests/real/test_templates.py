@@ -258,7 +258,7 @@ class Project:
 def launcher(docker: Path, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a launch: the hook is on PATH, and its files stay in the folder of the test."""
     own = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("PAUDE_VENV")}
-    own |= {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("CACHE", "CONFIG")}
+    own |= {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("CACHE", "CONFIG", "DATA", "STATE")}
     return {**own, "PATH": f"{SCRIPTS}:{own['PATH']}", "PAUDE_VENV_DOCKER": str(docker)}
 
 

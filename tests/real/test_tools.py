@@ -114,7 +114,8 @@ def shipped(tmp_path: Path) -> Path:
 
 def hooked(engine: Engine) -> Engine:
     """Return the engine as a person starts it who has the hook: `paude-venv-hook exec -- ENGINE …`."""
-    return replace(engine, command=(str(PROGRAM), "exec", "--", *engine.command))
+    own = [f"XDG_{name}_HOME={os.environ['HOME']}/{name.lower()}" for name in ("DATA", "STATE")]
+    return replace(engine, command=("env", *own, str(PROGRAM), "exec", "--", *engine.command))
 
 
 def write(workspace: Path, *entries: str) -> None:
