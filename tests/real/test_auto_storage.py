@@ -246,6 +246,27 @@ def test_through_the_installed_proxy(
     assert tree_hash(workspace) == before
 
 
+@proves("auto: `exec -- devcontainer up`, an unchanged devcontainer CLI")
+def test_through_the_private_proxy_of_exec(
+    workspace: Path, make_host_venv: MakeVenv, image: str, engine: Engine, tmp_path: Path, data: Path
+) -> None:
+    configure(workspace, image, **ONCE)
+    make_host_venv(workspace / ".venv")
+    before = tree_hash(workspace)
+    for tools in launched(engine, "plain", tmp_path, data):
+        tools.as_user = (*HOOK, "exec", "--")
+        container = tools.up(workspace)
+        assert kind(container) == "disk"
+        container.sh(f"echo old >{VENV}/name")
+        restart(tools, workspace, container)
+        check_venv(container)
+        anew = tools.up(workspace, "--remove-existing-container")
+        assert anew.exec("cat", f"{VENV}/name").returncode == 1
+        check_venv(anew)
+
+    assert tree_hash(workspace) == before
+
+
 @proves("auto: the services of a compose dev container, and compose by hand in memory")
 @pytest.mark.parametrize("way", ["wrapper", "proxy"])
 def test_a_compose_dev_container(
