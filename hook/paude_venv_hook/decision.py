@@ -433,7 +433,7 @@ def _works_inside(shadow: Shadow, launch: Launch) -> bool:
 
 def _is_seen(path: str, launch: Launch) -> bool:
     """Tell whether a container has a file of the host at its host path, by a bind of a folder above it."""
-    above = [mount for mount in launch.mounts if is_inside(path, mount.target)]
+    above = [mount for mount in launch.seen or launch.mounts if is_inside(path, mount.target)]
     if not above:
         return False
     nearest = max(above, key=lambda mount: len(mount.target))

@@ -38,7 +38,8 @@ class Launch(NamedTuple):
     - `is_asked`: somebody asked for us, by `exec`, a wrapper or a flag. Otherwise we see every container of a user, and
       only folders that opted in count;
     - `has_labels`: the way in sees the labels, so that one that is missing says something;
-    - `notes`: what could not be read of it.
+    - `notes`: what could not be read of it;
+    - `seen`: for a sandbox, its mounts as the line has them, those of much more than a workspace too, such as `/`.
     """
 
     engine: str
@@ -52,3 +53,4 @@ class Launch(NamedTuple):
     is_asked: bool = True
     has_labels: bool = True
     notes: tuple[Note, ...] = ()
+    seen: tuple[Mount, ...] = ()

@@ -219,3 +219,27 @@ def test_a_part_of_the_memory_is_no_size_for_it(app: Path) -> None:
 
     assert added.words == ["--bind", "/", "/", "sh"]
     assert added.warnings == ['.venv not shadowed: bwrap takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, say']
+
+
+@pytest.mark.parametrize(
+    ("line", "works"),
+    [
+        ("--ro-bind / / --bind {app} {app} --chdir {app} sh", True),
+        ("--dev-bind / / sh", True),
+        ("--ro-bind {python} {python} --bind {app} {app} sh", True),
+        ("--ro-bind / / --tmpfs {python} --bind {app} {app} sh", False),
+        ("--bind {app} {app} sh", False),
+    ],
+)
+def test_a_sandbox_in_which_the_hosts_venv_would_work_is_told_so(
+    workspace: Path, tmp_path: Path, line: str, *, works: bool
+) -> None:
+    python = tmp_path / "pythons"
+    fill(python, "bin/python3")
+    made = f"VIRTUAL_ENV={workspace}/.venv\n"
+    fill(workspace, f".venv/pyvenv.cfg = home = {python}/bin\n", f".venv/bin/activate = {made}")
+
+    added = prepared(line.replace("{python}", str(python)), workspace)
+
+    assert f"{workspace}/.venv" in covered(added)
+    assert any("would work here" in warning for warning in added.warnings) == works

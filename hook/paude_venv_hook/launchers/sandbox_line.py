@@ -74,7 +74,7 @@ def _read_launch(line: SandboxLine, environ: Mapping[str, str], folder: str) -> 
     starts_in = _on_host(line.chdir, mounts) if line.chdir else ""
     start = starts_in or folder
     narrowed = _narrowed(mounts, os.path.realpath(start), environ)
-    return Launch("bwrap", mounts=tuple(narrowed), folder=start, image=root.removesuffix("/"))
+    return Launch("bwrap", mounts=tuple(narrowed), seen=tuple(mounts), folder=start, image=root.removesuffix("/"))
 
 
 def _on_host(path: str, mounts: Sequence[Mount]) -> str:
