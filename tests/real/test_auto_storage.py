@@ -89,6 +89,18 @@ def restart(tools: Tools, workspace: Path, container: Container, *arguments: str
     assert tools.up(workspace, *arguments).name == container.name
 
 
+def check_life(tools: Tools, workspace: Path) -> None:
+    """Check that the venv is on disk, stays when its container restarts, and is made afresh for a new container."""
+    container = tools.up(workspace)
+    assert kind(container) == "disk"
+    container.sh(f"echo old >{VENV}/name")
+    restart(tools, workspace, container)
+    check_venv(container)
+    anew = tools.up(workspace, "--remove-existing-container")
+    assert anew.exec("cat", f"{VENV}/name").returncode == 1
+    check_venv(anew)
+
+
 @pytest.mark.parametrize("shape", [pytest.param(name, marks=proves(f"auto: {name}")) for name in SHAPES])
 def test_what_is_made_once_stays(
     shape: str, workspace: Path, make_host_venv: MakeVenv, image: str, tools: Tools
@@ -233,14 +245,7 @@ def test_through_the_installed_proxy(
         proxy.start()
         for tools in launched(docker, "plain", tmp_path, data):
             tools.variables = {"DOCKER_HOST": f"unix://{proxy.socket}"}
-            container = tools.up(workspace)
-            assert kind(container) == "disk"
-            container.sh(f"echo old >{VENV}/name")
-            restart(tools, workspace, container)
-            check_venv(container)
-            anew = tools.up(workspace, "--remove-existing-container")
-            assert anew.exec("cat", f"{VENV}/name").returncode == 1
-            check_venv(anew)
+            check_life(tools, workspace)
         proxy.stop()
 
     assert tree_hash(workspace) == before
@@ -255,14 +260,7 @@ def test_through_the_private_proxy_of_exec(
     before = tree_hash(workspace)
     for tools in launched(engine, "plain", tmp_path, data):
         tools.as_user = (*HOOK, "exec", "--")
-        container = tools.up(workspace)
-        assert kind(container) == "disk"
-        container.sh(f"echo old >{VENV}/name")
-        restart(tools, workspace, container)
-        check_venv(container)
-        anew = tools.up(workspace, "--remove-existing-container")
-        assert anew.exec("cat", f"{VENV}/name").returncode == 1
-        check_venv(anew)
+        check_life(tools, workspace)
 
     assert tree_hash(workspace) == before
 
