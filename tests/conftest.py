@@ -134,10 +134,15 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
+def local_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no variable name an engine that is elsewhere."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "CONTAINERS_CONF"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def own_socket(monkeypatch: pytest.MonkeyPatch, local_engines: None) -> Iterator[Path]:
+    """Return where the proxy's socket is, in a folder with a short name, as sockets need it; no engine is elsewhere."""
     with TemporaryDirectory() as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield Path(folder, "paude", "docker.sock")

@@ -38,7 +38,7 @@ def described(name: str, *sources: str, running: bool = False) -> dict[str, obje
 
 
 @pytest.fixture
-def fake(programs: Programs, tmp_path: Path) -> Callable[..., None]:
+def fake(programs: Programs, tmp_path: Path, local_engines: None) -> Callable[..., None]:
     """Return a function that makes an engine with the given containers."""
 
     def make(name: str, *containers: dict[str, object]) -> None:
