@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 EXIT_CODES = {
     "0": "It is done.",
-    "1": "Something is wrong that you can mend: one line on stderr says what, and what to do.",
+    "1": "Something is wrong that you can correct: one line on stderr says what, and what to do.",
     "2": "The command line is wrong.",
     "3": "A bug of this program.",
     "125": "From exec and the wrappers paude-venv-docker, paude-venv-podman, paude-venv-docker-compose and "

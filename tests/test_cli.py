@@ -832,7 +832,10 @@ def test_an_overlay_folder_that_cannot_be_written_is_refused(app: Path, hook: Ho
     assert hook("--output", ".") == (
         1,
         "",
-        f"paude-venv-hook: error[overlay]: {app}: cannot be written: not a regular file; mend it or use --output\n",
+        (
+            f"paude-venv-hook: error[overlay]: {app}: cannot be written: not a regular "
+            "file; remove what is in the way, or use --output\n"
+        ),
     )
     assert tree(app) == before
 
@@ -905,7 +908,7 @@ def _in_shell(command: list[str], line: str) -> Done:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.usefixtures("app")
 def test_a_full_disk_behind_stdout_is_one_line(command: list[str]) -> None:
-    message = "paude-venv-hook: error[overlay]: stdout: cannot be written: No space left on device; mend it\n"
+    message = "paude-venv-hook: error[overlay]: stdout: cannot be written: No space left on device; free some space\n"
 
     assert _in_shell(command, "HOOK print >/dev/full") == Done(1, "", message)
 

@@ -126,14 +126,14 @@ def test_a_directory_is_refused_and_stays(target: Path) -> None:
     target.mkdir()
     (target / "kept").touch()
 
-    assert _refusal(target) == f"{target}: cannot be written: not a regular file; mend it"
+    assert _refusal(target) == f"{target}: cannot be written: not a regular file; remove what is in the way"
     assert os.listdir(target) == ["kept"]
 
 
 def test_a_fifo_is_refused_at_once_and_stays(target: Path) -> None:
     os.mkfifo(target)
 
-    assert _refusal(target) == f"{target}: cannot be written: not a regular file; mend it"
+    assert _refusal(target) == f"{target}: cannot be written: not a regular file; remove what is in the way"
     assert stat.S_ISFIFO(target.stat().st_mode)
 
 
@@ -145,7 +145,7 @@ def test_a_device_is_refused_and_stays(target: Path) -> None:
     except PermissionError:
         pytest.skip("only root may make a device")
 
-    assert _refusal(target) == f"{target}: cannot be written: not a regular file; mend it"
+    assert _refusal(target) == f"{target}: cannot be written: not a regular file; remove what is in the way"
     assert stat.S_ISCHR(target.stat().st_mode)
     assert target.stat().st_rdev == real.st_rdev
 
@@ -155,7 +155,7 @@ def test_a_socket_is_refused_and_stays(target: Path, monkeypatch: pytest.MonkeyP
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(target.name)
 
-        assert _refusal(target) == f"{target}: cannot be written: not a regular file; mend it"
+        assert _refusal(target) == f"{target}: cannot be written: not a regular file; remove what is in the way"
         assert stat.S_ISSOCK(target.stat().st_mode)
 
 
@@ -163,14 +163,18 @@ def test_a_socket_is_refused_and_stays(target: Path, monkeypatch: pytest.MonkeyP
 def test_a_file_in_place_of_the_folder_is_refused_and_stays(target: Path, below: str) -> None:
     target.write_bytes(b"old")
 
-    assert _refusal(target / below) == f"{target / below}: cannot be written: Not a directory; mend it"
+    assert (
+        _refusal(target / below) == f"{target / below}: cannot be written: Not a directory; remove what is in the way"
+    )
     assert target.read_bytes() == b"old"
 
 
 def test_a_symlink_to_itself_is_refused(target: Path) -> None:
     target.symlink_to(target.name)
 
-    assert _refusal(target) == (f"{target}: cannot be written: Too many levels of symbolic links; mend it")
+    assert _refusal(target) == (
+        f"{target}: cannot be written: Too many levels of symbolic links; remove what is in the way"
+    )
 
 
 @linux
@@ -183,7 +187,7 @@ def test_a_folder_in_which_one_may_not_write_is_refused(target: Path) -> None:
     target.write_bytes(b"old")
     target.parent.chmod(0o500)
 
-    assert _refusal(target) == f"{target}: cannot be written: Permission denied; mend it"
+    assert _refusal(target) == f"{target}: cannot be written: Permission denied; let yourself write it"
     assert target.read_bytes() == b"old"
 
 
@@ -191,7 +195,7 @@ def test_the_name_in_an_error_is_printable(target: Path) -> None:
     path = target.parent / "a\nb"
     path.mkdir()
 
-    assert _refusal(path) == f"{target.parent}/a\\nb: cannot be written: not a regular file; mend it"
+    assert _refusal(path) == f"{target.parent}/a\\nb: cannot be written: not a regular file; remove what is in the way"
 
 
 def test_what_is_interrupted_leaves_the_old_file_alone(target: Path, mocker: MockerFixture) -> None:
@@ -299,7 +303,10 @@ def test_a_full_disk_leaves_the_old_file_whole_and_nothing_beside_it(target: Pat
 
     code, errors = _run(TOO_LARGE, target)
 
-    assert (code, errors) == (1, f"{target}: cannot be written: File too large; mend it\n")
+    assert (code, errors) == (
+        1,
+        f"{target}: cannot be written: File too large; raise ulimit -f\n",
+    )
     assert _number(target) == 1
     assert os.listdir(target.parent) == [target.name]
 
@@ -660,7 +667,8 @@ def test_a_lock_that_is_never_given_is_said(target: Path, monkeypatch: pytest.Mo
     os.close(holder)
 
     assert refusal == (
-        f"{target}: cannot be written: another process keeps its folder locked for more than 0 seconds; mend it"
+        f"{target}: cannot be written: another process keeps its folder locked "
+        "for more than 0 seconds; end that process"
     )
     assert target.exists() == exists
     assert write_if_changed(str(target), b"new")

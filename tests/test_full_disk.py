@@ -34,23 +34,24 @@ DOCKER = """case "$*" in
     *) printf '%s\\n' "$@" ;;
 esac"""
 TOO_LARGE = "cannot be written: File too large"
-CANNOT = f"{TOO_LARGE}; mend it"
+ULIMIT = "raise ulimit -f"
+CANNOT = f"{TOO_LARGE}; {ULIMIT}"
 OVERLAY = "{home}/.cache/paude/venv-overlays/app-*"
-HOOK = f"{{home}}/hooks/paude-venv-hook.json: {TOO_LARGE}; make room, or let yourself write there"
+HOOK = f"{{home}}/hooks/paude-venv-hook.json: {TOO_LARGE}; {ULIMIT}"
 STORE = f"{{home}}/.local/share/paude/venvs/CACHEDIR.TAG: {CANNOT}, or keep venvs in memory"
 AT_APP = "--container-workspace-folder /app"
 IN_MEMORY = ".venv is in memory for this launch"
 CALLS = [
-    (f"run {AT_APP}", 1, f"error[overlay]: {OVERLAY}.json: {CANNOT} or use --output"),
-    (f"run {AT_APP} --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT} or use --output"),
-    ("print --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT} or use --output"),
+    (f"run {AT_APP}", 1, f"error[overlay]: {OVERLAY}.json: {CANNOT}, or use --output"),
+    (f"run {AT_APP} --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT}, or use --output"),
+    ("print --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT}, or use --output"),
     (f"print {AT_APP} --storage disk", 0, f"warning: {IN_MEMORY}: {STORE}"),
-    ("print --format compose --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT} or use --output"),
+    ("print --format compose --output o", 1, f"error[overlay]: {{app}}/o: {CANNOT}, or use --output"),
     ("devcontainer-config", 1, f"error[overlay]: {OVERLAY}.compose.json: {CANNOT}"),
     (
         "init --template pip",
         1,
-        f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {TOO_LARGE}; make room, or let yourself write there",
+        f"error[workspace]: {{app}}/.devcontainer/own-venv.sh: {TOO_LARGE}; {ULIMIT}",
     ),
     ("install --engine podman", 1, f"error[engine]: podman: {HOOK}"),
     ("oci-precreate", 0, f"warning: {IN_MEMORY}: {STORE}"),

@@ -205,7 +205,8 @@ def test_what_is_no_file_blocks_nothing_and_is_never_read(workspace: Path, name:
         path.symlink_to("/dev/zero" if kind == "device" else path.name)
     problem = FIFOS[name].format(workspace=workspace, home=home)
     if kind == "loop":
-        problem = problem.replace("not a regular file; replace", f"cannot be read: {os.strerror(errno.ELOOP)}; mend")
+        loop = f"cannot be read: {os.strerror(errno.ELOOP)}; remove what is in the way"
+        problem = problem.replace("not a regular file; replace or remove it", loop)
 
     for arguments in (["print", "--format", "compose", "--target", "/app"] if name == ".env" else ["run"], ["status"]):
         code, _, err = hook(*arguments, env={"HOME": str(home), "PATH": str(home)})
@@ -242,7 +243,10 @@ def test_a_file_that_is_too_much_is_one_line(workspace: Path, name: str, content
 @linux
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [("size=4k,nr_inodes=10", "No space left on device"), ("ro", "Read-only file system")],
+    [
+        ("size=4k,nr_inodes=10", "No space left on device; free some space"),
+        ("ro", "Read-only file system; let yourself write it"),
+    ],
     ids=["a full disk", "a read-only cache folder"],
 )
 def test_where_the_overlay_cannot_be_written_nothing_is_left_behind(
@@ -265,8 +269,7 @@ def test_where_the_overlay_cannot_be_written_nothing_is_left_behind(
     left = [f"{cache}/full"] if options != "ro" else []
     assert done.stdout.splitlines() == ["1", *left]
     assert done.stderr == (
-        f"paude-venv-hook: error[overlay]: {cache}/venv-overlays{path}: cannot be written: {problem}; "
-        "mend it or use --output\n"
+        f"paude-venv-hook: error[overlay]: {cache}/venv-overlays{path}: cannot be written: {problem}, or use --output\n"
     )
     assert os.listdir(workspace) == ["uv.lock"]
 

@@ -366,9 +366,9 @@ def test_what_is_not_json_is_refused(tmp_path: Path, data: bytes) -> None:
     [
         ("missing.json", "there is no overlay; run paude-venv-hook first"),
         ("no/folder/overlay.json", "there is no overlay; run paude-venv-hook first"),
-        ("file/overlay.json", "cannot be read: Not a directory; mend it"),
-        ("folder", "cannot be read: not a regular file; mend it"),
-        ("fifo", "cannot be read: not a regular file; mend it"),
+        ("file/overlay.json", "cannot be read: Not a directory; remove what is in the way"),
+        ("folder", "cannot be read: not a regular file; remove what is in the way"),
+        ("fifo", "cannot be read: not a regular file; remove what is in the way"),
     ],
 )
 def test_where_no_file_is_there_is_no_overlay(tmp_path: Path, below: str, problem: str) -> None:

@@ -295,7 +295,7 @@ def test_a_store_that_cannot_be_made_is_no_reason_not_to_start(app: Path, hook: 
     folder = Path(stores_folder())
     folder.parent.mkdir(parents=True)
     folder.write_text("in the way")
-    why = f"{folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+    why = f"{folder}: cannot be made or used: Not a directory; remove what is in the way, or keep venvs in memory"
 
     done = hook(*words, "--engine", "docker")
 
@@ -311,7 +311,7 @@ def test_a_launch_starts_without_its_store(app: Path, command: list[str], progra
     folder = Path(stores_folder())
     folder.parent.mkdir(parents=True)
     folder.write_text("in the way")
-    why = f"{folder}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+    why = f"{folder}: cannot be made or used: Not a directory; remove what is in the way, or keep venvs in memory"
 
     words = [*command, "exec", "--", str(docker), "run", "-v", ".:/app", "img"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

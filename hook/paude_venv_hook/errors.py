@@ -1,4 +1,4 @@
-"""What can go wrong for a reason that the user can mend.
+"""What can go wrong for a reason that the user can correct.
 
 Each class has a `code` that never changes, printed with the message, so that a launcher can tell the causes apart.
 """

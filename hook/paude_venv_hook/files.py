@@ -25,13 +25,14 @@ _TEMPORARY = ".paude-venv-hook.tmp"  # not named after the file, whose name may 
 
 
 def write_if_changed(
-    path: str, data: bytes, advice: str = "mend it", error_class: type[HookError] = OverlayError
+    path: str, data: bytes, alternative: str = "", error_class: type[HookError] = OverlayError
 ) -> bool:
     """Make the file at the host path hold `data`, and return whether it had to be written.
 
     The write is atomic: a reader, also after a crash, sees the old file or the new one, whole. A symlink is followed,
     an existing mode is kept, a new file and folder are private to the user. stdout by another name (`/dev/stdout`) is
-    written to directly. Raises an error of that class, which ends in the advice; the old file is then unchanged.
+    written to directly. Raises an error of that class, and leaves the old file unchanged; `alternative` is what else
+    the user can do.
     """
     try:
         if _is_stdout(path):
@@ -46,8 +47,28 @@ def write_if_changed(
         with locked(folder):
             _replace(path, data)
     except OSError as error:
+        advice = f"{remedy(error, 'write')}, or {alternative}" if alternative else remedy(error, "write")
         raise error_class(f"{shown(path)}: cannot be written: {error.strerror}; {advice}") from None
     return True
+
+
+def remedy(error: OSError, verb: str = "read") -> str:
+    """Return what the user can do about a file or folder that this program could not read, or write."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"let yourself {verb} it"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space"
+    if error.errno in (errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
+        return "remove what is in the way"
+    if error.errno == errno.ENOENT and verb == "read":
+        return "remove the link, which leads nowhere"
+    others = {
+        errno.EBADF: f"open it to {verb}",
+        errno.EFBIG: "raise ulimit -f",
+        errno.ENOENT: "choose another folder",
+        errno.ETIMEDOUT: "end that process",
+    }
+    return others.get(error.errno or 0, "see whether its disk works")
 
 
 def read_file(path: str) -> bytes | None:

@@ -17,6 +17,19 @@ def parse_json(data: bytes | str) -> Any:
         return None
 
 
+def kind_of(value: Any) -> str:
+    """Return the type of a JSON value in words."""
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return kinds.get(type(value), "null")
+
+
 def get_text(value: Any, key: str) -> str:
     """Return the text of that key of a JSON object, "" if there is none."""
     found = value.get(key) if isinstance(value, dict) else None

@@ -17,7 +17,7 @@ from paude_venv_hook.decision import arguments_for
 from paude_venv_hook.digest import name_and_digest
 from paude_venv_hook.engines.table import COMMON, ENGINES, one_of
 from paude_venv_hook.errors import EngineError, OverlayError
-from paude_venv_hook.files import read_file
+from paude_venv_hook.files import read_file, remedy
 from paude_venv_hook.folders import user_folder
 from paude_venv_hook.text import shown
 
@@ -100,7 +100,7 @@ def load(path: str) -> dict[str, Any]:
     try:
         data = read_file(path)
     except OSError as error:
-        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; mend it") from None
+        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; {remedy(error)}") from None
     if data is None:
         raise OverlayError(f"{shown(path)}: there is no overlay; run paude-venv-hook first")
     try:

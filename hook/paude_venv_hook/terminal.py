@@ -34,7 +34,7 @@ class Ended(BaseException):
 def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
     """Return the exit code of the action, or the one of its error, after saying what it is.
 
-    1 is an error that the user can mend, 2 a wrong command line (or `refused` for both), 3 a bug of ours, 130 ^C,
+    1 is an error that the user can correct, 2 a wrong command line (or `refused` for both), 3 a bug of ours, 130 ^C,
     129 and 143 another signal, 141 that nobody reads.
     """
     try:
@@ -153,4 +153,6 @@ def write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise
-        raise OverlayError(f"stdout: cannot be written: {error.strerror}; mend it") from None
+        from paude_venv_hook.files import remedy  # noqa: PLC0415 - only for an error
+
+        raise OverlayError(f"stdout: cannot be written: {error.strerror}; {remedy(error, 'write')}") from None

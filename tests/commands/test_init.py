@@ -276,7 +276,7 @@ def test_symlinks_are_not_written_through(init: Init, workspace: Path, tmp_path:
 
 USE = "use hatch, monorepo, pdm, pip, pipenv, poetry or uv"
 OTHER = "name another folder"
-ROOM = "make room, or let yourself write there"
+NO_FOLDER = "choose another folder"
 JSON = "JSON is expected, with comments and trailing commas if you like"
 on_linux = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only /proc keeps everybody from making a folder")
 # What is there, the folder and the template that are asked for, the kind of the error, and what is said.
@@ -287,11 +287,11 @@ REFUSALS = [
     ("x -> x", "x", "pip", "workspace", f"{{app}}/x: cannot be read: Too many levels of symbolic links; {OTHER}"),
     pytest.param(
         "x", "/proc/new", "pip", "workspace",
-        f"/proc/new/{CONFIG}: cannot be written: No such file or directory; {ROOM}", marks=on_linux,
+        f"/proc/new/{CONFIG}: cannot be written: No such file or directory; {NO_FOLDER}", marks=on_linux,
     ),
     (
         ".gitignore/", ".", "pip", "workspace",
-        "{app}/.gitignore: cannot be read: Is a directory; make it a readable file, or remove it",
+        "{app}/.gitignore: cannot be read: Is a directory; remove what is in the way",
     ),
     ('paude.json = {"venv": }', ".", "pip", "json-file", f'{{app}}/paude.json:1:10: Unexpected "}}}}"; {JSON}'),
     ("x", ".", "poety", "usage", f'"poety" is no template (did you mean "poetry"?); {USE}'),
@@ -330,7 +330,7 @@ def test_a_folder_without_the_right_to_write(init: Init, workspace: Path) -> Non
 
     done = init("--template=pip")
 
-    message = f"{workspace}/{CONFIG}: cannot be written: Permission denied; make room, or let yourself write there"
+    message = f"{workspace}/{CONFIG}: cannot be written: Permission denied; let yourself write it"
     assert done == (1, [], [f"paude-venv-hook: error[workspace]: {message}"])
 
 
@@ -363,7 +363,7 @@ def test_on_a_full_disk_no_file_is_left_that_stops_the_next_one(
     done = subprocess.run([command[0], "-c", code], capture_output=True, text=True, check=False, env=environ)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith(": cannot be written: File too large; make room, or let yourself write there\n")
+    assert done.stderr.endswith(": cannot be written: File too large; raise ulimit -f\n")
     assert files_in(workspace) == before
     assert init("--template=pip").code == 0
     assert "" not in files_in(workspace).values()

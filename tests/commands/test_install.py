@@ -1122,7 +1122,6 @@ def test_a_home_in_which_nothing_can_be_written_is_said(stand_ins: StandIns, hoo
     assert hook("install") == (
         1,
         "",
-        f"paude-venv-hook: error[engine]: docker: {unit}: cannot be read: Not a directory; remove it, or make it a "
-        "file that you can read\n",
+        f"paude-venv-hook: error[engine]: docker: {unit}: cannot be read: Not a directory; remove what is in the way\n",
     )
     assert stand_ins.calls() == []

@@ -457,7 +457,7 @@ def test_an_engine_that_cannot_be_started_is_named(
 
     assert main(["verify", "c"]) == 1
 
-    error = "podman: cannot be asked: Exec format error; mend it"
+    error = "podman: cannot be asked: Exec format error; see whether podman ps works"
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
 
 
@@ -470,7 +470,7 @@ def test_an_engine_that_does_not_answer_is_named(
 
     assert main(["verify", "c"]) == 1
 
-    error = "podman: cannot be asked: no answer within 0.05 seconds; mend it"
+    error = "podman: cannot be asked: no answer within 0.05 seconds; see whether podman ps works"
     assert capfd.readouterr() == ("", f"paude-venv-hook: error[verify]: {error}\n")
 
 

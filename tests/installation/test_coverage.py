@@ -257,12 +257,12 @@ def test_a_proxy_that_is_dead_is_said_with_what_mends_it(
         stand_ins.use_context("paude-venv")
 
     said_in = "DOCKER_HOST" if variable else "the docker context paude-venv"
-    mend = (
+    advice = (
         "`systemctl --user restart paude-venv-docker-proxy.service` starts it again"
         if by_systemd
         else "it has to be kept running: `paude-venv-hook docker-proxy --upstream /var/run/docker.sock`"
     )
-    line = f"{said_in} leads to the proxy at {own_socket}, which is down; {mend}"
+    line = f"{said_in} leads to the proxy at {own_socket}, which is down; {advice}"
     assert told(workspace) == [("docker", "", line)]
     assert why_proxy_is_down(os.environ) == line
 

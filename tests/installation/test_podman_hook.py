@@ -709,8 +709,8 @@ def test_a_hook_file_that_is_no_file_is_named(podman: FakePodman, hook: Hook, tm
     assert hook() == (
         1,
         "",
-        f"paude-venv-hook: error[engine]: podman: {path}: cannot be read: not a regular file; remove it, or "
-        "make it a file that you can read\n",
+        f"paude-venv-hook: error[engine]: podman: {path}: cannot be read: not a regular file; "
+        "remove what is in the way\n",
     )
 
 
@@ -721,7 +721,7 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_written(
     podman(PACKAGED)
 
     drop_in = folder / "containers.conf.d" / "99-paude-venv-hook.conf"
-    error = "Too many levels of symbolic links; remove it, or make it a file that you can read"
+    error = "Too many levels of symbolic links; remove what is in the way"
     fails(hook(), f"{drop_in}: cannot be read: {error}", folder)
     assert hook("--uninstall").out == f"{drop_in}: removed\n"
 

@@ -348,11 +348,17 @@ def test_an_empty_list_names_the_files_that_the_dev_container_tools_take_then(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"dockerComposeFile": 3}', "dockerComposeFile: must be text or a list of text; mend it"),
-        ('{"dockerComposeFile": {"a": "b"}}', "dockerComposeFile: must be text or a list of text; mend it"),
-        ('{"dockerComposeFile": ["a", null]}', "dockerComposeFile: must be text or a list of text; mend it"),
-        ('{"dockerComposeFile": "a", "service": ["app"]}', "service: must be text; mend it"),
-        ('{"dockerComposeFile": "a", "workspaceFolder": 1}', "workspaceFolder: must be text; mend it"),
+        ('{"dockerComposeFile": 3}', 'dockerComposeFile: must be a list such as ["compose.yaml"], not a number'),
+        (
+            '{"dockerComposeFile": {"a": "b"}}',
+            'dockerComposeFile: must be a list such as ["compose.yaml"], not an object',
+        ),
+        ('{"dockerComposeFile": ["a", null]}', 'dockerComposeFile[1]: must be text such as "compose.yaml", not null'),
+        ('{"dockerComposeFile": "a", "service": ["app"]}', 'service: must be text such as "app", not a list'),
+        (
+            '{"dockerComposeFile": "a", "workspaceFolder": 1}',
+            'workspaceFolder: must be text such as "/workspaces/app", not a number',
+        ),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(workspace: Path, text: str, message: str) -> None:

@@ -109,7 +109,7 @@ def test_where_a_store_cannot_be_used_the_venv_is_in_memory(
         folder = Path(stores_folder())
         folder.parent.mkdir(parents=True)
         folder.touch()
-        what = "cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+        what = "cannot be made or used: Not a directory; remove what is in the way, or keep venvs in memory"
         problem = f"{folder}: {what}"
 
     said = f".venv is in memory for this launch: {problem}"

@@ -132,7 +132,7 @@ NO_ENGINE = [
     ("docker-compose", None, 127, "paude-venv-docker-compose: docker-compose is not on PATH; name it in {variable}"),
     ("podman-compose", None, 127, "paude-venv-podman-compose: podman-compose is not on PATH; name it in {variable}"),
     ("docker", "nerdctl", 127, "paude-venv-docker: nerdctl is not on PATH; name it in {variable}"),
-    ("docker", "/usr", 126, "paude-venv-hook: /usr: cannot be started: Permission denied; mend it"),
+    ("docker", "/usr", 126, "paude-venv-hook: /usr: cannot be started: Permission denied; name a program that starts"),
     ("docker", "./other", 125, f"paude-venv-docker: {{variable}}: ./other {RELATIVE}"),
     ("docker", "bin/other", 125, f"paude-venv-docker: {{variable}}: bin/other {RELATIVE}"),
     ("docker", "../app/other", 125, f"paude-venv-docker: {{variable}}: ../app/other {RELATIVE}"),

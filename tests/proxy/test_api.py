@@ -270,7 +270,7 @@ def test_without_a_host_config_older_daemons_read_its_fields_at_the_top(app: Pat
 def test_a_key_that_is_there_twice_is_an_error(body: str, key: str) -> None:
     with pytest.raises(EngineError) as caught:
         add_shadows(body.encode(), "", setup_with())
-    assert str(caught.value) == f"the body of the call has the key {key} twice; mend the program that sent it"
+    assert str(caught.value) == f"the body of the call has the key {key} twice; correct the program that sent it"
 
 
 def test_keys_of_a_map_may_differ_in_case_alone() -> None:
@@ -296,7 +296,7 @@ def test_what_cannot_be_read_as_json_is_an_error(data: bytes) -> None:
     with pytest.raises(EngineError) as caught:
         add_shadows(data, "", setup_with())
     assert str(caught.value) == (
-        "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
+        "the body of the call is no JSON value, or too deep a one; correct the program that sent it"
     )
 
 

@@ -171,14 +171,14 @@ REFUSED = {
 PRINT_REFUSED = {
     "a workspace on a relative path": (
         (mounted_on(".."),),
-        'error[devcontainer]: {workspace}/.devcontainer.json: workspaceMount: "type=bind,source=.,target=.." needs a '
-        "source and an absolute target, in UTF-8 and without control characters; mend it",
+        'error[devcontainer]: {workspace}/.devcontainer.json: workspaceMount: "type=bind,source=.,target=.." is no '
+        'mount; write "type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without control characters',
     ),
     "a workspace on two lines": (
         (mounted_on("/w\n--privileged"),),
         'error[devcontainer]: {workspace}/.devcontainer.json: workspaceMount: "type=bind,source=.,'
-        'target=/w\\n--privileged" needs a source and an absolute target, in UTF-8 and without control characters; '
-        "mend it",
+        'target=/w\\n--privileged" is no mount; write "type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without '
+        "control characters",
     ),
 }
 

@@ -205,8 +205,7 @@ def test_an_acl_that_cannot_be_set_is_one_line(stores: Path, mocker: MockerFixtu
     mocker.patch("os.setxattr", side_effect=OSError(errno.ENOSPC, "No space left on device"))
 
     assert refusal() == (
-        f"{store_path(APP)}: cannot be made or used: No space left on device; mend or remove it, "
-        "or keep venvs in memory"
+        f"{store_path(APP)}: cannot be made or used: No space left on device; free some space, or keep venvs in memory"
     )
 
 
@@ -251,7 +250,9 @@ def test_no_link_is_followed(stores: Path, tmp_path: Path, depth: int, kind: str
         target.mkdir(mode=0o755)
     before = snapshot(tmp_path)
 
-    assert refusal() == (f"{path}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory")
+    assert refusal() == (
+        f"{path}: cannot be made or used: Not a directory; remove what is in the way, or keep venvs in memory"
+    )
     assert snapshot(tmp_path) == before
 
 
@@ -269,7 +270,7 @@ def test_a_data_folder_that_is_none_is_one_line(stores: Path, home: Path) -> Non
     (home / ".local").touch()
 
     assert refusal() == (
-        f"{stores}: cannot be made or used: Not a directory; mend or remove it, or keep venvs in memory"
+        f"{stores}: cannot be made or used: Not a directory; remove what is in the way, or keep venvs in memory"
     )
 
 
@@ -277,7 +278,10 @@ def test_a_record_that_cannot_be_written_is_one_line(stores: Path) -> None:
     record = stores / store_name(APP) / "store.json"
     record.mkdir(parents=True)
 
-    assert refusal() == f"{record}: cannot be written: not a regular file; mend it, or keep venvs in memory"
+    assert (
+        refusal()
+        == f"{record}: cannot be written: not a regular file; remove what is in the way, or keep venvs in memory"
+    )
 
 
 @pytest.mark.parametrize(

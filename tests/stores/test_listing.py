@@ -330,7 +330,7 @@ def test_a_folder_of_stores_that_is_none_is_one_line(home: Path) -> None:
     with pytest.raises(StoreError) as caught:
         list_stores(os.environ)
 
-    assert str(caught.value) == f"{stores}: cannot be read: Not a directory; mend it"
+    assert str(caught.value) == f"{stores}: cannot be read: Not a directory; remove what is in the way"
 
 
 def test_unused_is_what_nobody_has_and_whose_workspace_is_gone_or_that_is_old(

@@ -286,20 +286,20 @@ def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert _refusal(str(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory; mend or remove it"
+    assert _refusal(str(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory; remove what is in the way"
 
 
 def test_a_file_below_a_file_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, "{}") + "/x"
 
-    assert _refusal(path) == f"{path}: cannot be read: Not a directory; mend or remove it"
+    assert _refusal(path) == f"{path}: cannot be read: Not a directory; remove what is in the way"
 
 
 @linux
 def test_a_file_that_cannot_be_read_even_by_root_is_refused() -> None:
     path = "/proc/self/mem"  # a regular file, and nothing is mapped at its start
 
-    assert _refusal(path) == f"{path}: cannot be read: Input/output error; mend or remove it"
+    assert _refusal(path) == f"{path}: cannot be read: Input/output error; see whether its disk works"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

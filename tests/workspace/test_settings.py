@@ -229,7 +229,9 @@ def test_a_paude_json_that_cannot_be_read_stops_everything(workspace: Path) -> N
 
     with pytest.raises(JsonFileError) as caught:
         read_settings(str(workspace), "none", {})
-    assert str(caught.value) == f"{path}: cannot be read: No such file or directory; mend or remove it"
+    assert (
+        str(caught.value) == f"{path}: cannot be read: No such file or directory; remove the link, which leads nowhere"
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ PLATFORM = argument("--platform", help="for storage on disk: the platform of tha
 OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")
-OR_OUTPUT = "mend it or use --output"  # what to do about a file that cannot be written
+OR_OUTPUT = "use --output"  # what else to do about a file that cannot be written
 CONFIG = argument("--config", metavar="FILE", help="another devcontainer.json")
 
 

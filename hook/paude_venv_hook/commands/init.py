@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from paude_venv_hook.command_line.options import argument
 from paude_venv_hook.engines.table import one_of
 from paude_venv_hook.errors import UsageError, WorkspaceError
-from paude_venv_hook.files import is_inside, read_bytes
+from paude_venv_hook.files import is_inside, read_bytes, remedy
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import did_you_mean, say, shown
@@ -213,9 +213,7 @@ def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
     try:
         text = read_bytes(existing).decode("utf-8", "replace")
     except OSError as error:
-        raise WorkspaceError(
-            f"{shown(existing)}: cannot be read: {error.strerror}; make it a readable file, or remove it"
-        ) from None
+        raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; {remedy(error)}") from None
     present = {line.strip() for line in text.splitlines()}
     missing = [line for line in lines if line.strip() not in present]
     if missing and not template.endswith(".gitignore"):
@@ -259,5 +257,5 @@ def _write(target: str, data: bytes) -> None:
                 raise
     except OSError as error:
         raise WorkspaceError(
-            f"{shown(target)}: cannot be written: {error.strerror}; make room, or let yourself write there"
+            f"{shown(target)}: cannot be written: {error.strerror}; {remedy(error, 'write')}"
         ) from None

@@ -21,7 +21,7 @@ from paude_venv_hook.command_line.options import (
     write_output,
 )
 from paude_venv_hook.errors import OverlayError, UsageError
-from paude_venv_hook.files import read_file
+from paude_venv_hook.files import read_file, remedy
 from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.settled import settle_line, settle_overlay
@@ -172,7 +172,7 @@ def _refuse_others(path: str, form: str) -> None:
     try:
         data = read_file(path)
     except OSError as error:
-        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; mend it") from None
+        raise OverlayError(f"{shown(path)}: cannot be read: {error.strerror}; {remedy(error)}") from None
     if data is not None and not is_ours(data):
         raise OverlayError(f"{shown(path)}: holds more than shadows, and is not overwritten; {instead}")
 

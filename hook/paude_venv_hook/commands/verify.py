@@ -449,4 +449,6 @@ def _run(command: Sequence[str]) -> CompletedProcess[bytes]:
     try:
         return ask([program, *command[1:]], os.environ)
     except OSError as error:
-        raise VerifyError(f"{command[0]}: cannot be asked: {error.strerror}; mend it") from None
+        raise VerifyError(
+            f"{command[0]}: cannot be asked: {error.strerror}; see whether {command[0]} ps works"
+        ) from None

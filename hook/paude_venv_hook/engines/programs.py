@@ -77,5 +77,5 @@ def replace_process(
 
         for number, handler in zip(ignored, before, strict=True):
             _signal.signal(number, handler)
-        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}; mend it")
+        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}; name a program that starts")
         return 126

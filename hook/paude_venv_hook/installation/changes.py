@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.files import read_file, remedy, write_if_changed
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
@@ -33,9 +33,7 @@ class Change(NamedTuple):
         try:
             return read_file(self.path) != self.data
         except OSError as error:
-            raise EngineError(
-                f"{shown(self.path)}: cannot be read: {error.strerror}; remove it, or make it a file that you can read"
-            ) from None
+            raise EngineError(f"{shown(self.path)}: cannot be read: {error.strerror}; {remedy(error)}") from None
 
     def do(self) -> None:
         """Write it, for every user to read, or remove it. Raises HookError."""
@@ -96,7 +94,7 @@ def _write(path: str, data: bytes) -> None:
     while not os.path.isdir(folder):
         made.append(folder)
         folder = os.path.dirname(folder)
-    write_if_changed(path, data, "make room, or let yourself write there", EngineError)
+    write_if_changed(path, data, error_class=EngineError)
     os.chmod(path, 0o644)
     for folder in made:
         os.chmod(folder, 0o755)  # noqa: S103 - for those users

@@ -7,7 +7,6 @@ import re
 
 from paude_venv_hook.engines.mounts import Mount, bound_device, container_path, is_shared
 from paude_venv_hook.engines.programs import ask, find_program
-from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
 from paude_venv_hook.launch import Launch
@@ -15,7 +14,7 @@ from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import complaint, shown
 from paude_venv_hook.workspace.carried import carriers
-from paude_venv_hook.workspace.devcontainer import read_devcontainer
+from paude_venv_hook.workspace.devcontainer import check_list, check_text, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.variables import substitution
 
@@ -50,9 +49,8 @@ def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -
     base = read_object(path, unique_keys=False)
     if "dockerComposeFile" not in base:
         return None
+    check_text(path, base, "service", "app")
     service = base.get("service")
-    if not isinstance(service, (str, type(None))):
-        raise DevcontainerError(f"{shown(path)}: service: must be text; mend it")
     service = service and substitution(path, workspace_folder, base.get("workspaceFolder") or "/", environ)(service)
     return Project(tuple(compose_files(path, base, workspace_folder, environ)), service, mounts)
 
@@ -64,8 +62,7 @@ def compose_files(path: str, base: Mapping[str, Any], workspace_folder: str, env
     """
     named = base.get("dockerComposeFile") or []
     files = [named] if isinstance(named, str) else named
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise DevcontainerError(f"{shown(path)}: dockerComposeFile: must be text or a list of text; mend it")
+    check_list(path, "dockerComposeFile", files, "compose.yaml")
     substitute = substitution(path, workspace_folder, base.get("workspaceFolder") or "/", environ)
     folder, files = os.path.dirname(path), [substitute(file) for file in files]
     if not files:

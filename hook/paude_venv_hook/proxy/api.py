@@ -248,7 +248,7 @@ def _parse(data: bytes) -> Any:
         return _DECODER.decode(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise EngineError(
-            "the body of the call is no JSON value, or too deep a one; mend the program that sent it"
+            "the body of the call is no JSON value, or too deep a one; correct the program that sent it"
         ) from None
 
 
@@ -269,7 +269,7 @@ _ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def _refuse_twice(key: str) -> NoReturn:
-    raise EngineError(f"the body of the call has the key {shown(key)} twice; mend the program that sent it")
+    raise EngineError(f"the body of the call has the key {shown(key)} twice; correct the program that sent it")
 
 
 def _dump(config: Any) -> bytes:

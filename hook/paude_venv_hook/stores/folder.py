@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import StoreError
-from paude_venv_hook.files import read_file, write_if_changed
+from paude_venv_hook.files import read_file, remedy, write_if_changed
 from paude_venv_hook.folders import needed_folder, user_folder
 from paude_venv_hook.json_values import parse_json
 from paude_venv_hook.records import NamedTuple
@@ -146,7 +146,7 @@ def _write_record(store: str, record: Record) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    write_if_changed(path, data, "mend it, or keep venvs in memory", StoreError)
+    write_if_changed(path, data, "keep venvs in memory", StoreError)
 
 
 def _make_private(path: str) -> None:
@@ -206,5 +206,6 @@ def _refused(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{shown(path)}: cannot be made or used: {error.strerror}; mend or remove it, or keep venvs in memory"
+            f"{shown(path)}: cannot be made or used: {error.strerror}; "
+            f"{remedy(error, 'write')}, or keep venvs in memory"
         ) from None

@@ -11,6 +11,7 @@ from paude_venv_hook.engines.daemons import VARIABLES, global_options
 from paude_venv_hook.engines.programs import ask, find_program
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import StoreError
+from paude_venv_hook.files import remedy
 from paude_venv_hook.json_values import get_list, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.daemons import find_daemon
@@ -162,7 +163,7 @@ def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
     except FileNotFoundError:
         return {}, []
     except OSError as error:
-        raise StoreError(f"{shown(folder)}: cannot be read: {error.strerror}; mend it") from None
+        raise StoreError(f"{shown(folder)}: cannot be read: {error.strerror}; {remedy(error)}") from None
     found = {path: read_record(path) for path in paths}
     problems = [
         f"{shown(path)}: has no store.json that this version knows; remove it yourself, if nobody needs it"

@@ -13,6 +13,7 @@ import re
 from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
 from paude_venv_hook.errors import DevcontainerError
+from paude_venv_hook.json_values import kind_of
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.git_root import git_root
@@ -120,8 +121,8 @@ def _workspace_mount(
         return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
     if not mount or not mount.source or not mount.target.startswith("/") or not is_utf8(text):
         raise DevcontainerError(
-            f'{shown(path)}: workspaceMount: "{shown(text)}" needs a source and an absolute target, '
-            "in UTF-8 and without control characters; mend it"
+            f'{shown(path)}: workspaceMount: "{shown(text)}" is no mount; write '
+            '"type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without control characters'
         )
     if is_containers_own(mount.target):
         return None, f"workspaceMount in devcontainer.json is on {shown(mount.target)}, a folder of the container's own"
@@ -153,25 +154,31 @@ def _join(entry: Mapping[str, Any]) -> str:
     return ",".join(f"{key}={entry[key]}" for key in ("type", "source", "target") if entry.get(key) is not None)
 
 
-def _check_types(path: str, raw: Mapping[str, Any]) -> None:
-    def text_list(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _check_types(path: str, config: Mapping[str, Any]) -> None:
+    check_text(path, config, "workspaceFolder", "/workspaces/app")
+    check_text(path, config, "workspaceMount", "type=bind,source=/home/me/app,target=/app")
+    check_list(path, "runArgs", config.get("runArgs"), "--init")
+    check_list(path, "mounts", config.get("mounts"), "source=cache,target=/cache", (str, dict))
 
-    def mount_list(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(item, (str, dict)) for item in value)
 
-    def text(value: Any) -> bool:
-        return isinstance(value, str)
+def check_text(path: str, config: Mapping[str, Any], key: str, example: str) -> None:
+    """Raise DevcontainerError if the value of a key is given, and is no text."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, str):
+        raise DevcontainerError(f'{shown(path)}: {key}: must be text such as "{example}", not {kind_of(value)}')
 
-    checks: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-        ("workspaceFolder", text, "text"),
-        ("workspaceMount", text, "text"),
-        ("runArgs", text_list, "a list of text"),
-        ("mounts", mount_list, "a list of text and objects"),
-    )
-    for key, fits, what in checks:
-        if raw.get(key) is not None and not fits(raw[key]):
-            raise DevcontainerError(f"{shown(path)}: {key}: must be {what}; mend it")
+
+def check_list(path: str, key: str, values: Any, example: str, types: tuple[type, ...] = (str,)) -> None:
+    """Raise DevcontainerError if the value of a key is given, and is no list, or has an entry of another type."""
+    if values is None:
+        return
+    if not isinstance(values, list):
+        raise DevcontainerError(f'{shown(path)}: {key}: must be a list such as ["{example}"], not {kind_of(values)}')
+    kinds = "text or an object" if dict in types else "text"
+    for index, value in enumerate(values):
+        if not isinstance(value, types):
+            what = f'must be {kinds} such as "{example}", not {kind_of(value)}'
+            raise DevcontainerError(f"{shown(path)}: {key}[{index}]: {what}")
 
 
 def default_mount(workspace_folder: str, environ: Mapping[str, str]) -> Mount:

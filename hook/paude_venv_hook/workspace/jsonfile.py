@@ -11,7 +11,7 @@ import os
 import re
 
 from paude_venv_hook.errors import JsonFileError, WorkspaceError
-from paude_venv_hook.files import NOT_REGULAR, read_bytes
+from paude_venv_hook.files import NOT_REGULAR, read_bytes, remedy
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False  # typing itself takes a tenth of the start-up; type checkers know this name
@@ -59,7 +59,7 @@ def _read_text(path: str, errors: str) -> str:
             problem = WorkspaceError(f"{shown(path)}: cannot be read: {error.strerror}; let yourself read it")
             problem.code = JsonFileError.code  # codes never change
             raise problem from None
-        raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; mend or remove it") from None
+        raise JsonFileError(f"{shown(path)}: cannot be read: {error.strerror}; {remedy(error)}") from None
     if len(data) > MAX_BYTES:
         raise JsonFileError(f"{shown(path)}: larger than {MAX_BYTES} bytes; make it smaller")
     try:

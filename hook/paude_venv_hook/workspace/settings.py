@@ -8,6 +8,7 @@ import re
 from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.folders import user_folder
+from paude_venv_hook.json_values import kind_of
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -170,13 +171,13 @@ def _check_venv(value: Any, where: str) -> str | tuple[str, ...]:
         hint = hint or (f" (did you mean [{word}]?)" if value else "")
         raise SettingsError(f"{where}: {word} is not known{hint}; {_USE}")
     if not isinstance(value, list):
-        raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {_kind(value)}')
+        raise SettingsError(f'{where}: must be "auto", "none" or a list of directories, not {kind_of(value)}')
     return _check_names(value, where)
 
 
 def _check_also(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise SettingsError(f'{where}: must be a list of directories such as ["node_modules"], not {_kind(value)}')
+        raise SettingsError(f'{where}: must be a list of directories such as ["node_modules"], not {kind_of(value)}')
     for index, name in enumerate(value):
         if name in MODES:
             raise SettingsError(
@@ -202,7 +203,7 @@ def _check_storage(value: Any, where: str) -> str:
         meant = _OTHER_STORAGES.get(value.lower())
         hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(value, STORAGES)
         raise SettingsError(f'{where}: "{shown(value)}" is not known{hint}; use "auto", "memory" or "disk"')
-    raise SettingsError(f'{where}: must be "auto", "memory" or "disk", not {_kind(value)}')
+    raise SettingsError(f'{where}: must be "auto", "memory" or "disk", not {kind_of(value)}')
 
 
 def check_name(name: Any, where: str) -> str:
@@ -211,7 +212,7 @@ def check_name(name: Any, where: str) -> str:
     Raises SettingsError for what cannot be a directory inside of the workspace folder, whatever is on the disk.
     """
     if not isinstance(name, str):
-        raise SettingsError(f"{where}: must be text, not {_kind(name)}; write a directory's name")
+        raise SettingsError(f"{where}: must be text, not {kind_of(name)}; write a directory's name")
     text = f'{where}: "{shown(name)}"'
     if not name:
         raise SettingsError(f"{where}: is empty; write a directory's name, or remove the entry")
@@ -241,7 +242,7 @@ def _check_parts(parts: list[str], text: str) -> list[str]:
 
 def _check_tmpfs(value: Any, where: str) -> Tmpfs:
     if not isinstance(value, dict):
-        raise SettingsError(f'{where}: must be an object such as {{"size": "2g"}}, not {_kind(value)}')
+        raise SettingsError(f'{where}: must be an object such as {{"size": "2g"}}, not {kind_of(value)}')
     for key in value:
         if key not in _TMPFS_KEYS:
             hint = did_you_mean(key, _TMPFS_KEYS)
@@ -258,7 +259,7 @@ def _check_tmpfs(value: Any, where: str) -> Tmpfs:
 def check_size(size: Any, where: str) -> None:
     """Raise SettingsError unless the kernel would take `size` as a tmpfs size (tmpfs(5), memparse in the kernel)."""
     if not isinstance(size, str):
-        raise SettingsError(f'{where}: must be text such as "2g" or "50%", not {_kind(size)}')
+        raise SettingsError(f'{where}: must be text such as "2g" or "50%", not {kind_of(size)}')
     match = re.fullmatch(_SIZE, size)
     if match:
         number, unit = int(match[1][:20]), match[2].lower()
@@ -272,15 +273,3 @@ def _misspelled(path: str, document: Mapping[str, Any]) -> list[str]:
     unknown = (key for key in document if key not in KEYS and key.lstrip(".")[:1] in ("v", "V"))
     hints = ((key, did_you_mean(key.replace("_", "-"), KEYS)) for key in unknown)
     return [f'{shown(path)}: key "{shown(key)}" is not known here{hint}' for key, hint in hints if hint]
-
-
-def _kind(value: Any) -> str:
-    kinds = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "an object",
-    }
-    return kinds.get(type(value), "null")
