@@ -72,7 +72,7 @@ def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def _usage(parser: argparse.ArgumentParser) -> Iterator[str]:
     """Yield the usage line, which is broken between its arguments only."""
-    vars(parser)["color"] = False  # which Python 3.14 would use where it is asked for
+    vars(parser)["color"] = False  # which Python 3.14 would use if it is asked for
     words = parser.format_usage().removeprefix("usage: ").removeprefix(parser.prog).split()
     yield f".B {_text(parser.prog)}"
     yield _text(" ".join(words))

@@ -55,6 +55,6 @@ def _say_what_completes(action: argparse.Action) -> None:
 
 
 def _release_date(changelog: str) -> str:
-    """Return the day of this version's release, "" where it was not released yet."""
+    """Return the day of this version's release, "" if it was not released yet."""
     with open(changelog, encoding="utf-8") as file:
         return "".join(re.findall(rf"^## \[{re.escape(__version__)}\] - ([0-9-]+)$", file.read(), re.MULTILINE))

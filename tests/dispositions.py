@@ -1,4 +1,4 @@
-"""Programs that tests start have signals as usual, also where whoever started the tests ignores some (`nohup`, `&`).
+"""Programs that tests start have signals as usual, even if whoever started the tests ignores some (`nohup`, `&`).
 
 A handler that does nothing is as good as ignoring it, and a program that is started does not inherit a handler.
 """

@@ -246,7 +246,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 def descriptors(process: int) -> int:
-    """Return how many files a process has open, where that can be known."""
+    """Return how many files a process has open, if that can be known."""
     return len(os.listdir(f"/proc/{process}/fd")) if sys.platform == "linux" else 0
 
 

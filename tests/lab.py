@@ -11,7 +11,7 @@ LOUD = "NOT RUN HERE: "  # the table at the end begins with what must not be ove
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip the test for this reason, or fail it where `.ci/run` promises that nothing is missing."""
+    """Skip the test for this reason, or fail it if `.ci/run` promises that nothing is missing."""
     if os.environ.get("PAUDE_VENV_HOOK_REQUIRE_ENGINES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

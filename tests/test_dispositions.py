@@ -1,4 +1,4 @@
-"""The tests pass also where whoever starts them ignores signals, as `nohup` and a script's `&` do."""
+"""The tests pass even if whoever starts them ignores signals, as `nohup` and a script's `&` do."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_a_git_that_does_not_answer_is_not_waited_for(
 # ---- Files that are no files
 
 
-# What is said of each where it is a FIFO; nothing where it does not count.
+# The error for each if it is a FIFO; nothing if it does not count.
 FIFOS = {
     "paude.json": "error[json-file]: {workspace}/paude.json: not a regular file; replace or remove it",
     ".devcontainer.json": "",
@@ -376,7 +376,7 @@ def test_a_template_is_not_copied_through_a_symlink_out_of_the_folder(
 def test_a_workspace_on_a_folder_of_the_containers_own_is_not_shadowed(
     workspace: Path, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:
-    """A launcher that takes the arguments, and mounts the workspace where it likes, would hide /etc/ssl, say."""
+    """A launcher that takes the arguments, and mounts the workspace where it likes, would hide /etc/ssl, for example."""
     mount = f"type=bind,source=.,target={target}"
     fill(workspace, 'paude.json = {"venv": ["ssl"]}', f".devcontainer.json = {json.dumps({'workspaceMount': mount})}")
 

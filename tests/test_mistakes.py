@@ -23,7 +23,7 @@ Programs = Callable[[str, str], Path]
 
 LONGEST = 200
 NAME = "paude-venv-hook: "
-# What docker says where its socket is not the user's, and where nobody listens.
+# What docker says if its socket is not the user's, and if nobody listens.
 DENIED = (
     "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
     'Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/containers/web/json": dial unix /var/run/docker.sock: '

@@ -161,7 +161,7 @@ def test_where_the_host_may_have_the_same_path_the_path_tells_nothing(
 
 @pytest.mark.parametrize("host", ["{}2", "{parent}/ap", "${{localWorkspaceFolder}}"])
 def test_a_host_path_that_looks_much_alike_is_another_one(guard: Guard, workspace: Path, host: str) -> None:
-    """The last is what VS Code says where it cloned a repository into a volume: there is no such folder."""
+    """The last is what VS Code says if it cloned a repository into a volume: there is no such folder."""
     make_venv_of(workspace / ".venv", workspace / ".venv")
 
     assert what(guard(host=host.format(workspace, parent=workspace.parent))) == ALLOWED

@@ -91,7 +91,7 @@ ENTRIES = st.dictionaries(
 def fill(folder: Path, entries: dict[str, str], files: dict[str, str | None]) -> None:
     for name, kind in entries.items():
         path = folder / name
-        with contextlib.suppress(OSError):  # a name that is too long, or not UTF-8 where that matters
+        with contextlib.suppress(OSError):  # a name that is too long, or not UTF-8 if that matters
             if kind == "file":
                 path.write_text("venv")
             elif kind in ("venv", "folder", "nested"):

@@ -71,7 +71,7 @@ def config_home(environ: Mapping[str, str]) -> str:
 
 
 def home_folder() -> str:
-    """Return the host path of the user's home folder, "" where there is none.
+    """Return the host path of the user's home folder, "" if there is none.
 
     Without HOME (Podman clears the environment of its hooks) it is the one in the list of users, of the user outside of
     a user namespace: in the one of a rootless Podman, everybody is root.

@@ -1,6 +1,6 @@
 """What a person should know of a launch: notes, each a kind and its data, and the one place where they become words.
 
-A note is made where something is decided; nothing compares or takes apart its words.
+A note is made by what decides; nothing compares or takes apart its words.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def dump(document: dict[str, Any]) -> bytes:
 def load(path: str) -> dict[str, Any]:
     """Return the overlay in the file at the host path.
 
-    Keys that this version does not know are kept. Raises OverlayError where there is no file, where it is no overlay,
+    Keys that this version does not know are kept. Raises OverlayError if there is no file, if it is no overlay,
     or one of another major version.
     """
     try:

@@ -23,7 +23,7 @@ class Shadow(NamedTuple):
 
     `evidence` says what tells that a venv will be there, if it is reserved.
     `source` is the real host path of the mount that carries it. `store` is the host path of the folder that covers it,
-    "" where an empty tmpfs does. `trouble` is why the venv does not run on this machine, and what to do, "" if it runs.
+    "" if an empty tmpfs does. `trouble` is why the venv does not run on this machine, and what to do, "" if it runs.
     """
 
     path: str
@@ -123,7 +123,7 @@ def without(plan: Plan, why: Callable[[str], str]) -> Plan:
 
 
 def name_for_people(path: str) -> str:
-    """Return the path as it can be written: with escapes where no engine could mount it either."""
+    """Return the path as it can be written: with escapes if no engine could mount it either."""
     return path if can_be_mounted(path) else shown(path)
 
 
@@ -205,7 +205,7 @@ def _left_alone(item: Found) -> Skipped:
 
 
 def _taken(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Mapping[str, str]) -> str | None:
-    """Return why there is nothing to shadow on the destination, None where there is.
+    """Return why there is nothing to shadow on the destination, None if there is.
 
     "" means that another mount of the workspace is there, at whose turn it is looked at.
     """

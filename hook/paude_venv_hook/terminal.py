@@ -138,7 +138,7 @@ def announcement(shadows: Iterable[Shadow]) -> list[str]:
 def write(text: str) -> None:
     """Write data to stdout, as UTF-8 whatever the locale says: the paths of an overlay are UTF-8.
 
-    Raises OverlayError where it cannot be written, BrokenPipeError where nobody reads any more.
+    Raises OverlayError if it cannot be written, BrokenPipeError if nobody reads any more.
     """
     if not sys.stdout:
         if text:

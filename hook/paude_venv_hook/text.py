@@ -31,7 +31,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def say(line: str) -> None:
     """Print a line on stderr; if that fails (a full disk, a closed terminal) the launch goes on."""
-    if sys.stderr:  # None where it was closed
+    if sys.stderr:  # None if it was closed
         try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()

@@ -106,7 +106,7 @@ def reopen(engine: str, name: str, way: str) -> float:
 
 
 def output(*command: str, check: bool = True) -> str:
-    """Run the command and return what it prints; nothing where it may fail and does."""
+    """Run the command and return what it prints; nothing if it may fail and does."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

@@ -1083,7 +1083,7 @@ def test_a_variable_that_leads_to_what_is_gone_is_said(
     value = value.format(own_socket=own_socket)
     monkeypatch.setenv(name, value)
 
-    line = f"paude-venv-hook: warning: {name} is {value} still, where nothing is any more; unset it\n"
+    line = f"paude-venv-hook: warning: {name} is {value} still, and nothing is there any more; unset it\n"
     assert line in hook("uninstall").err
     assert line not in hook("uninstall").err
 

@@ -76,7 +76,7 @@ APP = Purpose("/home/me/app", ".venv", "/app/.venv", "podman", rootless=True, im
 
 @pytest.fixture
 def store() -> str:
-    """Return the root of a mount of a store of APP, as mountinfo shows it where the home folder is a volume."""
+    """Return the root of a mount of a store of APP, as mountinfo shows it if the home folder is a volume."""
     return f"/@home{make_store(APP)}"
 
 

@@ -26,7 +26,7 @@ from paude_venv_hook.installation.podman_hook import (
     plan_install,
 )
 
-# Stands for /usr/share/containers/oci/hooks.d, which Podman knows where nothing is configured: below a file, since
+# Stands for /usr/share/containers/oci/hooks.d, which Podman knows if nothing is configured: below a file, since
 # the tests may run as root, and not even a bug may write to the machine's, or remove its hook.
 PACKAGED = "/usr/bin/env/hooks.d"
 OPTION = "--hooks-dir strings           Set the OCI hooks directory path (may be set multiple times)"
@@ -497,7 +497,7 @@ def test_root_installs_no_program_that_others_can_change(
     fails(
         hook(),
         f"{program}: others than root can change {tmp_path / changed}, and root would start what they put there; "
-        "install this where only root can write",
+        "install this in a folder that only root can write",
         folder,
         engine="",
     )

@@ -26,7 +26,7 @@ NOT_ROOT = "a user other than root may need fsGroup in the pod's securityContext
 
 def planned_from(workspace: Path, what: str = "planned from") -> str:
     """Return the line that says where the venvs were looked for."""
-    return f'{what} {workspace} on this machine; where a cluster has a volume instead, list its venvs in "venv"'
+    return f'{what} {workspace} on this machine; if the cluster has a volume instead, list its venvs in "venv"'
 
 
 def said(*lines: str) -> str:

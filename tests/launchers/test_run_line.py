@@ -266,7 +266,7 @@ def test_with_storage_on_disk_each_service_of_podman_compose_has_a_store_of_its_
     assert stores[0] == stores[2] != stores[1]
 
 
-# ---- what is said where nothing is added
+# ---- what is said if nothing is added
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_the_engine_has_the_same_terminal(app: Path, programs: Programs, command
         os.write(ours, b"hello\n")
         seen = b""
         while b"got hello" not in seen:
-            seen += os.read(ours, 1000)  # an error where nobody writes to the terminal any more
+            seen += os.read(ours, 1000)  # an error if nobody writes to the terminal any more
     os.close(ours)
 
     assert process.returncode == 0

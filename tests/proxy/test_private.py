@@ -228,7 +228,7 @@ def test_what_a_killed_helper_left_is_removed_by_the_next_one(
         [folder] = [runtime / "paude-exec" / name for name in private_folders(runtime)]
         os.kill(helper_of(process.pid, folder), signal.SIGKILL)
         process.communicate(b"\n")
-    if in_place == "directory":  # Docker makes one where a container that starts binds the socket
+    if in_place == "directory":  # Docker makes one if a container that starts binds the socket
         (folder / "docker.sock").unlink()
         (folder / "docker.sock").mkdir()
     assert folder.exists()

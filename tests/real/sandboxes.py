@@ -33,7 +33,7 @@ class Sandbox:
 
 
 def find_sandbox(user: str, folder: Path) -> Sandbox:
-    """Return the bwrap of `root`, or of a `user`; NoEngineError where none works.
+    """Return the bwrap of `root`, or of a `user`; NoEngineError if none works.
 
     A folder is for the program, which the tests have to start in their own way.
     """

@@ -1,4 +1,4 @@
-"""`exec` and `print` with bwrap, for real: as root, and as an ordinary user where the machine lets them."""
+"""`exec` and `print` with bwrap, for real: as root, and as an ordinary user if the machine lets them."""
 
 from __future__ import annotations
 

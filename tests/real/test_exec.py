@@ -66,7 +66,7 @@ class Line:
 
 @pytest.fixture
 def how() -> str:
-    """Return how the container is started, where the test does not say it."""
+    """Return how the container is started, if the test does not say it."""
     return "exec"
 
 

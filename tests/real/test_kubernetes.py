@@ -247,7 +247,7 @@ Play = Callable[[Manifest], Callable[[str], Container]]
 
 @pytest.fixture
 def play(engine: Engine, tmp_path: Path) -> Iterator[Play]:
-    """Return a function that plays a manifest, anew where it was played before, and returns its containers by name."""
+    """Return a function that plays a manifest, anew if it was played before, and returns its containers by name."""
     file = tmp_path / "played.json"
 
     def down(*flags: str) -> None:

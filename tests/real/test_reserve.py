@@ -1,4 +1,4 @@
-"""Where no venv exists yet, the first one that either side makes stays on that side."""
+"""If no venv exists yet, the first one that either side makes stays on that side."""
 
 from __future__ import annotations
 

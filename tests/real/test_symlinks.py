@@ -1,4 +1,4 @@
-"""What a symlink leads to is shadowed where that is safe; what the hook refuses would have done harm."""
+"""What a symlink leads to is shadowed if that is safe; what the hook refuses would have done harm."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def index() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def installation(index: dict[str, str]) -> str:
-    """Return the shell script that installs the tools, as each template does where one is missing."""
+    """Return the shell script that installs the tools, as each template does if one is missing."""
     commands = {config_of(template).get("onCreateCommand", ":") for template in IDS}
     return "\n".join([*sorted(commands), *([PLUGIN] if MIRROR in index else [])])
 

@@ -65,9 +65,9 @@ STORAGE = argument(
 )
 # What `exec` takes in place of these options, which belong to the command line of the program that it starts.
 VARIABLES = {"--venv": "PAUDE_VENV", "--storage": "PAUDE_VENV_STORAGE"}
-# What a launch says of its container, where this program does not see it.
+# What a launch says of its container, if this program does not see it.
 IMAGE = argument("--image", help="for storage on disk: the image of the container (default: as devcontainer.json says)")
-PLATFORM = argument("--platform", help="for storage on disk: the platform of that image, where the launch names one")
+PLATFORM = argument("--platform", help="for storage on disk: the platform of that image, if the launch names one")
 OUTPUT = argument("--output", metavar="FILE", help="another file than the default; - is stdout")
 QUIET = argument("--quiet", action="store_true", help="print nothing on stderr but errors")
 DRY_RUN = argument("--dry-run", action="store_true", help="show what would change, and change nothing")

@@ -160,7 +160,7 @@ def _refuse_what_is_for_others(options: Options) -> None:
 
 
 def _refuse_others(path: str, form: str) -> None:
-    """Raise OverlayError where the host path is a file that was not made here, in that format."""
+    """Raise OverlayError if the host path is a file that was not made here, in that format."""
     if form == "compose":
         from paude_venv_hook.launchers.compose import is_ours  # noqa: PLC0415 - only for this format
 

@@ -38,7 +38,7 @@ ARGUMENTS = (
         nargs="*",
         default=(),
         metavar="NAME",
-        help="for clean: the stores to empty, as list names them, even where a container runs (default: those of the "
+        help="for clean: the stores to empty, as list names them, even if a container runs (default: those of the "
         "workspace in the current folder, unless a container that has one runs)",
     ),
     argument("--all", action="store_true", help="for clean: also those of all workspaces below the current folder"),
@@ -252,7 +252,7 @@ def describe(store: Store) -> dict[str, Any]:
 
 
 def render(stores: Sequence[Store]) -> str:
-    """Return the table of the stores, nothing where there are none."""
+    """Return the table of the stores, nothing if there are none."""
     if not stores:
         return ""
     rows = [HEADINGS, *(tuple(shown(cell) for cell in _row(store)) for store in stores)]

@@ -375,9 +375,9 @@ def _resolve(in_container: Sequence[str], path: str) -> str:
 
 
 def find_problem(mount: Mounted | None, asked_for: Collection[str] | None) -> str:
-    """Return "" or what is wrong with the mount on a destination (None where nothing is), with storage in memory.
+    """Return "" or what is wrong with the mount on a destination (None if nothing is), with storage in memory.
 
-    `asked_for` holds the options of the tmpfs that the container was to have there, None where it was to have none.
+    `asked_for` holds the options of the tmpfs that the container was to have there, None if it was to have none.
     """
     if mount is None:
         return _why_no_mount(is_asked_for=asked_for is not None)
@@ -396,7 +396,7 @@ def find_problem(mount: Mounted | None, asked_for: Collection[str] | None) -> st
 
 
 def find_store_problem(mount: Mounted | None, purpose: Purpose, *, is_asked_for: bool) -> str:
-    """Return "" or what is wrong with the mount on a destination (None where nothing is), with storage on disk.
+    """Return "" or what is wrong with the mount on a destination (None if nothing is), with storage on disk.
 
     The store may be that of any image: engines do not keep its name as it was written.
     """

@@ -22,7 +22,7 @@ BEAT_CONTEXTS = ("DOCKER_HOST", "DOCKER_CONTEXT")  # docker(1): the first beats 
 
 
 class Context(NamedTuple):
-    """A docker context; `host` is the address of its daemon. Where DOCKER_HOST says that, it has no name."""
+    """A docker context; `host` is the address of its daemon. If DOCKER_HOST says that, it has no name."""
 
     name: str
     host: str
@@ -35,7 +35,7 @@ class Context(NamedTuple):
 
     @property
     def socket(self) -> str:
-        """The host path of the daemon's socket, "" where that is no socket of this machine."""
+        """The host path of the daemon's socket, "" if that is no socket of this machine."""
         return self.host.removeprefix(_UNIX) if self.host.startswith(f"{_UNIX}/") else ""
 
 
@@ -48,13 +48,13 @@ def client_folder(environ: Mapping[str, str]) -> str:
 
 
 def find_docker(environ: Mapping[str, str]) -> str | None:
-    """Return the host path of Docker's client; None where there is none, or where `docker` is Podman."""
+    """Return the host path of Docker's client; None if there is none, or if `docker` is Podman."""
     program = find_program("docker", environ)
     return program if program and not is_podman(program, environ) else None
 
 
 def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Context | None:
-    """Return the context of that name, or without one the context in use; None where there is none.
+    """Return the context of that name, or without one the context in use; None if there is none.
 
     `docker` is the host path of Docker's client.
     """
@@ -71,7 +71,7 @@ def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Con
 
 
 def daemon_in_use(docker: str, environ: Mapping[str, str]) -> Context | None:
-    """Return what tells Docker's client where its daemon is, None where nobody knows."""
+    """Return what tells Docker's client where its daemon is, None if nobody knows."""
     host = environ.get("DOCKER_HOST", "").strip()
     return Context("", host, "") if host else find_context(docker, environ)
 

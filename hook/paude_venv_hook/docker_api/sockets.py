@@ -80,7 +80,7 @@ def does_answer(path: str) -> bool:
 def own_socket(environ: Mapping[str, str]) -> str:
     """Return the host path where the proxy listens by default, in a folder that holds nothing else.
 
-    Raises EngineError where there is no place for it.
+    Raises EngineError if there is no place for it.
     """
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):
@@ -136,7 +136,7 @@ def socket_in(host: str, said_in: str) -> str:
 
 
 def refuse_long(path: str, said_in: str) -> str:
-    """Return the host path of a socket; EngineError where it is longer than a socket's can be."""
+    """Return the host path of a socket; EngineError if it is longer than a socket's can be."""
     if len(os.fsencode(path)) > _MOST_BYTES:
         raise EngineError(
             f"{said_in}: {shown(path)} is longer than the {_MOST_BYTES} bytes that a socket's path can have; "

@@ -17,7 +17,7 @@ _MIB = 1 << 20
 def docker_options(owner: tuple[int, int], size: str | None) -> str:
     """Return the options of a `--tmpfs` of Docker.
 
-    `owner` is the uid and gid in the container. They stay even where mode 1777 makes them needless: Podman
+    `owner` is the uid and gid in the container. They stay even if mode 1777 makes them needless: Podman
     refuses them, so that a docker command that talks to Podman fails instead of showing the host's venv.
     """
     return f"{_OPTIONS},uid={owner[0]},gid={owner[1]},mode=1777" + (f",size={size}" if size else "")

@@ -54,7 +54,7 @@ def engine_by_name(*names: str) -> str:
 
 
 def engine_called_docker(environ: Mapping[str, str]) -> str:
-    """Return what `docker` on PATH is: `docker`, also where there is none, or `podman`."""
+    """Return what `docker` on PATH is: `docker`, also if there is none, or `podman`."""
     program = find_program("docker", environ)
     return "podman" if program and is_podman(program, environ) else "docker"
 

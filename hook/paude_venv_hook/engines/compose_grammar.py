@@ -121,7 +121,7 @@ def _spell(given: Iterable[Option], besides: Collection[str]) -> list[str]:
 
 
 def default_files(folder: str) -> list[str]:
-    """Return the host paths of the files that compose reads where nothing names one, from a host folder upwards.
+    """Return the host paths of the files that compose reads if nothing names one, from a host folder upwards.
 
     (compose-go, cli.WithDefaultConfigPath.) Without any it is an empty list.
     """

@@ -22,7 +22,7 @@ _ALIASES = {"src": "source", "dst": "target", "destination": "target"}
 _SHARED = frozenset(("shared", "rshared"))
 _CSV_FIELD = r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|\Z)|([^,]*))'
 _WINDOWS_SOURCE = r"([A-Za-z]:[\\/][^:]*):/"
-# All else is a path, for Docker and Podman only of a `-v` where it starts like one: elsewhere they refuse it.
+# All else is a path, for Docker and Podman only in a `-v` that starts like one: in others they refuse it.
 _VOLUME_NAME = r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*)?"
 
 

@@ -1,4 +1,4 @@
-"""Find a program on PATH, ask it, and become it: with nothing but os where a wrapper only passes a call on."""
+"""Find a program on PATH, ask it, and become it: with nothing but os if a wrapper only passes a call on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(
 ) -> CompletedProcess[bytes]:
     """Run a program, in a host folder, and return what it wrote and its exit code; what it reads is not our stdin.
 
-    Raises OSError where it cannot be started, or gives no answer in time: its `strerror` says which.
+    Raises OSError if it cannot be started, or gives no answer in time: its `strerror` says which.
     """
     import subprocess  # noqa: PLC0415 - 6 ms, and most launches ask nothing
 

@@ -172,7 +172,7 @@ def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
 
 
 def platform_in(found: Iterable[Option]) -> str:
-    """Return the platform that the options of `run` or `create` ask for, "" where they leave it to the engine.
+    """Return the platform that the options of `run` or `create` ask for, "" if they leave it to the engine.
 
     Podman knows it by its parts too.
     """
@@ -195,7 +195,7 @@ def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -
 
 
 def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> tuple[str, int]:
-    """Return the subcommand that an engine is told with these arguments, "" where there is none, and where it ends.
+    """Return the subcommand that an engine is told with these arguments, "" if there is none, and where it ends.
 
     `container run` is `run`. Raises UnknownOptionError for an option before it that is not known.
     """

@@ -1,4 +1,4 @@
-"""SELinux, which lets a container into a folder of the host only where that folder is labelled for it."""
+"""SELinux, which lets a container into a folder of the host only if that folder is labelled for it."""
 
 from __future__ import annotations
 

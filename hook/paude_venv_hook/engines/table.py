@@ -35,7 +35,7 @@ class Engine(NamedTuple):
     - `tmpfs` and `bind`, the functions that spell its arguments, and the characters of a path for which it has none;
     - `options`, the one that spells what follows the path in `--tmpfs`, in a compose file and in Docker's API;
     - `percent`, whether a tmpfs may be a part of the memory;
-    - `selinux`, the word that lets a container into a folder, "" where none is needed, None where there is none;
+    - `selinux`, the word that lets a container into a folder, "" if none is needed, None if there is none;
     - `is_rootless`, whether an ordinary user runs it in a namespace of their own (user_namespaces(7));
     - `machine` and `platform`, the variables that name another machine, and the platform of images.
     """
@@ -68,7 +68,7 @@ _ROWS = (
     Engine("bwrap", "bwrap", "bwrap", bwrap_tmpfs, bwrap_bind, percent=False),
 )  # fmt: skip
 ENGINES = {row.name: row for row in _ROWS}
-# Those between which `auto` chooses; the others are only taken where somebody names them.
+# Those between which `auto` chooses; the others are only taken if somebody names them.
 COMMON = ("docker", "podman")
 
 
@@ -126,7 +126,7 @@ def shadow_args(
 def store_args(engine: str, stores: Iterable[tuple[str, str]], *, label: bool) -> list[str]:
     """Return the arguments of an engine that put stores (host paths) on destinations (container paths).
 
-    With `label` SELinux is on, and they let the containers in. Raises EngineError where there are none.
+    With `label` SELinux is on, and they let the containers in. Raises EngineError if there are none.
     """
     row = ENGINES[engine]
     if label and row.selinux is None:

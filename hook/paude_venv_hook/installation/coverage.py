@@ -133,7 +133,7 @@ def _how_to_start(environ: Mapping[str, str]) -> str:
 
 
 def _wrapper(program: str) -> tuple[str, str] | None:
-    """Return what is to be said where the program at a host path, called as an engine is, leads to a wrapper of ours.
+    """Return what is to be said if the program at a host path, called as an engine is, leads to a wrapper of ours.
 
     Programs that speak to the engine themselves go past it.
     """

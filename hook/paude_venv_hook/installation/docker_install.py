@@ -146,7 +146,7 @@ def find_target(client: Client, environ: Mapping[str, str]) -> Target:
     """Return the socket that Docker's client would reach without us. Raises EngineError.
 
     If nothing but the proxy is in use, that is the one of the last installation. So it is if something else is named
-    where no daemon is: whoever unsets DOCKER_HOST, since it beats the context, still means the same daemon.
+    at which no daemon is: whoever unsets DOCKER_HOST, since it beats the context, still means the same daemon.
     """
     daemon = daemon_in_use(client.docker, environ)
     before = read_record().upstream

@@ -106,5 +106,5 @@ def _still_named(own: str, environ: Mapping[str, str]) -> list[str]:
     variable = variable_in_use(environ)
     value = environ.get(variable, "").strip()
     if value in (CONTEXT, f"unix://{own}"):
-        return [f"{variable} is {shown(value)} still, where nothing is any more; unset it"]
+        return [f"{variable} is {shown(value)} still, and nothing is there any more; unset it"]
     return []

@@ -73,7 +73,7 @@ def _command_line(words: list[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Return the word as one of systemd.syntax(7), also where it is plain: between double quotes all else is itself."""
+    """Return the word as one of systemd.syntax(7), also if it is plain: between double quotes all else is itself."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{_specifiers(escaped)}"' if set(word) - _PLAIN else word
 

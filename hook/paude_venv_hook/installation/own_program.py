@@ -21,7 +21,7 @@ def is_root() -> bool:
 def own_program(environ: Mapping[str, str]) -> str:
     """Return the host path of the program that runs; symlinks are kept, since they outlive an upgrade.
 
-    Raises EngineError where it is not installed as a program, or only for the moment, or, for root, where another user
+    Raises EngineError if it is not installed as a program, or only for the moment, or, for root, if another user
     could put another program in its place.
     """
     beside_python = os.path.join(os.path.dirname(sys.executable), PROGRAM)
@@ -47,7 +47,7 @@ def refuse_others(path: str) -> None:
             if status.st_uid or link.st_uid or writable:
                 raise EngineError(
                     f"{shown(path)}: others than root can change {shown(part)}, and root would start what they put "
-                    "there; install this where only root can write"
+                    "there; install this in a folder that only root can write"
                 )
             if part == os.path.dirname(part):
                 break

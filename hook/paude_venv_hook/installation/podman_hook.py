@@ -137,9 +137,9 @@ def find_hook(environ: Mapping[str, str]) -> str:
 
 
 def why_elsewhere(podman: str, environ: Mapping[str, str]) -> str:
-    """Return why the containers of this Podman (a host path) are none of this machine, "" where they are.
+    """Return why the containers of this Podman (a host path) are none of this machine, "" if they are.
 
-    Raises EngineError where Podman does not say.
+    Raises EngineError if Podman does not say.
     """
     return f"{shown(podman)} {_NOT_HERE}" if _configured_folders(podman, environ) is None else ""
 
@@ -171,7 +171,7 @@ def summary(podman: str, changes: Sequence[Change], environ: Mapping[str, str], 
 def hooks_folders(podman: str, environ: Mapping[str, str]) -> list[str]:
     """Return the folders in which Podman looks for hook files; what a later one holds goes before.
 
-    Raises EngineError where Podman does not say.
+    Raises EngineError if Podman does not say.
     """
     folders = _configured_folders(podman, environ)
     if folders is None:
@@ -202,8 +202,8 @@ def _ask_help(podman: str, environ: Mapping[str, str]) -> str:
 def plan_install(folders: Sequence[str], program: str, folder: str, environ: Mapping[str, str]) -> tuple[Change, ...]:
     """Return the files to write, the hook file first, given the folders in which Podman looks for those.
 
-    A folder that Podman knows is used as it is. Where none can be written, and none of those below /usr should, a
-    file beside containers.conf names one more. Raises EngineError where Podman would not read that.
+    A folder that Podman knows is used as it is. If none can be written, and none of those below /usr should, a
+    file beside containers.conf names one more. Raises EngineError if Podman would not read that.
     """
     own_folder, drop_in = os.path.join(folder, OWN_FOLDER), os.path.join(folder, DROP_IN)
     for path in (program, own_folder, *folders):
@@ -232,7 +232,7 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
 def _record(hooks_folder: str, folder: str) -> tuple[Change, ...]:
     """Return the file that tells `uninstall` of a folder which only Podman's configuration names, and that can change.
 
-    None for the folder of our own, or where there is no place for it.
+    None for the folder of our own, or if there is no place for it.
     """
     record = os.path.join(folder, RECORD)
     if not _can_write(folder) or os.path.normpath(hooks_folder) == os.path.join(folder, OWN_FOLDER):

@@ -148,7 +148,7 @@ def _why_out_of_reach(program: str) -> str:
 
 def _start_on(line: Line, compose: ComposeLine, daemon: Place) -> int:
     """Become compose, with a private proxy in front of the daemon that it would reach."""
-    from paude_venv_hook.docker_api.builder import selected_builder  # noqa: PLC0415 - not where nothing is started
+    from paude_venv_hook.docker_api.builder import selected_builder  # noqa: PLC0415 - not if nothing is started
     from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - as above
 
     environ = {**os.environ, "DOCKER_HOST": daemon.host}

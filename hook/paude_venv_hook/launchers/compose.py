@@ -217,7 +217,7 @@ def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def choose_compose_engine(flag: str, environ: Mapping[str, str]) -> str:
     """Return the engine below compose: as `choose_engine`, but `auto` takes what `docker` on PATH is, if it is there.
 
-    `docker compose` is what people start, also where there is a Podman beside it. Raises UsageError for an engine
+    `docker compose` is what people start, also if there is a Podman beside it. Raises UsageError for an engine
     that has none.
     """
     undecided = flag == "auto" and environ.get("PAUDE_VENV_ENGINE", "") in ("", "auto")
@@ -250,7 +250,7 @@ def dump(document: Mapping[str, Any]) -> bytes:
 
     YAML takes U+2028 and its like for line breaks, and knows no surrogate pairs: it is all escaped but what needs one.
     """
-    import json  # noqa: PLC0415 - only where there is something to write
+    import json  # noqa: PLC0415 - only if there is something to write
 
     text = json.dumps(document, indent=2, ensure_ascii=False)
     return (re.sub("[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text) + "\n").encode()
@@ -261,7 +261,7 @@ def add_compose_file(
 ) -> dict[str, Any]:
     """Return a compose-based devcontainer.json (of the host path `path`) with a compose file appended to its own.
 
-    The tools replace variables in it once more: DevcontainerError where a path holds one.
+    The tools replace variables in it once more: DevcontainerError if a path holds one.
     """
     files = [*compose_files(path, base, workspace_folder, environ), compose_file]
     substitute = substitution(path, workspace_folder, "/", environ)

@@ -32,7 +32,7 @@ class Project(NamedTuple):
     """The compose project of a workspace.
 
     `files` are host paths; without any, compose finds its files by itself. `service` is the one that has the workspace,
-    None where nothing names it. `mounts` is what devcontainer.json mounts in it.
+    None if nothing names it. `mounts` is what devcontainer.json mounts in it.
     """
 
     files: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Project(NamedTuple):
 
 
 def read_project(path: str, workspace_folder: str, environ: Mapping[str, str]) -> Project | None:
-    """Return the compose project of a devcontainer.json (a host path), None where it is not based on compose.
+    """Return the compose project of a devcontainer.json (a host path), None if it is not based on compose.
 
     Raises JsonFileError, or DevcontainerError for a value of the wrong type.
     """
@@ -124,7 +124,7 @@ def ask_config(
 ) -> tuple[dict[str, Any], str]:
     """Return what a compose program, started in a host folder with these options, tells of its project.
 
-    All profiles are asked for, since `up` and `run` may want any of them; where one of their services is what is
+    All profiles are asked for, since `up` and `run` may want any of them; if one of their services is what is
     wrong, without them. `stdin` is for `-f -`. The text is "", or why it does not tell.
     """
 

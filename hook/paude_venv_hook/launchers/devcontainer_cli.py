@@ -53,7 +53,7 @@ def make_override(
 ) -> Override:
     """Return the configuration of a workspace folder (a host path), from the values of the flags.
 
-    Where neither a flag nor the environment names the engine, it is what `docker` on PATH is: the devcontainer CLI
+    If neither a flag nor the environment names the engine, it is what `docker` on PATH is: the devcontainer CLI
     starts that, whatever else is there. The container of before is not removed yet, and `devcontainer up` may start it
     again: so its stores are kept as they are. They are made, and else nothing is written here. Raises a HookError for
     whatever is wrong.

@@ -3,7 +3,7 @@
 It goes into a manifest, before that is applied or played, or into an object of a cluster. `kubectl patch --patch-file`
 (with `--local` for a manifest) finds the container, its volumeMounts and the volumes by their merge keys: `name`,
 `mountPath` and `name`. kustomize, and through it Helm's post-renderers, also wants the name of the object in each
-patch, while kubectl would refuse a wrong one: it is there where it is given. The kind is there always, so that the
+patch, while kubectl would refuse a wrong one: it is there if it is given. The kind is there always, so that the
 patch of a Pod fails on a Deployment of a cluster instead of changing nothing. A Pod and a Job that exist take no other
 volumes: it is for their manifests. What the manifest has on a venv's very path gives way to the volume, since their
 merge keys are the same; nothing here can know of it. A container of another name is added, without an image, which
@@ -115,7 +115,7 @@ def make_patch(
     """Return the strategic merge patch that gives a container the volumeMounts, and the pod the volumes that they name.
 
     All volumes have the same `source`, such as `{"emptyDir": {}}`. Without a mount nothing is changed: not even the
-    container is named, which would be added where there is none of that name.
+    container is named, which would be added if there is none of that name.
     """
     patch: dict[str, Any] = {"apiVersion": KINDS[kind], "kind": kind}
     if name is not None:
@@ -128,7 +128,7 @@ def make_patch(
 
 
 def to_quantity(size: str | None) -> tuple[str, str]:
-    """Return a size of `venv-tmpfs` as a quantity of Kubernetes, "" for none, and a warning where it has none.
+    """Return a size of `venv-tmpfs` as a quantity of Kubernetes, "" for none, and a warning if it has none.
 
     The units of ours are binary; `m` would be a thousandth there, and `g` nothing.
     """
@@ -193,11 +193,11 @@ def _sub_path(shadow: Shadow, container: str, image: str, platform: str) -> str:
 
 
 def _what_was_looked_at(settings: Settings, plan: Plan, folder: str) -> str:
-    """Return what is to be said of where the venvs were looked for, "" where the settings alone name them."""
+    """Return what is to be said of where the venvs were looked for, "" if the settings alone name them."""
     if settings.venv == "none" or (settings.venv != "auto" and not any(map(is_pattern, settings.venv))):
         return ""
     what = "planned from" if plan.shadows else "nothing to shadow in"
-    return f'{what} {shown(folder)} on this machine; where a cluster has a volume instead, list its venvs in "venv"'
+    return f'{what} {shown(folder)} on this machine; if the cluster has a volume instead, list its venvs in "venv"'
 
 
 def _what_it_survives(source: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def _read_launch(line: SandboxLine, environ: Mapping[str, str], folder: str) -> 
 
 
 def _on_host(path: str, mounts: Sequence[Mount]) -> str:
-    """Return the host path of a path of the sandbox, "" where that is not one of the host's."""
+    """Return the host path of a path of the sandbox, "" if that is not one of the host's."""
     mount = _nearest(path, mounts)
     if mount is None or mount.type != "bind":
         return ""
@@ -128,7 +128,7 @@ def _refuses(program: str, words: set[str], environ: Mapping[str, str]) -> str:
         return ""
     try:
         if "--size" in words and os.getuid() and os.stat(program).st_mode & stat.S_ISUID:
-            return "bwrap takes no --size where it is setuid; leave out size in venv-tmpfs"
+            return "bwrap takes no --size if it is setuid; leave out size in venv-tmpfs"
         said = ask([program, "--version"], environ).stdout.decode(errors="replace")
     except OSError:
         return ""

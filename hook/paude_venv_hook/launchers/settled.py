@@ -67,7 +67,7 @@ def asking(engine: str, environ: Mapping[str, str], command: Sequence[str] = ())
 
 
 def settle(decision: Decision, ask: Asking, *, why_not: str = "") -> Decision:
-    """Return a decision with its stores made, and in memory where they cannot be used.
+    """Return a decision with its stores made, and in memory if they cannot be used.
 
     `ask` is how the launch's engine is asked; `why_not` is why this way in can use no store, "" if it can.
     """

@@ -40,9 +40,9 @@ def podman_compose() -> int:
 
 
 def main(name: str) -> int:
-    """Replace this process by the engine called `name`; return an exit code only where that cannot be.
+    """Replace this process by the engine called `name`; return an exit code only if that cannot be.
 
-    Those are an engine's own: 125 where the settings are wrong, 126 where it cannot be started, 127 where it is not
+    Those are an engine's own: 125 if the settings are wrong, 126 if it cannot be started, 127 if it is not
     there, and 130 after ^C.
     """
     try:
@@ -68,7 +68,7 @@ def _become(name: str, arguments: list[str]) -> int:
     if program is None:
         return _refuse(name, f"{given} is not on PATH; name it in {variable}", 127)
     if name.endswith("compose") or not _ACTIVE.isdisjoint(arguments):
-        from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - only where there may be something to add
+        from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - only if there may be something to add
         from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above
 
         level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(TELLS, ""), WARNINGS)

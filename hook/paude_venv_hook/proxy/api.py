@@ -2,7 +2,7 @@
 
 What the daemon reads here is what it will read: Go takes a key of a structure in any case, and of several the last, or
 what they make together. A body in which two keys meet so is refused, since a container could come out of it that was
-not looked at. Docker 20.10 also takes the fields of HostConfig from the top, where there is no HostConfig (run).
+not looked at. Docker 20.10 also takes the fields of HostConfig from the top, if there is no HostConfig (run).
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _all_mounts(config: _Fields, host: _Fields, setup: Setup) -> tuple[dict[str,
     notes: list[Note] = []
     for item in _mounts(host):
         if isinstance(item, Mount):
-            mounts.setdefault(item.target, item)  # where two meet, Docker takes the first of these
+            mounts.setdefault(item.target, item)  # if two meet, Docker takes the first of these
         else:
             notes.append(item)
     volumes_from = [_text(item) for item in _list(host.get("VolumesFrom"))]
@@ -231,7 +231,7 @@ def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:
 
 
 def add_warnings(data: bytes, warnings: Iterable[str]) -> bytes:
-    """Return the daemon's answer to the call with warnings added to its own; as it is where it is no such answer."""
+    """Return the daemon's answer to the call with warnings added to its own; as it is if that is no such answer."""
     try:
         answer = json.loads(data)
     except (ValueError, RecursionError):
@@ -311,11 +311,11 @@ class _Fields:
     """A JSON value as Go reads it into a structure: its fields are found in the spelling that they have there.
 
     Go's folding knows two letters besides ASCII's, the long s and the sign of Kelvin (encoding/json/fold.go). Raises
-    EngineError where two keys are the field that is looked for.
+    EngineError if two keys are the field that is looked for.
     """
 
     def __init__(self, value: Any) -> None:
-        """Take the value, which has no fields where it is no object."""
+        """Take the value, which has no fields if it is no object."""
         self.value = value
         self._keys: dict[str, list[str]] = {}
         for key in _object(value):
@@ -323,7 +323,7 @@ class _Fields:
             self._keys.setdefault(folded, []).append(key)
 
     def get(self, name: str) -> Any:
-        """Return the value of a field, None where there is none."""
+        """Return the value of a field, None if there is none."""
         return self.value[self._key(name)] if name.lower() in self._keys else None
 
     def set(self, name: str, value: Any) -> None:

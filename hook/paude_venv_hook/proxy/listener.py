@@ -27,7 +27,7 @@ _CODES = {signal.SIGTERM: 0, signal.SIGINT: 130, **({signal.SIGHUP: 129} if hasa
 
 
 def passed_socket(environ: MutableMapping[str, str]) -> socket.socket | None:
-    """Return the listening socket that systemd passed to this process, None where it passed none.
+    """Return the listening socket that systemd passed to this process, None if it passed none.
 
     The variables are removed: they are not for the programs that are started from here. Raises EngineError for a
     socket that is not one to listen on here.

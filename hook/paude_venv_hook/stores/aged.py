@@ -1,7 +1,7 @@
 """Whether the venv that a store keeps fits the image that gets it now.
 
 A store outlives its container and the image behind it: with Python at another path, or of another version, a venv that
-is there works no more. It is looked at where something is in a store that stays.
+is there works no more. It is looked at if something is in a store that stays.
 """
 
 from __future__ import annotations

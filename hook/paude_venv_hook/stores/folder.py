@@ -64,7 +64,7 @@ def store_path(purpose: Purpose) -> str:
 
 
 def make_store(purpose: Purpose, daemon: str = "", reason: str = "", image_id: str = "") -> str:
-    """Make the store, where it is missing, and return the host path of the folder that a container has to mount.
+    """Make the store, if it is missing, and return the host path of the folder that a container has to mount.
 
     `daemon` is the identity of the one whose container that is, "" if it is not known, `reason` why its venv is on
     disk, in words, and `image_id` the ID of an image that gets it empty, "" to keep the one that is known. Safe to
@@ -104,7 +104,7 @@ def name_in(path: str) -> str:
 
 
 def read_record(store: str) -> Record | None:
-    """Return what a store (its host path) is for; None where that cannot be known."""
+    """Return what a store (its host path) is for; None if that cannot be known."""
     try:
         data = parse_json(read_file(os.path.join(store, _RECORD)) or b"")
         purpose = read_purpose(data)
@@ -158,7 +158,7 @@ def _make_private(path: str) -> None:
 
 @contextmanager
 def _folder(path: str, mode: int) -> Iterator[int]:
-    """Give a descriptor of a folder, which is made where it is missing and is no symlink."""
+    """Give a descriptor of a folder, which is made if it is missing and is no symlink."""
     with suppress(FileExistsError):
         os.mkdir(path, mode)
     descriptor = open_folder(path)

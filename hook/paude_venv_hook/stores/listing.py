@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30  # seconds for an engine's answer
 _ATTEMPTS = 3
-# The root of a bind mount in mountinfo (proc(5)), where that is what a container mounts of a store.
+# The root of a bind mount in mountinfo (proc(5)), if that is what a container mounts of a store.
 _MOUNTED = re.compile(rf"^\d+ \d+ \S+ \S*/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV} ", re.MULTILINE)
 
 
@@ -50,10 +50,10 @@ class Containers(NamedTuple):
 class Store(NamedTuple):
     """A store: the host path of its folder, what it is for, and who has it.
 
-    `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true where a process
+    `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true if a process
     of this machine has it mounted, whoever started that. `unasked` is "" or why not each daemon was asked for which it
     was made.
-    `has_workspace` is false where the folder in which its venv would be on the host is gone.
+    `has_workspace` is false if the folder in which its venv would be on the host is gone.
     """
 
     folder: str
@@ -80,7 +80,7 @@ class Store(NamedTuple):
 
     @property
     def state(self) -> str:
-        """In a word, whether it is needed: in use, idle or workspace gone; unknown where the engine is silent."""
+        """In a word, whether it is needed: in use, idle or workspace gone; unknown if the engine is silent."""
         if self.containers or self.is_mounted:
             return "in use"
         if self.unasked:
@@ -91,7 +91,7 @@ class Store(NamedTuple):
 def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
     """Return all stores, sorted by name, and what is wrong, a line each: folders of which nothing is known, engines.
 
-    Each engine that a store names is asked for its containers once. Raises StoreError where the folder of the stores
+    Each engine that a store names is asked for its containers once. Raises StoreError if the folder of the stores
     cannot be read.
     """
     records, problems = _records(stores_folder())
@@ -132,7 +132,8 @@ def why_unasked(record: Record, daemon: str) -> str:
         return ""
     variables = ", ".join(VARIABLES.get(engine, ()))
     return (
-        f"{engine} does not reach {shown(unasked[0])} now, for which it was made; run this where it does "
+        f"{engine} does not reach {shown(unasked[0])} now, for which it was made; "
+        "run this in an environment in which it does "
         f"({variables}), or remove the store yourself, if that is gone"
     )
 
@@ -140,7 +141,7 @@ def why_unasked(record: Record, daemon: str) -> str:
 def records_of(host_path: str) -> dict[str, Record]:
     """Return the records of the stores for a venv (its real host path), by the host paths of the stores.
 
-    Raises StoreError where the folder of the stores cannot be read.
+    Raises StoreError if the folder of the stores cannot be read.
     """
     records, _ = _records(stores_folder())
     return {store: record for store, record in records.items() if record.purpose.host_path == host_path}
@@ -190,7 +191,7 @@ def _has_workspace(purpose: Purpose) -> bool:
 
 
 def mounted_names() -> set[str]:
-    """Return the names of stores that any process of this machine has mounted, where the system shows that (/proc).
+    """Return the names of stores that any process of this machine has mounted, if the system shows that (/proc).
 
     It knows of containers of any engine and user, and of mounts that no engine lists: those of Podman's hook.
     """
@@ -290,7 +291,7 @@ def _container(engine: str, item: dict[str, Any]) -> Container:
 
 
 def _ask(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Return what the engine says on stdout, None where it fails, and the last line of what it complains of."""
+    """Return what the engine says on stdout, None if it fails, and the last line of what it complains of."""
     try:
         done = ask(command, environ, seconds=TIMEOUT)
     except OSError as error:

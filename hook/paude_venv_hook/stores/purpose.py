@@ -19,7 +19,7 @@ _FIRST_FIELDS = 8  # those of the first stores
 
 
 class Purpose(NamedTuple):
-    """What one store is for: two launches share a store where all of this is the same, and only there.
+    """What one store is for: two launches share a store if all of this is the same, and only then.
 
     A venv of one launch that another one cannot use must never meet it, so each field is what would break it:
 

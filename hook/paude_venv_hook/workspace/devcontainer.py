@@ -39,7 +39,7 @@ COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-co
 class Devcontainer(NamedTuple):
     """What a devcontainer.json says about mounts.
 
-    `mount` is the workspace mount, None where nothing is mounted by the tool; `why` says how that was decided.
+    `mount` is the workspace mount, None if nothing is mounted by the tool; `why` says how that was decided.
     `workspace_folder` is the container path in which the tools work, `mounts` is what the file's `mounts` and `runArgs`
     mount besides. `is_by_compose` tells that only compose files say where the workspace is.
     `advice` says what to do if nothing is mounted, None if that is to mount it.

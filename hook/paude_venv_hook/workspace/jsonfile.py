@@ -38,7 +38,7 @@ def read_object(path: str, *, unique_keys: bool = True) -> dict[str, Any]:
 
     With `unique_keys=False` the last of several equal keys wins, bytes that are not UTF-8 are replaced, and it does
     not matter whether commas or the last brackets are missing, nor what follows those, as the dev container tools read
-    devcontainer.json. Raises JsonFileError, which names the file and, where the parser knows them, line and column;
+    devcontainer.json. Raises JsonFileError, which names the file and, if the parser knows them, line and column;
     WorkspaceError for a file that this user may not read.
     """
     try:

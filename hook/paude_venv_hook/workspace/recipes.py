@@ -37,7 +37,7 @@ _FILE_OPTIONS = ("-f", "--file", "--makefile", "--justfile", "-t", "--taskfile")
 class Target(NamedTuple):
     """What one target runs: a text for a shell, the names of the targets before it, and the file that it makes.
 
-    Where there is a `file` (relative to the folder), it only runs if that is missing, or older than what it needs.
+    If there is a `file` (relative to the folder), it only runs if that is missing, or older than what it needs.
     """
 
     text: str

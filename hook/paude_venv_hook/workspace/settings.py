@@ -115,7 +115,7 @@ def _first(
 ) -> tuple[Any, str] | None:
     """Return what is said first of a key, and where: the flag, the variable, or a document; all documents are checked.
 
-    None where nothing is said.
+    None if nothing is said.
     """
     option, variable = f"--{key.removeprefix('venv-')}", f"PAUDE_{key.replace('-', '_').upper()}"
     found = []

@@ -215,7 +215,7 @@ class Daemon:
 
 @pytest.fixture(scope="module")
 def silent(docker: Engine) -> Iterator[str]:
-    """Return the name of a container that says nothing, also where its stdin ends."""
+    """Return the name of a container that says nothing, even if its stdin ends."""
     own = ("--interactive", "--network=host", docker.image, "sleep", "infinity")
     name = docker("create", *own).stdout.strip()
     docker("start", name)
