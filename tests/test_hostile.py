@@ -376,7 +376,7 @@ def test_a_template_is_not_copied_through_a_symlink_out_of_the_folder(
 def test_a_workspace_on_a_folder_of_the_containers_own_is_not_shadowed(
     workspace: Path, capfd: pytest.CaptureFixture[str], target: str
 ) -> None:
-    """A launcher that takes the arguments, and mounts the workspace where it likes, would hide /etc/ssl, for example."""
+    """A launcher that takes the arguments and mounts the workspace anywhere would hide /etc/ssl, for example."""
     mount = f"type=bind,source=.,target={target}"
     fill(workspace, 'paude.json = {"venv": ["ssl"]}', f".devcontainer.json = {json.dumps({'workspaceMount': mount})}")
 

@@ -199,7 +199,7 @@ def test_a_setuid_bwrap_takes_no_size_from_an_ordinary_user(
 
     added = prepared("--bind / / sh", app, str(program))
 
-    problem = "nothing shadowed: bwrap takes no --size where it is setuid; leave out size in venv-tmpfs"
+    problem = "nothing shadowed: bwrap takes no --size if it is setuid; leave out size in venv-tmpfs"
     assert added.warnings == ([problem] if lacks else [])
 
 

@@ -253,8 +253,8 @@ def test_the_store_of_a_container_of_another_daemon_is_not_needless(
     assert states == {".venv": "workspace gone", "a": "workspace gone", "b": "unknown", "c": "unknown"}
     names = {store.record.purpose.path: store.name for store in stores}
     why = {
-        path: (f"docker does not reach {other} now, for which it was made; run this in "
-              "an environment in which it does (DOCKER_HOST, ")
+        path: f"docker does not reach {other} now, for which it was made; run this in "
+        "an environment in which it does (DOCKER_HOST, "
         "DOCKER_CONTEXT), or remove the store yourself, if that is gone"
         for path, other in (("b", "OTHER /docker"), ("c", "x"))
     }
