@@ -23,7 +23,7 @@ from paude_venv_hook.docker_api import sockets
 from paude_venv_hook.installation import podman_hook
 from readmes import MARKED, commands
 
-pytest_plugins = ["workers", "dispositions", "closing"]
+pytest_plugins = ["workers", "dispositions", "closing", "own_home"]
 
 # How many rounds a generated test has; CI has `--hypothesis-profile ci`. A busy machine fails none.
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

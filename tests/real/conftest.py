@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+import own_home
 from distributions import once, shared
 from lab import LOUD, missing
 from real.containers import (
@@ -36,6 +37,16 @@ from real.containers import (
     run,
 )
 from real.sandboxes import Sandbox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def persons_home() -> Iterator[None]:
+    """Fail in CI if a test wrote into the home folder of who runs them; elsewhere that person may launch things."""
+    home = os.environ[own_home.PERSONS]
+    before = own_home.listed(home)
+    yield
+    if os.environ.get("PAUDE_VENV_HOOK_REQUIRE_ENGINES") == "1":
+        assert own_home.listed(home) - before == set()
 
 
 @pytest.fixture(scope="session")
