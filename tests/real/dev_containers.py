@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from real.containers import ENVIRONMENT, HOOK, SCRIPTS, Container, Engine, as_owner, devcontainer, run
+from real.containers import ENVIRONMENT, HOOK, PROGRAM, SCRIPTS, Container, Engine, as_owner, devcontainer, run
 
 
 class Tools:
@@ -15,17 +15,18 @@ class Tools:
     def __init__(self, engine: Engine, how: str, scratch: Path) -> None:
         """Take the engine, the way, and a folder to write to.
 
-        The way is `wrapper`, `override` (`--override-config`), or `plain` for an engine that is changed itself.
+        The way is `wrapper`, `exec`, `override` (`--override-config`), or another one for an engine that is changed
+        itself.
         """
         self.engine, self.how, self.scratch = engine, how, scratch
-        self.as_user: tuple[str, ...] = ()
+        self.before: tuple[str, ...] = (str(PROGRAM), "exec", "--") if how == "exec" else ()
         self.variables: dict[str, str] = {}
         self.program = str(SCRIPTS / f"paude-venv-{engine.name}") if how == "wrapper" else engine.name
 
     def __call__(self, command: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the CLI in the folder; it has to succeed."""
         own = (command, "--workspace-folder", folder, "--docker-path", self.program)
-        return devcontainer(*own, *arguments, before=self.as_user, env={**ENVIRONMENT, **self.variables})
+        return devcontainer(*own, *arguments, before=self.before, env={**ENVIRONMENT, **self.variables})
 
     def up(self, folder: Path, *arguments: str) -> Container:
         """Launch the folder and return its container."""

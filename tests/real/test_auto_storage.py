@@ -259,7 +259,7 @@ def test_through_the_private_proxy_of_exec(
     make_host_venv(workspace / ".venv")
     before = tree_hash(workspace)
     for tools in launched(engine, "plain", tmp_path, data):
-        tools.as_user = (*HOOK, "exec", "--")
+        tools.before = (*HOOK, "exec", "--")
         check_life(tools, workspace)
 
     assert tree_hash(workspace) == before

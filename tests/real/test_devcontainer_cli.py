@@ -174,7 +174,7 @@ def test_a_remote_user_gets_the_hosts_uid(
         folder.chmod(folder.stat().st_mode | 0o111)
     group = os.stat(socket).st_gid
     may = "+dac_read_search,+dac_override"
-    tools.as_user = ("setpriv", f"--reuid={OWNER}", f"--regid={OWNER_GROUP}", f"--groups={group}",
+    tools.before = ("setpriv", f"--reuid={OWNER}", f"--regid={OWNER_GROUP}", f"--groups={group}",
                      f"--inh-caps={may}", f"--ambient-caps={may}")  # fmt: skip
     before = tree_hash(workspace)
 

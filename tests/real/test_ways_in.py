@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,8 +24,10 @@ from lab import missing
 from layout import fill
 from paude_venv_hook.engines.mountinfo import parse_mountinfo
 from real.conftest import give_to_owner
-from real.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, need_engine, run
+from real.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, NoEngineError, need_engine, run
+from real.dev_containers import Tools, configure
 from real.docker_proxy.harness import Proxy
+from real.sandboxes import find_sandbox
 from real.test_podman_hook import Hook
 
 proves = pytest.mark.proves
@@ -84,10 +87,14 @@ class World(NamedTuple):
     other: str
     volume: str
 
+    def binds(self) -> list[tuple[str, str]]:
+        """Return the host path and the container path of each bind."""
+        pairs = [*BINDS.items(), *((source, target) for source, targets in TWICE.items() for target in targets)]
+        return [(f"{self.top}/{source}", target) for source, target in pairs]
+
     def mounts(self) -> list[str]:
         """Return the options that mount each shape."""
-        words = [f"--volume={self.top}/{source}:{target}" for source, target in BINDS.items()]
-        words += [f"--volume={self.top}/{source}:{target}" for source, targets in TWICE.items() for target in targets]
+        words = [f"--volume={source}:{target}" for source, target in self.binds()]
         options = f"volume-opt=type=none,volume-opt=o=bind,volume-opt=device={self.top}/options"
         words += [f"--volume={self.volume}:/s/volume", f"--mount=type=volume,target=/s/options,{options}"]
         return [*words, f"--volumes-from={self.other}"]
@@ -135,12 +142,15 @@ class Entry(NamedTuple):
     environ: Mapping[str, str]
 
 
-@pytest.fixture(params=["exec", "wrapper", "standing"])
+@pytest.fixture(params=["exec", "exec of a script", "wrapper", "standing"])
 def way(request: pytest.FixtureRequest, world: World) -> Iterator[Entry]:
     """Return a way in of the engine; the one that sees every container is the proxy, or Podman's hook."""
     engine = world.engine
     if request.param == "exec":
         yield Entry([str(PROGRAM), "exec", "--", *engine.command], ENVIRONMENT)
+    elif request.param == "exec of a script":
+        script = ["sh", "-c", '"$@"; exit $?', "sh"]
+        yield Entry([str(PROGRAM), "exec", "--", *script, *engine.command], ENVIRONMENT)
     elif request.param == "wrapper":
         yield Entry([str(SCRIPTS / f"paude-venv-{engine.name}"), *engine.command[1:]], ENVIRONMENT)
     else:
@@ -190,8 +200,7 @@ def test_who_asks_means_the_start_folder_and_what_lies_beside_it(world: World, w
 def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry) -> None:
     if not shutil.which("docker") or run("docker", "compose", "version", check=False, env=ENVIRONMENT).returncode:
         missing("docker has no compose")
-    binds = [f"{world.top}/{source}:{target}" for source, target in BINDS.items()]
-    binds += [f"{world.top}/{source}:{target}" for source, targets in TWICE.items() for target in targets]
+    binds = [f"{source}:{target}" for source, target in world.binds()]
     device = {"type": "none", "o": "bind", "device": f"{world.top}/options"}
     services = {
         "web": {
@@ -222,6 +231,46 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
     finally:
         down = [*world.engine.command, *name, "down", "--volumes", "--timeout=0"]
         run("env", "--chdir", folder, *down, check=False, env=ENVIRONMENT)
+
+
+@pytest.mark.parametrize("how", ["wrapper", "override", "exec", "standing"])
+def test_each_shape_is_shadowed_in_a_dev_container(world: World, how: str) -> None:
+    if not shutil.which("devcontainer"):
+        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    folder = world.top / "start"
+    configure(folder, world.engine.image, runArgs=["--network=host", *world.mounts()])
+    with TemporaryDirectory(prefix="paude-ways-") as scratch, ExitStack() as stack:
+        tools = Tools(world.engine, how, Path(scratch))
+        if how == "standing":
+            entry = standing(world.engine, Path(scratch), stack)
+            program = Path(scratch, world.engine.name)
+            program.write_text(f'#!/bin/sh\nexec {shlex.join(entry.words)} "$@"\n')
+            program.chmod(0o755)
+            tools.program, tools.variables = str(program), dict(entry.environ)
+        stack.callback(tools.remove, world.top)
+
+        container = tools.up(folder)
+
+        assert seen(container.sh("cat /proc/self/mountinfo")) == SHADOWED
+
+
+@pytest.mark.parametrize("world", ["docker"], indirect=True)
+def test_each_shape_of_a_bind_is_shadowed_in_a_sandbox(world: World) -> None:
+    try:
+        sandbox = find_sandbox("root", world.top)
+    except NoEngineError as problem:
+        missing(str(problem))
+    above = ("/s/repo", "/s/parent")  # of a bind that holds more than the git root, only that counts
+    binds = [pair for pair in world.binds() if pair[1] not in above]
+    words = [word for source, target in binds for word in ("--bind", source, target)]
+    system = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"]
+    system += ["--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"]
+
+    done = sandbox.exec(world.top / "start", *system, *words, "cat", "/proc/self/mountinfo")
+
+    of_volumes = {"/s/inherited/.venv", "/s/volume/.venv", "/s/options/.venv"}
+    expected = {path for path in SHADOWED - of_volumes if not path.startswith(above)}
+    assert (seen(done.stdout), done.returncode) == (expected, 0), done.stderr
 
 
 def test_verify_finds_what_the_launch_got(world: World) -> None:
