@@ -22,6 +22,7 @@ WORKING_DIR = "com.docker.compose.project.working_dir"
 # opted in. `none`: none of them is.
 SWITCH = "paude.venv"
 SWITCH_VALUES = ("auto", "none")
+SWITCHED_OFF = f"the label {SWITCH} is none"
 
 
 class Launch(NamedTuple):
@@ -54,3 +55,8 @@ class Launch(NamedTuple):
     has_labels: bool = True
     notes: tuple[Note, ...] = ()
     seen: tuple[Mount, ...] = ()
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether a label says that no folder is a workspace."""
+        return self.labels.get(SWITCH) == "none"

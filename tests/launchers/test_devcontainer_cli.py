@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
+from layout import fill
 from paude_venv_hook.cli import main
 
 BASE = """{
@@ -72,6 +73,33 @@ def test_it_can_be_written_to_a_file(app: Path, capfd: pytest.CaptureFixture[str
 
     assert json.loads((app / "out.json").read_text())["runArgs"][0] == "--init"
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_volume_that_is_a_bind_of_the_workspace_is_shadowed_too(
+    app: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = {"type": "none", "o": "bind", "device": str(app)}
+    programs("docker", f"printf '%s' '{json.dumps([{'Driver': 'local', 'Options': options}])}'")
+    fill(app, '.devcontainer.json = {"image": "i", "mounts": ["type=volume,source=code,target=/code"]}')
+
+    assert main(["devcontainer-config", "--engine", "docker", "--quiet"]) == 0
+
+    added = json.loads(capfd.readouterr().out)["runArgs"]
+    assert [word.partition(":")[0] for word in added[1::2]] == ["/workspaces/app/.venv", "/code/.venv"]
+
+
+def test_another_container_of_which_the_engine_does_not_tell_is_one_line(
+    app: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs("docker", "echo 'Cannot connect' >&2; exit 1")
+    fill(app, '.devcontainer.json = {"image": "i", "runArgs": ["--volumes-from=other"]}')
+
+    assert main(["devcontainer-config", "--engine", "docker"]) == 0
+
+    assert capfd.readouterr().err == (
+        "paude-venv-hook: warning: nothing shadowed of what --volumes-from other brings: the engine does not tell: "
+        "Cannot connect; mount the folder itself, or see whether the engine answers\n"
+    )
 
 
 def test_without_a_base_there_is_nothing_to_print(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:

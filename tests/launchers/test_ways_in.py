@@ -347,8 +347,10 @@ def by_override(shape: Shape, place: Place, _: str, __: object) -> set[str]:
     for source, target in shape.options:
         options = f"volume-opt=type=none,volume-opt=o=bind,volume-opt=device={place.path(source)}"
         mounts.append(f"type=volume,target={target},{options}")
+    run_args = [word for key, value in shape.labels.items() for word in ("--label", f"{key}={value}")]
+    run_args += ["--volumes-from=other:ro"] if shape.others else []
     folder = place.top.parent / "dev"
-    fill(folder, f".devcontainer.json = {json.dumps({'mounts': mounts})}")
+    fill(folder, f".devcontainer.json = {json.dumps({'mounts': mounts, 'runArgs': run_args})}")
     override = make_override(str(folder), os.environ)
     return covered(json.loads(override.data)["runArgs"])
 
@@ -379,8 +381,8 @@ STANDING = {
 def cannot(way: str, shape: Shape) -> str:
     """Return why a way in cannot have this shape, "" if it can."""
     if way == "devcontainer-config":
-        is_elsewhere = shape.asked == shape.standing and not shape.labels and not shape.others
-        return "" if is_elsewhere and shape.asked else "it is another dev container's folder that the tools start in"
+        is_elsewhere = shape.asked == shape.standing and shape.labels.keys() <= {SWITCH}
+        return "" if is_elsewhere else "it is another dev container's folder that the tools start in"
     if way != "bwrap":
         return ""
     if not shape.binds or shape.labels:
@@ -503,6 +505,37 @@ def test_an_engine_that_does_not_tell_of_a_volume_is_one_line(
         "nothing shadowed of what the volume src brings: the engine does not tell: Cannot connect to the Docker "
         "daemon; mount the folder itself, or see whether the engine answers"
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["exec", "--", "docker", "run", "-v", "{app}:/app", "--label", "paude.venv=none", "IMG"],
+        ["run", "--engine", "docker", "--workspace-folder", "{app}"],
+        ["print", "--engine", "docker", "--workspace-folder", "{app}"],
+        ["devcontainer-config", "--engine", "docker", "--workspace-folder", "{app}"],
+        ["verify", "--engine", "docker", "--workspace-folder", "{app}", "mine"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_label_that_switches_us_off_is_the_reason_that_is_given(
+    place: Place,
+    make_venv: MakeVenv,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    run_args = json.dumps(["--label", "paude.venv=none"])
+    lay_out(same(entries=(f'app/.devcontainer.json = {{"runArgs": {run_args}}}',)), place, make_venv)
+    place.engine("docker")
+    mounts = [{"Type": "bind", "Source": place.path("app"), "Destination": "/app"}]
+    container = {"Id": "1", "State": {"Running": True}, "Mounts": mounts, "Config": {"Labels": {SWITCH: "none"}}}
+    (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps([container])}'")
+    monkeypatch.setattr(run_line, "replace_process", lambda *_: 0)
+
+    main([word.format(app=place.path("app")) for word in words])
+
+    assert "nothing shadowed: the label paude.venv is none\n" in capfd.readouterr().err
 
 
 def decide_line(place: Place, *words: str) -> list[str]:

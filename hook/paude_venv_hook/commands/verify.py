@@ -17,7 +17,7 @@ from paude_venv_hook.engines.volumes import mounts_of_container, resolve
 from paude_venv_hook.errors import EngineError, UsageError, VerifyError
 from paude_venv_hook.files import is_inside, read_bytes
 from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
-from paude_venv_hook.launch import SERVICE, Launch
+from paude_venv_hook.launch import SERVICE, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.notes import Note, NoteKind, nothing, unique_words
@@ -139,13 +139,15 @@ def examine(engine: str, container: Mapping[str, Any], folder: str, options: Opt
     checks: list[Check] = []
     for answer in decision.answers:
         checks += check(container, answer)
-    notes = [*decision.notes, *_notes_on_no_workspace(decision, folder), *_notes_on_empty(checks)]
+    notes = [*decision.notes, *_notes_on_no_workspace(launch, decision, folder), *_notes_on_empty(checks)]
     name = get_text(container, "Name").removeprefix("/") or get_text(container, "Id")
     return Result(engine, name, checks, notes)
 
 
-def _notes_on_no_workspace(decision: Decision, workspace_folder: str) -> list[Note]:
+def _notes_on_no_workspace(launch: Launch, decision: Decision, workspace_folder: str) -> list[Note]:
     """Return a note if the container binds neither the workspace folder (a host path) nor a part of it."""
+    if launch.is_switched_off:
+        return [nothing(SWITCHED_OFF)]
     real = os.path.realpath(workspace_folder)
     for answer in decision.answers:
         if is_inside(real, answer.workspace_folder) or is_inside(answer.workspace_folder, real):

@@ -181,6 +181,21 @@ def platform_in(found: Iterable[Option]) -> str:
     return values.get("--platform") or "/".join(filter(None, parts))
 
 
+def volumes_from_in(found: Iterable[Option]) -> list[str]:
+    """Return the containers whose mounts the options take over, each perhaps with more after a colon."""
+    return [option.value for option in found if option.name == "--volumes-from" and option.value]
+
+
+def labels_in(found: Iterable[Option], annotations: Collection[str] = ()) -> dict[str, str]:
+    """Return the labels that the options give, and those of the annotations that stand for a label."""
+    labels = {}
+    for option in found:
+        key, _, value = (option.value or "").partition("=")
+        if option.name in ("-l", "--label") or (option.name == "--annotation" and key in annotations):
+            labels[key] = value
+    return labels
+
+
 def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> RunLine | None:
     """Return what an engine is told with these arguments if it runs or creates a container, else None.
 

@@ -9,6 +9,7 @@ from functools import partial
 from paude_venv_hook.decision import decide, without_taken
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
 from paude_venv_hook.engines.programs import find_program
+from paude_venv_hook.engines.run_grammar import labels_in, volumes_from_in
 from paude_venv_hook.engines.table import refuse_other_forms
 from paude_venv_hook.engines.volumes import resolve
 from paude_venv_hook.errors import DevcontainerError
@@ -96,7 +97,7 @@ def make_override(
         storage=storage,
         is_by_tools=True,
     )
-    answers = [answer, *_decide_others(answer, path, environ, storage)]
+    answers = _with_others(answer, path, environ, venv, storage)
     ask = asking(answer.engine, environ)
     answers = [settle_answer(item, ask, is_ahead=True) for item in answers]
     run_args = [word for item in answers for words in item.arguments() for word in words]
@@ -104,28 +105,35 @@ def make_override(
     return Override(answers, _dump(path, document), {})
 
 
-def _decide_others(answer: Answer, path: str, environ: Mapping[str, str], storage: str | None) -> list[Answer]:
-    """Return the decisions for other workspaces that a devcontainer.json (a host path) mounts besides its own.
+def _with_others(
+    answer: Answer, path: str, environ: Mapping[str, str], venv: str | None, storage: str | None
+) -> list[Answer]:
+    """Return the decision for the workspace of a devcontainer.json (a host path), and those for what else it mounts.
 
-    A launch through a wrapper sees the same mounts and labels, and decides the same.
+    These are other workspaces, and its own once more if only the engine knows of it: by a volume that is a bind, or by
+    another container. A launch through a wrapper sees the same mounts and labels, and decides the same.
     """
     folder = answer.workspace_folder
     devcontainer = read_devcontainer(path, folder, environ)
-    if not devcontainer.mounts:
-        return []
+    volumes_from = volumes_from_in(devcontainer.options)
+    if not devcontainer.mounts and not volumes_from:
+        return [answer]
     mounts = [*answer.location.mounts[:1], *devcontainer.mounts]
     program = find_program(answer.engine, environ) or answer.engine
-    resolved = resolve(mounts, (), questions(program, (), environ))
+    resolved = resolve(mounts, volumes_from, questions(program, (), environ))
     launch = answer.launch._replace(
         told_by="devcontainer.json",
         mounts=tuple(resolved.mounts),
-        labels={LOCAL_FOLDER: folder, CONFIG_FILE: path},
-        notes=tuple(resolved.notes),
+        labels={**labels_in(devcontainer.options), LOCAL_FOLDER: folder, CONFIG_FILE: path},
     )
+    answers = [answer._replace(notes=(*answer.notes, *resolved.notes))]
     taken = {shadow.destination for shadow in answer.plan.shadows}
-    own = os.path.realpath(folder)
-    others = decide(launch, environ, storage=storage).answers
-    return [without_taken(other, taken) for other in others if other.workspace_folder != own]
+    for other in decide(launch, environ, storage=storage).answers:
+        rest = without_taken(other, taken)
+        is_own = other.workspace_folder == os.path.realpath(folder)
+        if not is_own or (rest.plan.shadows and venv is None):  # that flag has decided on the own one
+            answers.append(rest)
+    return answers
 
 
 def _add_run_args(

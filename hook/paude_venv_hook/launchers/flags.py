@@ -9,10 +9,11 @@ from paude_venv_hook.decision import Answer, Decision, decide_workspace, why_not
 from paude_venv_hook.engines.choice import choose_engine
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.errors import WorkspaceError
-from paude_venv_hook.launch import LOCAL_FOLDER, Launch
+from paude_venv_hook.launch import LOCAL_FOLDER, SWITCH, SWITCHED_OFF, Launch
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import (
+    Devcontainer,
     find_devcontainer,
     is_containers_own,
     named_devcontainers,
@@ -101,6 +102,9 @@ def locate(
         mount = Mount("bind", folder, container_folder(container_workspace_folder), is_shared)
         return Location((mount, *parts), "--container-workspace-folder", mounted)
 
+    if devcontainer and _is_switched_off(devcontainer):
+        return Location((), SWITCHED_OFF, mounted, "")
+
     if devcontainer:
         mounts = (devcontainer.mount, *parts) if devcontainer.mount else ()
         return Location(mounts, devcontainer.why, mounted, devcontainer.advice, devcontainer.is_by_compose)
@@ -110,6 +114,15 @@ def locate(
             f"{shown(folder)}: is no path in a container; say where it is with --container-workspace-folder"
         )
     return Location((Mount("bind", folder, folder),), "no devcontainer.json: the same path as here")
+
+
+def _is_switched_off(devcontainer: Devcontainer) -> bool:
+    """Tell whether the runArgs of a devcontainer.json have the label that switches us off."""
+    if not devcontainer.options:
+        return False
+    from paude_venv_hook.engines.run_grammar import labels_in  # noqa: PLC0415 - few files have options
+
+    return labels_in(devcontainer.options).get(SWITCH) == "none"
 
 
 def _parts(folder: str, mounts: Iterable[Mount]) -> list[Mount]:

@@ -12,12 +12,14 @@ from paude_venv_hook.engines.run_grammar import (
     GRAMMARS,
     UnknownOptionError,
     find_subcommand,
+    labels_in,
     parse_run,
     platform_in,
+    volumes_from_in,
 )
 from paude_venv_hook.engines.table import ENGINES
 from paude_venv_hook.errors import OverlayError, WorkspaceError
-from paude_venv_hook.launch import SERVICE, SWITCH, Launch
+from paude_venv_hook.launch import SERVICE, SWITCH, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
 from paude_venv_hook.launchers.settled import asking, settle
@@ -37,9 +39,9 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from paude_venv_hook.engines.run_grammar import Option, RunLine
+    from paude_venv_hook.engines.run_grammar import RunLine
 
 
 def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", tells: int = WARNINGS) -> int:
@@ -152,7 +154,8 @@ def rewrite_run_line(
     added = [word for words in decision.arguments() for word in words]
     words = [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]]
     is_silent = not added and not decision.notes
-    return Rewritten(words, decision, why_nothing(decision, NO_WORKSPACE) if is_silent else None)
+    no_workspace = SWITCHED_OFF if launch.is_switched_off else NO_WORKSPACE
+    return Rewritten(words, decision, why_nothing(decision, no_workspace) if is_silent else None)
 
 
 def _read_launch(
@@ -164,7 +167,7 @@ def _read_launch(
     """
     grammar = GRAMMARS[ENGINES[engine].form]
     mounts = list(mounts_in(line.options, grammar.mount_type))
-    volumes_from = [option.value for option in line.options if option.name == "--volumes-from" and option.value]
+    volumes_from = volumes_from_in(line.options)
     notes: list[Note] = []
     if volumes_from or any(mount.type == "volume" and (mount.source or mount.device) for mount in mounts):
         from paude_venv_hook.engines.volumes import resolve  # noqa: PLC0415 - few lines have such a mount
@@ -173,7 +176,7 @@ def _read_launch(
         options = _options_before_subcommand(arguments, line)
         mounts, notes = resolve(mounts, volumes_from, questions(program, options, environ))
 
-    labels = dict(_labels(line.options))
+    labels = labels_in(line.options, annotations=(SWITCH,))
     words = [word for word in arguments[line.image_at :] if word != "--"]
     return Launch(
         engine,
@@ -191,15 +194,6 @@ def _options_before_subcommand(arguments: Sequence[str], line: RunLine) -> list[
     """Return the words before `run` or `container run`: the options that say which daemon is meant."""
     words = list(arguments[: line.subcommand_at])
     return words[:-1] if words[-1:] == ["container"] else words
-
-
-def _labels(options: Sequence[Option]) -> Iterator[tuple[str, str]]:
-    """Yield the labels of a line, and the annotation that means what a label of ours means."""
-    for option in options:
-        key, _, value = (option.value or "").partition("=")
-        is_switch = option.name == "--annotation" and key == SWITCH
-        if is_switch or option.name in ("-l", "--label"):
-            yield key, value
 
 
 def why_no_container(program: str, arguments: Sequence[str], engine: str) -> str:

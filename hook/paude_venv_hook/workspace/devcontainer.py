@@ -22,8 +22,10 @@ from paude_venv_hook.workspace.variables import substitution, substitution_at_re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+    from paude_venv_hook.engines.run_grammar import Option
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
 # Some are its own with all that is in them; in others people have a place of their own, such as /opt/app.
@@ -41,8 +43,8 @@ class Devcontainer(NamedTuple):
 
     `mount` is the workspace mount, None if nothing is mounted by the tool; `why` says how that was decided.
     `workspace_folder` is the container path in which the tools work, `mounts` is what the file's `mounts` and `runArgs`
-    mount besides. `is_by_compose` tells that only compose files say where the workspace is.
-    `advice` says what to do if nothing is mounted, None if that is to mount it.
+    mount besides, and `options` are those of its `runArgs`. `is_by_compose` tells that only compose files say where
+    the workspace is. `advice` says what to do if nothing is mounted, None if that is to mount it.
     """
 
     mount: Mount | None
@@ -51,6 +53,7 @@ class Devcontainer(NamedTuple):
     mounts: tuple[Mount, ...]
     is_by_compose: bool
     advice: str | None = None
+    options: tuple[Option, ...] = ()
 
 
 def find_devcontainer(workspace_folder: str) -> str | None:
@@ -88,12 +91,14 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
     at_reading = substitution_at_reading(path, workspace_folder, container_folder, environ)
     mount, why = _workspace_mount(path, config, default, workspace_folder, at_reading)
     advice = "" if "dockerComposeFile" in config else None
+    substitute = substitution(path, workspace_folder, container_folder, environ)
+    options = _options_of_run_args(config, substitute)
     try:
-        mounts = _mounts(config, substitution(path, workspace_folder, container_folder, environ))
+        mounts = _mounts(config, options, substitute)
     except UnclearMountError as error:
         mount, why, mounts, advice = None, f"in devcontainer.json, {error}", (), ""
     folder_to_work_in = container_folder if folder is None else at_reading(folder)
-    return Devcontainer(mount, why, folder_to_work_in, mounts, "dockerComposeFile" in config, advice)
+    return Devcontainer(mount, why, folder_to_work_in, mounts, "dockerComposeFile" in config, advice, options)
 
 
 def _folder_in(mount: Mount, folder: str) -> str:
@@ -135,17 +140,23 @@ def is_containers_own(target: str) -> bool:
     return re.fullmatch(_CONTAINERS_OWN, target) is not None
 
 
-def _mounts(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Mount, ...]:
-    """Return what the file's `mounts` and `runArgs` mount, as far as they name an absolute target.
+def _options_of_run_args(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Option, ...]:
+    if not config.get("runArgs"):
+        return ()
+    from paude_venv_hook.engines.run_grammar import options  # noqa: PLC0415 - few files have any
+
+    return tuple(options([substitute(argument) for argument in config["runArgs"]], lenient=True))
+
+
+def _mounts(
+    config: Mapping[str, Any], options: Sequence[Option], substitute: Callable[[str], str]
+) -> tuple[Mount, ...]:
+    """Return what the file's `mounts` and the options of its `runArgs` mount, as far as they name an absolute target.
 
     Raises UnclearMountError.
     """
     entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
-    mounts = [parse_mount(substitute(entry)) for entry in entries]
-    if config.get("runArgs"):
-        from paude_venv_hook.engines.run_grammar import options  # noqa: PLC0415 - few files have any
-
-        mounts += mounts_in(options([substitute(argument) for argument in config["runArgs"]], lenient=True))
+    mounts = [*(parse_mount(substitute(entry)) for entry in entries), *mounts_in(options)]
     return tuple(mount for mount in mounts if mount.target.startswith("/"))
 
 
