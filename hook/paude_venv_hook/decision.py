@@ -12,7 +12,7 @@ from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
 from paude_venv_hook.errors import EngineError, HookError, StoreError, WorkspaceError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
-from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, without
+from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, skip_if
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, once_made
 from paude_venv_hook.text import shown
@@ -212,9 +212,9 @@ def fall_back(answer: Answer, why: str) -> Answer:
 
 
 def _owner(folder: str, settings: Settings) -> tuple[int, int]:
-    about = os.stat(folder)
+    status = os.stat(folder)
     uid, gid = settings.tmpfs.uid, settings.tmpfs.gid
-    return (about.st_uid if uid is None else uid, about.st_gid if gid is None else gid)
+    return (status.st_uid if uid is None else uid, status.st_gid if gid is None else gid)
 
 
 # ---- The plan of a workspace
@@ -255,7 +255,7 @@ def _not_covered(
     """Return those of some paths in a workspace on which the container has nothing of its own, nor will have."""
     directories = [Unshadowed(path, os.path.join(real, path), Kind.DEEP) for path in paths]
     plan = make_plan(detected.found, real, mounts, location.mounted, directories)
-    return tuple(item.path for item in plan.visible)
+    return tuple(directory.path for directory in plan.visible)
 
 
 def _detect(
@@ -271,7 +271,7 @@ def _detect(
 
 def _is_meant(mount: Mount, real: str, detected: Detected) -> bool:
     """Tell whether the source of a bind is itself one of the directories that are shadowed elsewhere."""
-    return mount.source != real and any(item.host_path == mount.source for item in detected.found)
+    return mount.source != real and any(directory.host_path == mount.source for directory in detected.found)
 
 
 def _plan_without_mount(
@@ -286,10 +286,11 @@ def _plan_without_mount(
     if shared:
         why, advice = words(shared[0]), ""
     everything = Skipped(".", Reason(why, advice))
-    others = [
-        Skipped(name_for_people(item.path), Reason(f"{item.why}; {why}"), is_expected=True) for item in detected.found
-    ]
-    return Plan((), (everything, *others)), []
+    skipped = [everything]
+    for directory in detected.found:
+        reason = Reason(f"{directory.why}; {why}")
+        skipped.append(Skipped(name_for_people(directory.path), reason, is_expected=True))
+    return Plan((), tuple(skipped)), []
 
 
 def _real(mounts: Iterable[Mount], known: Mapping[str, str]) -> list[Mount]:
@@ -303,7 +304,7 @@ def _name(path: str, folder: str) -> str:
 
 def as_engine_can(plan: Plan, engine: str, settings: Settings, *, on_disk: bool) -> Plan:
     """Return the plan for an engine: what it has no arguments for is skipped."""
-    return without(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
+    return skip_if(plan, lambda destination: why_not(engine, destination, settings.tmpfs.size, on_disk=on_disk))
 
 
 # ---- Storage on disk
@@ -400,16 +401,16 @@ def arguments_for(answer: Answer, engine: str, environ: Mapping[str, str]) -> li
 def _with_notes_on_plan(answer: Answer, covered: Collection[str]) -> Answer:
     """Return an answer with the notes on its plan; `covered` are host paths that other workspaces shadow."""
     plan = answer.plan
-    plan = plan._replace(visible=tuple(item for item in plan.visible if item.host_path not in covered))
+    plan = plan._replace(visible=tuple(directory for directory in plan.visible if directory.host_path not in covered))
     notes = _notes_on_plan(plan, answer.launch, answer.settings_file)
     return answer._replace(plan=plan, notes=(*answer.notes, *notes))
 
 
 def _notes_on_plan(plan: Plan, launch: Launch, file: str) -> Iterator[Note]:
     """Yield what was skipped and why, and what of the host's stays visible."""
-    for item in plan.skipped:
-        if not item.is_expected:
-            yield Note(NoteKind.SKIPPED, (item.path,), item.reason.text, item.reason.advice)
+    for skipped in plan.skipped:
+        if not skipped.is_expected:
+            yield Note(NoteKind.SKIPPED, (skipped.path,), skipped.reason.text, skipped.reason.advice)
     for path, trouble in {shadow.path: shadow.trouble for shadow in plan.shadows if shadow.trouble}.items():
         yield Note(NoteKind.TROUBLE, (path,), trouble)
     working = [shadow.path for shadow in plan.shadows if _works_inside(shadow, launch)]
@@ -441,7 +442,7 @@ def _is_seen(path: str, launch: Launch) -> bool:
 
 
 def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
-    paths = [item.path for item in plan.visible if item.kind is not Kind.NAMES_NO_VENV]
+    paths = [directory.path for directory in plan.visible if directory.kind is not Kind.NAMES_NO_VENV]
     if not paths:
         return
     setting: tuple[str, ...] = ()
@@ -467,8 +468,8 @@ def _notes_on_commands(
 ) -> Iterator[Note]:
     """Yield what a person should know of the commands that make the environments, in a devcontainer.json."""
     paths = tuple(dict.fromkeys(shadow.path for shadow in plan.shadows))
-    guarded = [item for item in set_ups if item.guard == BY_DIRECTORY and item.venv in paths]
-    for venv, key in dict.fromkeys((item.venv, item.key) for item in guarded):
+    guarded = [set_up for set_up in set_ups if set_up.guard == BY_DIRECTORY and set_up.venv in paths]
+    for venv, key in dict.fromkeys((set_up.venv, set_up.key) for set_up in guarded):
         yield Note(NoteKind.GUARDED, (venv,), key)
     key = once_made(set_ups, plan.shadows)
     if not key or guarded:
@@ -495,12 +496,12 @@ def _advice_to_keep(source: str, file: str) -> str:
 def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:
     """Return what a person should know of the mount points (host paths) that had to be made."""
     settings = answer.settings
-    made = [shadow for shadow in answer.plan.shadows if shadow.host_path in host_paths]
-    notes = [_note_on_reserved(shadow, answer.settings_file) for shadow in made if shadow.kind is Kind.RESERVED]
-    listed = _paths_of(made, Kind.LISTED)
+    new = [shadow for shadow in answer.plan.shadows if shadow.host_path in host_paths]
+    notes = [_note_on_reserved(shadow, answer.settings_file) for shadow in new if shadow.kind is Kind.RESERVED]
+    listed = _paths_of(new, Kind.LISTED)
     if listed:
         notes.append(Note(NoteKind.MADE_FOR_LIST, listed, settings.venv_source))
-    also = _paths_of(made, Kind.ALSO)
+    also = _paths_of(new, Kind.ALSO)
     if also:
         notes.append(Note(NoteKind.MADE_FOR_LIST, also, settings.also_source))
     return notes
@@ -531,23 +532,24 @@ def find_left_visible(answer: Answer) -> tuple[list[Unshadowed], bool]:
 
     real = os.path.realpath(answer.workspace_folder)
     detected = detect(real, (), (), same_path=False)
-    venvs = [Unshadowed(item.path, item.host_path, item.kind) for item in detected.found if _is_there(item)]
+    existing = filter(_is_there, detected.found)
+    venvs = [Unshadowed(venv.path, venv.host_path, venv.kind) for venv in existing]
     paths, is_whole = find_deep_venvs(real)
     deep = [Unshadowed(_name(path, real), path, Kind.DEEP) for path in paths]
     by_host_path: dict[str, Unshadowed] = {}
-    for item in (*answer.plan.visible, *venvs, *detected.unshadowed, *deep):
-        if not any(is_inside(item.host_path, known) for known in by_host_path):
-            by_host_path[item.host_path] = item
+    for directory in (*answer.plan.visible, *venvs, *detected.unshadowed, *deep):
+        if not any(is_inside(directory.host_path, known) for known in by_host_path):
+            by_host_path[directory.host_path] = directory
 
     shadowed = [Found(shadow.path, shadow.host_path, shadow.kind) for shadow in answer.plan.shadows]
     mounts = _real(location.mounts, {answer.workspace_folder: real})
     plan = make_plan(shadowed, real, mounts, location.mounted, by_host_path.values())
-    skipped = {item.path for item in answer.plan.skipped}
-    return [item for item in plan.visible if name_for_people(item.path) not in skipped], is_whole
+    skipped = {directory.path for directory in answer.plan.skipped}
+    return [directory for directory in plan.visible if name_for_people(directory.path) not in skipped], is_whole
 
 
-def _is_there(item: Found) -> bool:
-    return item.kind is not Kind.RESERVED and not item.problem
+def _is_there(directory: Found) -> bool:
+    return directory.kind is not Kind.RESERVED and not directory.problem
 
 
 def why_nothing(decision: Decision, no_workspace: str) -> Note:

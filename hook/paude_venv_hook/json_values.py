@@ -32,17 +32,17 @@ def kind_of(value: Any) -> str:
 
 def get_text(value: Any, key: str) -> str:
     """Return the text of that key of a JSON object, "" if there is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    text = value.get(key) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def get_object(value: Any, key: str) -> dict[str, Any]:
     """Return the object of that key of a JSON object, an empty one if there is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def get_list(value: Any, key: str) -> list[Any]:
     """Return the list of that key of a JSON object, an empty one if there is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, list) else []
+    values = value.get(key) if isinstance(value, dict) else None
+    return values if isinstance(values, list) else []

@@ -70,7 +70,7 @@ def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
         "venv": venv if isinstance(venv, str) else list(venv),
         "storage": answer.storage.kind,
         "shadows": [_describe(shadow) for shadow in answer.plan.shadows],
-        "skipped": [{"path": item.path, "why": item.reason.text} for item in answer.plan.skipped],
+        "skipped": [{"path": skipped.path, "why": skipped.reason.text} for skipped in answer.plan.skipped],
         "runArgs": engines[answer.engine]["runArgs"],
         "engines": engines,
     }
@@ -123,7 +123,7 @@ def load(path: str) -> dict[str, Any]:
             holders[f"engines.{name}."] = engine
     for key, holder in holders.items():
         arguments = holder.get("runArgs")
-        if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
+        if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
             raise OverlayError(f"{shown(path)}: {key}runArgs: must be a list of text; run paude-venv-hook again")
     overlay: dict[str, Any] = document
     return overlay

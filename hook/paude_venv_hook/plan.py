@@ -63,60 +63,82 @@ class Plan(NamedTuple):
     visible: tuple[Unshadowed, ...] = ()
 
 
+class _Place(NamedTuple):
+    """One container path of a directory, and the source of the mount that carries it there.
+
+    `is_free` tells that a shadow can be mounted there. If not, `problem` is the reason, "" if another mount of the
+    workspace covers the path, and has a place of its own for the directory.
+    """
+
+    destination: str
+    source: str
+    is_free: bool = True
+    problem: str = ""
+
+
 def make_plan(
-    found: Iterable[Found],
+    directories: Iterable[Found],
     workspace_folder: str,
     mounts: Sequence[Mount],
     mounted: Mapping[str, str],
     unshadowed: Iterable[Unshadowed] = (),
 ) -> Plan:
-    """Return the plan for what was found, at each place where a mount carries it.
+    """Return the plan for directories to shadow, at each place to which a mount carries them.
 
     `workspace_folder` and the sources of the mounts are real host paths; their targets can be mounted. `mounted` maps
     the container paths that have another mount already to its type: a second one on the same destination is an error on
     Podman and hides the first on Docker.
     """
-    placed = [(item, *_places(item, workspace_folder, mounts, mounted)) for item in found]
-    shadows: dict[str, Shadow] = {}  # by destination, so that what is found twice is one
-    for item, places, _ in placed:
-        for destination, source in places:
-            shadow = Shadow(
-                item.path, item.host_path, destination, item.kind, item.evidence, source, trouble=item.trouble
-            )
-            shadows.setdefault(destination, shadow)
-    outermost = [item for item in shadows.values() if not any(map(shadows.get, _folders_above(item.destination, "/")))]
+    placed = [(directory, *_places(directory, workspace_folder, mounts, mounted)) for directory in directories]
+    shadows: dict[str, Shadow] = {}  # by destination: a directory that is found twice has one shadow
+    for directory, places, _ in placed:
+        for place in places:
+            shadows.setdefault(place.destination, _shadow(directory, place))
+    outermost = [shadow for shadow in shadows.values() if not _lies_in_another(shadow, shadows)]
     by_host_path = {shadow.host_path: shadow for shadow in reversed(outermost)}
+
     skipped: dict[tuple[str, str], Skipped] = {}
-    for item, _, problem in placed:
+    for directory, _, problem in placed:
         # What lies in a shadow needs no other reason, such as a missing folder: the mount point will be that folder.
-        above = "" if item.host_path in by_host_path else _lies_in(item.host_path, by_host_path)
-        skip = Skipped(item.path, Reason(above), is_expected=True) if above else problem
+        skip = _skip_inside(directory, by_host_path) or problem
         if skip:
-            path = name_for_people(item.path)
-            skipped[item.host_path, path] = skip._replace(path=path)
-    visible = (
-        item
-        for item in unshadowed
-        if item.host_path not in by_host_path
-        and not _lies_in(item.host_path, by_host_path)
-        and any(why is None for _, _, why in _destinations(item.host_path, mounts, mounted))
-    )
+            path = name_for_people(directory.path)
+            skipped[directory.host_path, path] = skip._replace(path=path)
+
+    visible = []
+    for other in unshadowed:
+        is_covered = other.host_path in by_host_path or _shadow_above(other.host_path, by_host_path)
+        if not is_covered and any(place.is_free for place in _destinations(other.host_path, mounts, mounted)):
+            visible.append(other)
     return Plan(tuple(outermost), tuple(skipped.values()), tuple(visible))
 
 
-def without_colons(plan: Plan, who: str, what: str = "a tmpfs") -> Plan:
-    """Return the plan for one who cannot name a container path with a colon (compose): those are skipped."""
+def _shadow(directory: Found, place: _Place) -> Shadow:
+    return Shadow(
+        path=directory.path,
+        host_path=directory.host_path,
+        destination=place.destination,
+        kind=directory.kind,
+        evidence=directory.evidence,
+        source=place.source,
+        trouble=directory.trouble,
+    )
 
-    def why(destination: str) -> str:
-        problem = f"{who} has no way to mount {what} on {destination}, for its colon; rename the folder"
-        return problem if ":" in destination else ""
 
-    return without(plan, why)
+def _lies_in_another(shadow: Shadow, shadows: Mapping[str, Shadow]) -> bool:
+    """Tell whether a shadow lies in another one; `shadows` are by their destinations."""
+    return any(folder in shadows for folder in _folders_above(shadow.destination, "/"))
 
 
-def without(plan: Plan, why: Callable[[str], str]) -> Plan:
-    """Return the plan without the container paths for which `why` gives a reason: those are skipped."""
-    problems = {shadow: why(shadow.destination) for shadow in plan.shadows}
+def skip_colons(plan: Plan, who: str, what: str = "a tmpfs") -> Plan:
+    """Return the plan for a launcher that cannot name a container path with a colon (compose): those are skipped."""
+    rule = f"{who} has no way to mount {what} on {{}}, for its colon; rename the folder"
+    return skip_if(plan, lambda destination: rule.format(destination) if ":" in destination else "")
+
+
+def skip_if(plan: Plan, find_problem: Callable[[str], str]) -> Plan:
+    """Return the plan without the container paths in which a problem is found: those are skipped."""
+    problems = {shadow: find_problem(shadow.destination) for shadow in plan.shadows}
     kept = tuple(shadow for shadow in plan.shadows if not problems[shadow])
     skipped = (Skipped(shadow.path, Reason(problem)) for shadow, problem in problems.items() if problem)
     return plan._replace(shadows=kept, skipped=(*plan.skipped, *skipped))
@@ -127,10 +149,20 @@ def name_for_people(path: str) -> str:
     return path if can_be_mounted(path) else shown(path)
 
 
-def _lies_in(host_path: str, shadows: Mapping[str, Shadow]) -> str:
-    """Return "" or the reason why what lies in a shadow needs none of its own."""
+def _skip_inside(directory: Found, shadows: Mapping[str, Shadow]) -> Skipped | None:
+    """Return why a directory in a shadow needs none of its own; `shadows` are by their host paths."""
+    if directory.host_path in shadows:
+        return None
+    above = _shadow_above(directory.host_path, shadows)
+    if above is None:
+        return None
+    return Skipped(directory.path, Reason(f"lies in {above.path}, which is shadowed as a whole"), is_expected=True)
+
+
+def _shadow_above(host_path: str, shadows: Mapping[str, Shadow]) -> Shadow | None:
+    """Return the outermost shadow that covers a host path from above; `shadows` are by their host paths."""
     above = [folder for folder in _folders_above(host_path, os.sep) if folder in shadows]
-    return f"lies in {shadows[above[-1]].path}, which is shadowed as a whole" if above else ""
+    return shadows[above[-1]] if above else None
 
 
 def _folders_above(path: str, separator: str) -> list[str]:
@@ -144,79 +176,66 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _places(
-    item: Found, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
-) -> tuple[list[tuple[str, str]], Skipped | None]:
-    """Return where the directory is to be shadowed, and why it is not, or not at each of its places.
-
-    A place is a container path and the source of the mount that carries it.
-    """
-
-    def skip(why: str, *, is_expected: bool = False) -> tuple[list[tuple[str, str]], Skipped]:
-        return [], Skipped(item.path, Reason(why), is_expected)
-
-    if item.problem:
-        return [], Skipped(item.path, item.problem)
-    if not can_be_mounted(item.path) or not can_be_mounted(item.host_path):
-        return skip("no engine can mount on such a name; rename the directory")
-    destinations = list(_destinations(item.host_path, mounts, mounted))
-    if not destinations:
+    directory: Found, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
+) -> tuple[list[_Place], Skipped | None]:
+    """Return the places at which a directory is to be shadowed, and why it is not, or not at each of them."""
+    if directory.problem:
+        return [], Skipped(directory.path, directory.problem)
+    if not can_be_mounted(directory.path) or not can_be_mounted(directory.host_path):
+        return [], Skipped(directory.path, Reason("no engine can mount on such a name; rename the directory"))
+    places = list(_destinations(directory.host_path, mounts, mounted))
+    if not places:
         sources = " or ".join(shown(mount.source) for mount in mounts)
-        return skip(f"not inside of {sources}, the folder that is mounted", is_expected=True)
-    if is_inside(workspace_folder, item.host_path):
-        return skip("holds the workspace folder, whose source it would hide")
-    free = [(destination, source) for destination, source, why in destinations if why is None]
-    places = [place for place in free if not _was_made_there(item, place[0])]
-    if places != free:
-        return places, _left_alone(item)
-    problem = next((why for _, _, why in destinations if why), "")
-    return places, Skipped(item.path, Reason(problem)) if problem else None
+        reason = Reason(f"not inside of {sources}, the folder that is mounted")
+        return [], Skipped(directory.path, reason, is_expected=True)
+    if is_inside(workspace_folder, directory.host_path):
+        return [], Skipped(directory.path, Reason("holds the workspace folder, whose source it would hide"))
+    free = [place for place in places if place.is_free]
+    shared = [place for place in free if not _was_made_there(directory, place.destination)]
+    if shared != free:
+        return shared, _left_alone(directory)
+    problem = next((place.problem for place in places if place.problem), "")
+    return shared, Skipped(directory.path, Reason(problem)) if problem else None
 
 
-def _destinations(
-    host_path: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
-) -> Iterator[tuple[str, str, str | None]]:
-    """Yield each container path of a directory, the source of the mount that carries it, and why it is left alone.
-
-    None stands for a place where something is to be shadowed.
-    """
+def _destinations(host_path: str, mounts: Sequence[Mount], mounted: Mapping[str, str]) -> Iterator[_Place]:
+    """Yield each place to which a mount carries a directory."""
     for mount in mounts:
         if _is_below(host_path, mount.source):
             relative = os.path.relpath(host_path, mount.source).replace(os.sep, "/")
-            destination = posixpath.join(mount.target, relative)
-            yield destination, mount.source, _taken(destination, mount, mounts, mounted)
+            yield _place(posixpath.join(mount.target, relative), mount, mounts, mounted)
 
 
-def _was_made_there(item: Found, destination: str) -> bool:
+def _place(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Mapping[str, str]) -> _Place:
+    """Return the place on a destination, free or with the reason why not."""
+    kind = mounted.get(destination)
+    if kind == "tmpfs":
+        return _Place(destination, mount.source, is_free=False, problem=f"left to your own tmpfs on {destination}")
+    if kind is not None:
+        problem = f"the configuration mounts something on {destination} already"
+        return _Place(destination, mount.source, is_free=False, problem=problem)
+    for folder in _folders_above(destination, "/"):
+        if folder in mounted and folder.startswith(mount.target.rstrip("/") + "/"):
+            if any(folder == other.target for other in mounts):
+                return _Place(destination, mount.source, is_free=False)
+            problem = f"lies in {folder}, on which the configuration mounts something else"
+            return _Place(destination, mount.source, is_free=False, problem=problem)
+    return _Place(destination, mount.source)
+
+
+def _was_made_there(directory: Found, destination: str) -> bool:
     """Tell whether a venv was made in a container, at this container path: the container keeps it there for itself.
 
     Under the same path as here nothing tells a container's from the host's.
     """
-    return item.made_at == destination != item.host_path
+    return directory.made_at == destination != directory.host_path
 
 
-def _left_alone(item: Found) -> Skipped:
+def _left_alone(directory: Found) -> Skipped:
     """Return that a venv is a container's. Other names than `.venv` are chosen for that."""
-    text = f"made in a container, at {shown(item.made_at)}: left alone"
-    if posixpath.basename(item.path) != RESERVED:
-        return Skipped(item.path, Reason(text), is_expected=True)
-    setting = f'"venv": ["{shown(item.path)}"]'
+    text = f"made in a container, at {shown(directory.made_at)}: left alone"
+    if posixpath.basename(directory.path) != RESERVED:
+        return Skipped(directory.path, Reason(text), is_expected=True)
+    setting = f'"venv": ["{shown(directory.path)}"]'
     advice = f"the host has none; to get one each, remove it on the host, or write {setting} in paude.json"
-    return Skipped(item.path, Reason(text, advice))
-
-
-def _taken(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Mapping[str, str]) -> str | None:
-    """Return why there is nothing to shadow on the destination, None if there is.
-
-    "" means that another mount of the workspace is there, at whose turn it is looked at.
-    """
-    kind = mounted.get(destination)
-    if kind == "tmpfs":
-        return f"left to your own tmpfs on {destination}"
-    if kind is not None:
-        return f"the configuration mounts something on {destination} already"
-    for folder in _folders_above(destination, "/"):
-        if folder in mounted and folder.startswith(mount.target.rstrip("/") + "/"):
-            if any(folder == other.target for other in mounts):
-                return ""
-            return f"lies in {folder}, on which the configuration mounts something else"
-    return None
+    return Skipped(directory.path, Reason(text, advice))

@@ -82,7 +82,7 @@ def choose_storage(settings: Settings, launch: Launch, set_ups: Sequence[SetUp],
 
 def once_made(set_ups: Sequence[SetUp], shadows: Iterable[Shadow]) -> str:
     """Return the key of the command that makes what one of the shadows covers, if no start makes it anew, else ""."""
-    keys = (made_once([item for item in set_ups if _is_for(item, shadow)]) for shadow in shadows)
+    keys = (made_once([set_up for set_up in set_ups if _is_for(set_up, shadow)]) for shadow in shadows)
     return next(filter(None, keys), "")
 
 

@@ -139,6 +139,6 @@ def program_parser(commands: Iterable[tuple[str, Command]]) -> argparse.Argument
     parser.add_argument("-V", "--version", action="store_true", help="show program's version number and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     listed = [(command.POSITION, name, command) for name, command in commands if command.POSITION is not None]
-    for _, name, command in sorted(listed, key=lambda item: item[:2]):
+    for _, name, command in sorted(listed, key=lambda row: row[:2]):
         _add_arguments(subparsers.add_parser(name, help=command.SUMMARY, **_keywords(command)), command)
     return parser

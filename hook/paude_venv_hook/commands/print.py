@@ -186,7 +186,7 @@ def _render(answer: Answer, form: str) -> str:
 
         return shlex.join(arguments) + "\n"
     # No argument of ours holds a newline (control characters are refused), so that one a line is safe.
-    return "".join(item + ("\n" if form == "lines" else "\0") for item in arguments)
+    return "".join(word + ("\n" if form == "lines" else "\0") for word in arguments)
 
 
 def _compose(options: Options) -> tuple[list[Answer], str]:

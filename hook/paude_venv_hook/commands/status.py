@@ -104,16 +104,16 @@ def leaves_venv_visible(answer: Answer) -> bool:
     if answer.settings.venv == "none":
         folder = os.path.realpath(answer.workspace_folder)
         detected = detect(folder, (), (), same_path=False)
-        return any(item.kind is not Kind.RESERVED for item in detected.found)
+        return any(directory.kind is not Kind.RESERVED for directory in detected.found)
     if not answer.location.mounts:
         return False
     if any(note.kind is NoteKind.SHARED for note in answer.notes):
         return True
     visible, _ = find_left_visible(answer)
-    if any(item.kind is not Kind.NAMES_NO_VENV for item in visible):
+    if any(directory.kind is not Kind.NAMES_NO_VENV for directory in visible):
         return True
-    skipped = [item.path for item in answer.plan.skipped if not item.is_expected and item.path != "."]
-    return any(_is_seen(path, answer) for path in skipped)
+    unexpected = [skipped.path for skipped in answer.plan.skipped if not skipped.is_expected]
+    return any(_is_seen(path, answer) for path in unexpected if path != ".")
 
 
 def _is_seen(path: str, answer: Answer) -> bool:
@@ -215,7 +215,7 @@ def _why_storage(answer: Answer) -> str:
     key = once_made(set_ups, shadows) if shadows else made_once(set_ups)
     if key:
         return f"disk in a dev container ({key} makes the venv once), memory otherwise"
-    at_start = next((item.key for item in set_ups if item.is_at_each_start), "")
+    at_start = next((set_up.key for set_up in set_ups if set_up.is_at_each_start), "")
     if at_start:
         return f"memory ({at_start} makes the venv at each start)"
     return "memory (nothing in devcontainer.json makes the venv)"

@@ -99,7 +99,7 @@ def execute(options: Options) -> int:
 
 
 def _notes_on_empty(checks: Iterable[Check]) -> list[Note]:
-    paths = tuple(item.path for item in checks if item.is_empty)
+    paths = tuple(check.path for check in checks if check.is_empty)
     return [Note(NoteKind.EMPTY, paths)] if paths else []
 
 
@@ -110,8 +110,8 @@ def _print(results: Sequence[Result], last_lines: Iterable[str], *, quiet: bool)
         for line in last_lines:
             complain(f"last launch: {line}")
     for result in results:
-        for item in result.checks:
-            write(f"{shown(item.path)}: {item.problem or 'shadowed'} ({shown(item.destination)})\n")
+        for check in result.checks:
+            write(f"{shown(check.path)}: {check.problem or 'shadowed'} ({shown(check.destination)})\n")
 
 
 def make_report(folder: str, results: Sequence[Result], last_lines: Sequence[str]) -> dict[str, Any]:
@@ -194,20 +194,19 @@ def find_service(engines: Sequence[str], service: str, workspace_folder: str) ->
 
     Compose programs label them all, whatever the project is called. Raises VerifyError if there is none.
     """
-    found = []
+    containers = []
     for engine in engines:
-        asked = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
-        names = _ask(asked).split()
-        for name in names:
+        command = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
+        for name in _ask(command).split():
             try:
                 container = inspect(engine, name)
             except NoSuchContainerError:  # it has just ended
                 continue
             if decide(read_launch(engine, container, workspace_folder), os.environ).answers:
-                found.append((engine, container))
-    if not found:
+                containers.append((engine, container))
+    if not containers:
         raise VerifyError(f"{shown(service)}: no running container of such a service binds the workspace; start one")
-    return found
+    return containers
 
 
 class Check(NamedTuple):
@@ -338,8 +337,8 @@ def _find_python_problem(in_container: Sequence[str], venv: str, store: str) -> 
 def asked_for_stores(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Return the container paths on which the container was to have stores; there are no options to know."""
     mounts = get_list(container, "Mounts")
-    by_argument = {get_text(item, "Destination"): get_text(item, "Source") for item in mounts}
-    by_hook = {get_text(item, "destination"): get_text(item, "source") for item in _oci_mounts(container)}
+    by_argument = {get_text(mount, "Destination"): get_text(mount, "Source") for mount in mounts}
+    by_hook = {get_text(mount, "destination"): get_text(mount, "source") for mount in _oci_mounts(container)}
     return {container_path(path): frozenset() for path, source in {**by_hook, **by_argument}.items() if name_in(source)}
 
 
@@ -357,9 +356,9 @@ def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     An argument asked for it, or Podman's hook, whose additions only the OCI config holds.
     """
     by_hook = {
-        get_text(item, "destination"): [word for word in get_list(item, "options") if isinstance(word, str)]
-        for item in _oci_mounts(container)
-        if get_text(item, "type") == "tmpfs"
+        get_text(mount, "destination"): [word for word in get_list(mount, "options") if isinstance(word, str)]
+        for mount in _oci_mounts(container)
+        if get_text(mount, "type") == "tmpfs"
     }
     by_argument = get_object(get_object(container, "HostConfig"), "Tmpfs")
     options = {**by_hook, **{path: get_text(by_argument, path).split(",") for path in by_argument}}

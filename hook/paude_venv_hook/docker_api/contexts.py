@@ -65,9 +65,9 @@ def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Con
     contexts = parse_json(done.stdout)
     if not isinstance(contexts, list) or len(contexts) != 1:
         return None
-    told = contexts[0]
-    host = get_text(get_object(get_object(told, "Endpoints"), "docker"), "Host")
-    return Context(get_text(told, "Name"), host, get_text(get_object(told, "Metadata"), "Description"))
+    context = contexts[0]
+    host = get_text(get_object(get_object(context, "Endpoints"), "docker"), "Host")
+    return Context(get_text(context, "Name"), host, get_text(get_object(context, "Metadata"), "Description"))
 
 
 def daemon_in_use(docker: str, environ: Mapping[str, str]) -> Context | None:

@@ -90,29 +90,29 @@ def own_socket(environ: Mapping[str, str]) -> str:
     return refuse_long(os.path.join(folder, "docker.sock"), "--listen")
 
 
-def find_docker_socket(environ: Mapping[str, str], own: str) -> Upstream:
+def find_docker_socket(environ: Mapping[str, str], proxy_socket: str) -> Upstream:
     """Return the socket that Docker's client reaches, whether or not a daemon is there now.
 
     DOCKER_HOST says it, else the docker context in use, else it is where Docker, a rootless one or Docker Desktop
-    usually has it. `own`, the host path of the proxy's socket, is none of these: whoever uses the proxy has named it
-    there. Raises EngineError if the daemon is on another machine, and if nothing tells of one.
+    usually has it. `proxy_socket`, the host path of the proxy's socket, is none of these: whoever uses the proxy has
+    named it there. Raises EngineError if the daemon is on another machine, and if nothing tells of one.
     """
     host = environ.get("DOCKER_HOST", "").strip()
     if host:
         path = socket_in(host, "DOCKER_HOST")
-        if not is_same_socket(path, own):
+        if not is_same_socket(path, proxy_socket):
             return Upstream(path, "DOCKER_HOST")
     docker = find_docker(environ)
     context = docker and find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
     if context and context.host:
         path = socket_in(context.host, context.said_in)
-        if not is_same_socket(path, own):
+        if not is_same_socket(path, proxy_socket):
             return Upstream(path, context.said_in)
     places = [_DEFAULT, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
     if os.path.isabs(environ.get("XDG_RUNTIME_DIR", "")):
         places.insert(1, os.path.join(environ["XDG_RUNTIME_DIR"], "docker.sock"))
     for path in places:
-        if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, own):
+        if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, proxy_socket):
             return Upstream(path)
     raise EngineError(
         f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in DOCKER_HOST"
@@ -166,7 +166,7 @@ def is_socket(path: str) -> bool:
 def engine_at(path: str) -> str:
     """Return the engine that serves Docker's API at a socket: `podman` or `docker`. Raises OSError."""
     version = ask_docker(path, "/version")
-    names = [get_text(item, "Name") for item in get_list(version, "Components")]
+    names = [get_text(component, "Name") for component in get_list(version, "Components")]
     return "podman" if any(name.startswith("Podman") for name in names) else "docker"
 
 

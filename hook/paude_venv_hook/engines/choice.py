@@ -99,7 +99,7 @@ def is_podman(program: str, environ: Mapping[str, str]) -> bool:
     if re.search(_BECOMES_PODMAN, start):
         return True
     try:
-        said = ask([program, "--version"], environ, seconds=_VERSION_SECONDS).stdout
+        output = ask([program, "--version"], environ, seconds=_VERSION_SECONDS).stdout
     except OSError:
         return False
-    return said.startswith((b"podman", b"docker"))
+    return output.startswith((b"podman", b"docker"))

@@ -106,9 +106,9 @@ def without_options(line: ComposeLine, arguments: Sequence[str], names: Collecti
     return [*_spell(line.engine_options, names), *word, *_spell(line.options, names), *arguments[line.end :]]
 
 
-def _spell(given: Iterable[Option], besides: Collection[str]) -> list[str]:
+def _spell(options_given: Iterable[Option], besides: Collection[str]) -> list[str]:
     words: list[str] = []
-    for name, value, _ in given:
+    for name, value, _ in options_given:
         if name in besides:
             continue
         if value is None:
@@ -126,9 +126,9 @@ def default_files(folder: str) -> list[str]:
     (compose-go, cli.WithDefaultConfigPath.) Without any it is an empty list.
     """
     while True:
-        there = _existing(folder, DEFAULT_FILES)
-        if there:
-            return there[:1] + _existing(folder, _DEFAULT_OVERRIDES)[:1]
+        existing = _existing(folder, DEFAULT_FILES)
+        if existing:
+            return existing[:1] + _existing(folder, _DEFAULT_OVERRIDES)[:1]
         above = os.path.dirname(folder)
         if above == folder:
             return []

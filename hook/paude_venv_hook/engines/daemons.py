@@ -65,9 +65,9 @@ def global_options(arguments: Sequence[str], form: str = "docker") -> list[Optio
 def named_daemon(engine: str, line: Iterable[Option], environ: Mapping[str, str]) -> Address:
     """Return what names the daemon of an engine: an option among those of `global_options`, else a variable."""
     values = {option.name: option.value or "" for option in line}
-    for names, said in ((_OPTIONS, values), (_VARIABLES, environ)):
+    for names, values_of_names in ((_OPTIONS, values), (_VARIABLES, environ)):
         for name, kind in names.get(engine, ()):
-            value = said.get(name, "").strip()
+            value = values_of_names.get(name, "").strip()
             if value:
                 return Address(name, value) if kind == _HOST else Address(name, "", value)
     return Address()

@@ -110,12 +110,12 @@ def parse_volume(text: str) -> Mount:
     return Mount(kind, source, container_path(target), is_shared(options.split(",")))
 
 
-def mounts_in(found: Iterable[Option], default: str = "volume") -> Iterator[Mount]:
+def mounts_in(options: Iterable[Option], default: str = "volume") -> Iterator[Mount]:
     """Yield the mounts of the options of `docker run` and the like: -v, --volume, --mount and --tmpfs.
 
     `default` is the type of a `--mount` that names none. Raises UnclearMountError.
     """
-    for name, value, _ in found:
+    for name, value, _ in options:
         if value is None:
             continue
         if name == "--mount":

@@ -171,12 +171,12 @@ def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
     return found
 
 
-def platform_in(found: Iterable[Option]) -> str:
+def platform_in(options: Iterable[Option]) -> str:
     """Return the platform that the options of `run` or `create` ask for, "" if they leave it to the engine.
 
     Podman knows it by its parts too.
     """
-    values = {option.name: option.value or "" for option in found}
+    values = {option.name: option.value or "" for option in options}
     parts = (values.get(name, "") for name in ("--os", "--arch", "--variant"))
     return values.get("--platform") or "/".join(filter(None, parts))
 
@@ -221,8 +221,8 @@ def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docke
     return next(iter(arguments[index : index + 1]), ""), index + 1
 
 
-def _end(found: Iterable[Option], start: int) -> int:
+def _end(options: Iterable[Option], start: int) -> int:
     end = start
-    for option in found:
+    for option in options:
         end = option.end
     return end

@@ -37,12 +37,12 @@ def resolve(mounts: Iterable[Mount], volumes_from: Iterable[str], questions: Que
     `volumes_from` are the names of those, each perhaps with options after a colon. What the container mounts itself
     goes first (docker-run(1)).
     """
-    own = list(mounts)
+    mounts_of_launch = list(mounts)
     resolved = Resolved([], [])
-    for mount in own:
+    for mount in mounts_of_launch:
         resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
 
-    taken = {mount.target for mount in own}
+    taken = {mount.target for mount in mounts_of_launch}
     for value in volumes_from:
         name = value.partition(":")[0]
         for mount in _inherited(name, questions, resolved.notes):
@@ -79,13 +79,13 @@ def _inherited(name: str, questions: Questions, notes: list[Note]) -> list[Mount
 def mounts_of_container(container: Any) -> list[Mount]:
     """Return what a container mounts, from what `inspect` tells; the source of a volume is its name."""
     mounts = []
-    for item in get_list(container, "Mounts"):
-        kind = get_text(item, "Type")
-        source = get_text(item, "Source")
+    for mount in get_list(container, "Mounts"):
+        kind = get_text(mount, "Type")
+        source = get_text(mount, "Source")
         if kind == "volume":
-            source = get_text(item, "Name")
-        target = container_path(get_text(item, "Destination"))
-        mounts.append(Mount(kind, source, target, is_shared([get_text(item, "Propagation")])))
+            source = get_text(mount, "Name")
+        target = container_path(get_text(mount, "Destination"))
+        mounts.append(Mount(kind, source, target, is_shared([get_text(mount, "Propagation")])))
     return mounts
 
 

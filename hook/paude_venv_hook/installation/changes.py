@@ -66,8 +66,8 @@ class Command(NamedTuple):
         except OSError as error:
             raise EngineError(f"`{self}` failed: {error.strerror}; {_UNTIL}") from None
         if done.returncode:
-            said = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
-            raise EngineError(f"`{self}` failed: {shown(said)}; {_UNTIL}")
+            reason = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
+            raise EngineError(f"`{self}` failed: {shown(reason)}; {_UNTIL}")
         return os.fsdecode(done.stdout).strip()
 
 
@@ -89,14 +89,14 @@ def carry_out(steps: Iterable[Change | Command]) -> None:
 
 def _write(path: str, data: bytes) -> None:
     # Podman starts no container when it cannot read a hook file, and root's is for every user of the machine.
-    made = []
+    new_folders = []
     folder = os.path.dirname(path)
     while not os.path.isdir(folder):
-        made.append(folder)
+        new_folders.append(folder)
         folder = os.path.dirname(folder)
     write_if_changed(path, data, error_class=EngineError)
     os.chmod(path, 0o644)
-    for folder in made:
+    for folder in new_folders:
         os.chmod(folder, 0o755)  # noqa: S103 - for those users
 
 

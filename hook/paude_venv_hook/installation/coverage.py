@@ -43,7 +43,7 @@ class Launches(NamedTuple):
 
 def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
     """Return what is to be said of each engine on PATH, for launches of the workspace folder at a host path."""
-    found = []
+    launches = []
     for engine, find in (("docker", _of_docker), ("podman", _of_podman)):
         program = find_program(engine, environ)
         if program:
@@ -53,8 +53,8 @@ def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
                 by, why = "", str(error)
             if by not in ("", "wrapper") and not opted_in(folder):
                 by, why = "", f"{why}, only for folders with a paude.json or a devcontainer.json; add one here"
-            found.append(Launches(engine, by, why))
-    return found
+            launches.append(Launches(engine, by, why))
+    return launches
 
 
 def why_proxy_is_down(environ: Mapping[str, str]) -> str:
@@ -97,27 +97,27 @@ def _of_docker(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if is_podman(program, environ):
         by, why = _of_podman(program, environ)
         return by, f"is Podman: {why}"
-    own = own_socket(environ)
+    proxy_socket = own_socket(environ)
     daemon = daemon_in_use(program, environ)
-    if daemon and is_ours(daemon, own):
+    if daemon and is_ours(daemon, proxy_socket):
         if does_answer(daemon.socket):
             return "context" if daemon.name else "DOCKER_HOST", daemon.said_in
         return "", _why_down(daemon, environ)
-    return _wrapper(program) or ("", _why_past_proxy(daemon, own, environ))
+    return _wrapper(program) or ("", _why_past_proxy(daemon, proxy_socket, environ))
 
 
-def _why_past_proxy(daemon: Context | None, own: str, environ: Mapping[str, str]) -> str:
-    """Return why Docker's client goes past the proxy, whose socket is at the host path `own`, and what to do."""
+def _why_past_proxy(daemon: Context | None, proxy_socket: str, environ: Mapping[str, str]) -> str:
+    """Return why Docker's client goes past the proxy, which has this socket (a host path), and what to do."""
     if daemon and daemon.host and not daemon.host.startswith("unix:"):
         return f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
     if not daemon or not read_record().upstream:
         return _NOTHING
-    beaten = why_context_is_beaten(own, environ)
+    beaten = why_context_is_beaten(proxy_socket, environ)
     if beaten:
         return beaten
-    if _has_service(environ) or does_answer(own):
+    if _has_service(environ) or does_answer(proxy_socket):
         return f"{daemon.said_in} is in use; `{PROGRAM} install --use` changes that"
-    return f"{daemon.said_in} is in use, and the proxy at {own} is down; {_how_to_start(environ)}"
+    return f"{daemon.said_in} is in use, and the proxy at {proxy_socket} is down; {_how_to_start(environ)}"
 
 
 def _has_service(environ: Mapping[str, str]) -> bool:

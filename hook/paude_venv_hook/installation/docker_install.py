@@ -118,9 +118,9 @@ def find_user_units(environ: Mapping[str, str]) -> UserUnits | None:
     return units if units.does("show", "--property=Version") else None
 
 
-def is_ours(context: Context, own: str) -> bool:
-    """Tell whether we made the context, or would have made the same; `own` is the host path of the proxy's socket."""
-    return context.description == DESCRIPTION or bool(context.socket and is_same_socket(context.socket, own))
+def is_ours(context: Context, proxy_socket: str) -> bool:
+    """Tell whether we made the context, or would have made the same for the proxy's socket (a host path)."""
+    return context.description == DESCRIPTION or bool(context.socket and is_same_socket(context.socket, proxy_socket))
 
 
 def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
@@ -220,13 +220,13 @@ def plan_use(client: Client) -> list[Step]:
     return [] if client.uses_ours else [client.command("context", "use", CONTEXT)]
 
 
-def why_context_is_beaten(own: str, environ: Mapping[str, str]) -> str:
+def why_context_is_beaten(proxy_socket: str, environ: Mapping[str, str]) -> str:
     """Return a line on the variable that leads Docker's client past our context, "" if there is none.
 
-    `own` is the host path of the proxy's socket.
+    `proxy_socket` is the host path of the proxy's socket.
     """
     variable = variable_in_use(environ)
-    wanted = f"unix://{own}" if variable == "DOCKER_HOST" else CONTEXT
+    wanted = f"unix://{proxy_socket}" if variable == "DOCKER_HOST" else CONTEXT
     if not variable or environ[variable].strip() == wanted:
         return ""
     return f"{variable} is set, and beats the context in use; unset it, or set it to {shown(wanted)}"

@@ -36,14 +36,14 @@ def plan_uninstall(docker: str | None, environ: Mapping[str, str]) -> Removal:
     there is none. Raises EngineError for a user without a home folder.
     """
     record = read_record()
-    own = own_socket(environ)
+    proxy_socket = own_socket(environ)
     contexts, stays = _plan_contexts_away(docker, environ, record)
     units, foreign = _plan_units_away(environ, record)
-    sockets = dict.fromkeys([own, *record.sockets])
+    sockets = dict.fromkeys([proxy_socket, *record.sockets])
     removed = [Change(path, None) for path in sockets if os.path.lexists(path)]
     steps: list[Step] = [*contexts, *units, *removed]
     stays += foreign
-    if removed and not units and does_answer(own):
+    if removed and not units and does_answer(proxy_socket):
         stays.append("a docker-proxy that nobody reaches any more still runs; end it")
     path = record_path()
     if os.path.lexists(path):
@@ -52,7 +52,7 @@ def plan_uninstall(docker: str | None, environ: Mapping[str, str]) -> Removal:
         else:
             stays.append(f"without docker on PATH its context {CONTEXT} stays; with it, run this again")
     if steps:
-        stays += _still_named(own, environ)
+        stays += _still_named(proxy_socket, environ)
     return Removal(steps, stays, [os.path.dirname(path) for path in sockets])
 
 
@@ -101,10 +101,10 @@ def _plan_units_away(environ: Mapping[str, str], record: Record) -> tuple[list[S
     return [*stops, *removed], stays
 
 
-def _still_named(own: str, environ: Mapping[str, str]) -> list[str]:
+def _still_named(proxy_socket: str, environ: Mapping[str, str]) -> list[str]:
     """Return lines on the variable that leads to a proxy, or a context, that is there no longer."""
     variable = variable_in_use(environ)
     value = environ.get(variable, "").strip()
-    if value in (CONTEXT, f"unix://{own}"):
+    if value in (CONTEXT, f"unix://{proxy_socket}"):
         return [f"{variable} is {shown(value)} still, and nothing is there any more; unset it"]
     return []

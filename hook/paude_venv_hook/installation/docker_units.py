@@ -29,21 +29,22 @@ def units_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(needed_folder(config_home(environ), EngineError), "systemd", "user")
 
 
-def make_units(program: str, own: str, upstream: str, environ: Mapping[str, str]) -> tuple[Change, Change]:
+def make_units(program: str, proxy_socket: str, upstream: str, environ: Mapping[str, str]) -> tuple[Change, Change]:
     """Return the files of the socket and of the service.
 
-    All are host paths: `program` is this one, `own` the socket on which to listen, `upstream` Docker's. Raises
+    All are host paths: `program` is this one, `proxy_socket` the one on which to listen, `upstream` Docker's. Raises
     EngineError for one that cannot stand in a unit.
     """
     kept = [f"{name}={environ[name]}" for name in _KEPT if os.path.isabs(environ.get(name, ""))]
-    for text in (program, own, upstream, *kept):
+    for text in (program, proxy_socket, upstream, *kept):
         if not can_be_mounted(text):
             raise EngineError(f"{shown(text)}: a unit of systemd cannot name such a path; rename it")
     folder = units_folder(environ)
+    listen = _specifiers(refuse_long(proxy_socket, SOCKET))
     socket = (
         f"{MARK}[Unit]\nDescription=Docker's API, with the venvs of workspaces shadowed\n\n"
         # Not unquoted: systemd takes all of the line as the path.
-        f"[Socket]\nListenStream={_specifiers(refuse_long(own, SOCKET))}\nSocketMode=0600\nDirectoryMode=0700\n"
+        f"[Socket]\nListenStream={listen}\nSocketMode=0600\nDirectoryMode=0700\n"
         "RemoveOnStop=yes\n\n"
         "[Install]\nWantedBy=sockets.target\n"
     )

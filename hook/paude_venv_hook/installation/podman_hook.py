@@ -146,10 +146,10 @@ def why_elsewhere(podman: str, environ: Mapping[str, str]) -> str:
 
 def read_hook(podman: str, environ: Mapping[str, str]) -> str:
     """Return the host path of the hook file that this Podman (a host path) reads. Raises EngineError for none."""
-    found = [path for path in _hook_files_read(podman, environ) if os.path.isfile(path)]
-    if not found:
+    files = [path for path in _hook_files_read(podman, environ) if os.path.isfile(path)]
+    if not files:
         raise EngineError(f"{shown(podman)} reads no {HOOK_FILE}; run `{PROGRAM} install` again")
-    return found[-1]
+    return files[-1]
 
 
 def _hook_files(folder: str) -> list[str]:
@@ -183,10 +183,10 @@ def _configured_folders(podman: str, environ: Mapping[str, str]) -> list[str] | 
     """Return the folders of `hooks_folders`, None for a Podman that starts no containers itself."""
     import csv  # noqa: PLC0415 - not wanted by the commands that a launch waits for
 
-    found = _HOOKS_DIR.search(_ask_help(podman, environ))
-    if found is None:
+    match = _HOOKS_DIR.search(_ask_help(podman, environ))
+    if match is None:
         return None
-    return [path for path in next(csv.reader([found[1] or ""]), []) if path]
+    return [path for path in next(csv.reader([match[1] or ""]), []) if path]
 
 
 def _ask_help(podman: str, environ: Mapping[str, str]) -> str:

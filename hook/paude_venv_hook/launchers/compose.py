@@ -28,7 +28,7 @@ from paude_venv_hook.launchers.compose_project import (
 )
 from paude_venv_hook.launchers.flags import locate
 from paude_venv_hook.notes import Note, NoteKind
-from paude_venv_hook.plan import without_colons
+from paude_venv_hook.plan import skip_colons
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.carried import carriers, place
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
@@ -149,11 +149,11 @@ def _unknown_place(problem: str, *, is_error: bool) -> Location:
     return Location((), why, advice="run docker compose config to see what is wrong")
 
 
-def _check_services(named: Iterable[str], told: Mapping[str, Any], file: str) -> None:
+def _check_services(named: Iterable[str], configuration: Mapping[str, Any], file: str) -> None:
     """Raise an error for a service that the project has not; `file` is the one that names it, "" for the flag."""
-    services = get_object(told, "services")
+    services = get_object(configuration, "services")
     for service in named:
-        if told and service not in services:
+        if configuration and service not in services:
             use = ", ".join(map(shown, services)) or "other files, since these have none"
             hint = did_you_mean(service, services)
             problem = f'service: "{shown(service)}" is no service of the compose files{hint}; use {use}'
@@ -192,11 +192,11 @@ def in_service(
         answer = settle(answer)
     plan = answer.plan
     if not answer.purposes:
-        plan = without_colons(plan, "compose")
+        plan = skip_colons(plan, "compose")
     elif answer.engine == "podman":  # podman-compose makes a `-v` of a bind
-        plan = without_colons(plan, "podman-compose", "a store")
+        plan = skip_colons(plan, "podman-compose", "a store")
     skipped = plan.skipped[len(answer.plan.skipped) :]
-    notes = [Note(NoteKind.SKIPPED, (item.path,), item.reason.text) for item in skipped]
+    notes = [Note(NoteKind.SKIPPED, (directory.path,), directory.reason.text) for directory in skipped]
     answer = answer._replace(plan=plan, notes=(*answer.notes, *notes))
     options = ENGINES[answer.engine].options(answer.owner, answer.settings.tmpfs.size)
     return answer, make_compose_file(service, plan.shadows, options)
@@ -209,8 +209,8 @@ def merge(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         for service, described in file["services"].items():
             lists = services.setdefault(service, {})
             for key, entries in described.items():
-                there = lists.setdefault(key, [])
-                there += [entry for entry in entries if entry not in there]
+                values = lists.setdefault(key, [])
+                values += [entry for entry in entries if entry not in values]
     return {"services": services}
 
 

@@ -149,8 +149,8 @@ def ask_config(
 
 def _complaint(stderr: bytes) -> str:
     lines = stderr.decode(errors="replace").splitlines()
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("time=")]  # those are warnings
-    return f"it says: {complaint(said[0])}" if said else "it gives no reason"
+    complaints = [line.strip() for line in lines if line.strip() and not line.startswith("time=")]  # those are warnings
+    return f"it says: {complaint(complaints[0])}" if complaints else "it gives no reason"
 
 
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:

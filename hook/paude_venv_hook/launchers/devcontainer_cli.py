@@ -99,8 +99,8 @@ def make_override(
     )
     answers = _with_others(answer, path, environ, venv, storage)
     ask = asking(answer.engine, environ)
-    answers = [settle_answer(item, ask, is_ahead=True) for item in answers]
-    run_args = [word for item in answers for words in item.arguments() for word in words]
+    answers = [settle_answer(answer, ask, is_ahead=True) for answer in answers]
+    run_args = [word for answer in answers for words in answer.arguments() for word in words]
     document = _add_run_args(path, base, run_args, folder, environ)
     return Override(answers, _dump(path, document), {})
 

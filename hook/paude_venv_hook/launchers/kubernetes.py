@@ -33,7 +33,7 @@ from paude_venv_hook.errors import UsageError
 from paude_venv_hook.json_values import get_list, get_object, get_text, parse_json
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.notes import Note, NoteKind
-from paude_venv_hook.plan import without_colons
+from paude_venv_hook.plan import skip_colons
 from paude_venv_hook.stores.purpose import Purpose, store_name
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, container_folder
@@ -90,7 +90,7 @@ def decide_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
     launch = Launch("podman", mounts=location.mounts, folder=folder)
     in_memory = read_settings(folder, venv, environ, "memory")
     answer = decide_workspace(Workspace(folder, location), in_memory, launch, environ)
-    plan = without_colons(answer.plan, "Kubernetes", "a volume")
+    plan = skip_colons(answer.plan, "Kubernetes", "a volume")
     size, problem = to_quantity(settings.tmpfs.size)
     source = _source(settings.storage, claim, size)
 
@@ -101,12 +101,12 @@ def decide_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
         return {"name": _volume_name(*source, claim), **path, "subPath": _sub_path(shadow, container, image, platform)}
 
     patch = make_patch(kind, name, container, map(mount, plan.shadows), source)
-    said = [_what_was_looked_at(settings, plan, folder), _what_it_survives(source) if plan.shadows else ""]
+    remarks = [_what_was_looked_at(settings, plan, folder), _what_it_survives(source) if plan.shadows else ""]
     if problem and plan.shadows and claim is None:
         answer = answer._replace(notes=(*answer.notes, Note(NoteKind.SETTING, why=problem)))
     skipped = plan.skipped[len(answer.plan.skipped) :]
-    notes = [Note(NoteKind.SKIPPED, (item.path,), item.reason.text) for item in skipped]
-    return answer._replace(plan=plan, notes=(*answer.notes, *notes)), patch, [line for line in said if line]
+    notes = [Note(NoteKind.SKIPPED, (directory.path,), directory.reason.text) for directory in skipped]
+    return answer._replace(plan=plan, notes=(*answer.notes, *notes)), patch, [line for line in remarks if line]
 
 
 def make_patch(
@@ -147,8 +147,8 @@ def is_ours(data: bytes) -> bool:
     containers, volumes = get_list(spec, "containers"), get_list(spec, "volumes")
     return (
         get_text(patch, "kind") in KINDS
-        and all(isinstance(item, dict) and set(item) == {"name", "volumeMounts"} for item in containers)
-        and all(get_text(item, "name").startswith(_PREFIX) for item in volumes)
+        and all(isinstance(entry, dict) and set(entry) == {"name", "volumeMounts"} for entry in containers)
+        and all(get_text(entry, "name").startswith(_PREFIX) for entry in volumes)
     )
 
 

@@ -22,5 +22,5 @@ def made_ready(answers: Iterable[Answer]) -> Iterator[list[Note]]:
     If the block fails, those that were made are removed again. Raises WorkspaceError.
     """
     answers = list(answers)
-    with mount_points(shadow.host_path for answer in answers for shadow in answer.plan.shadows) as made:
-        yield [note for answer in answers for note in notes_on_made(answer, made)]
+    with mount_points(shadow.host_path for answer in answers for shadow in answer.plan.shadows) as new:
+        yield [note for answer in answers for note in notes_on_made(answer, new)]

@@ -129,15 +129,15 @@ def _refuses(program: str, words: set[str], environ: Mapping[str, str]) -> str:
     try:
         if "--size" in words and os.getuid() and os.stat(program).st_mode & stat.S_ISUID:
             return "bwrap takes no --size if it is setuid; leave out size in venv-tmpfs"
-        said = ask([program, "--version"], environ).stdout.decode(errors="replace")
+        output = ask([program, "--version"], environ).stdout.decode(errors="replace")
     except OSError:
         return ""
-    match = re.search(r"(\d+)\.(\d+)", said)
+    match = re.search(r"(\d+)\.(\d+)", output)
     version = (int(match[1]), int(match[2])) if match else _ANY_VERSION
     for word, since in _SINCE.items():
         if word in words and version < since:
-            wanted, there = (".".join(map(str, item)) for item in (since, version))
-            return f"bwrap {there} has no {word}, which came with {wanted}; install a newer one"
+            wanted, found_version = (".".join(map(str, numbers)) for numbers in (since, version))
+            return f"bwrap {found_version} has no {word}, which came with {wanted}; install a newer one"
     return ""
 
 

@@ -57,16 +57,16 @@ def _become(name: str, arguments: list[str]) -> int:
 
     lead_back(os.environ)
     variable = f"PAUDE_VENV_{name.upper().replace('-', '_')}"
-    given = os.environ.get(variable) or name
-    if os.path.dirname(given) and not os.path.isabs(given):  # a repository could bring such a program
-        return _refuse(name, f"{variable}: {given} is a relative path; write a name on PATH or an absolute path", 125)
+    chosen = os.environ.get(variable) or name
+    if os.path.dirname(chosen) and not os.path.isabs(chosen):  # a repository could bring such a program
+        return _refuse(name, f"{variable}: {chosen} is a relative path; write a name on PATH or an absolute path", 125)
     wrappers = [*filter(None, os.environ.get(MARK, "").split(os.pathsep)), os.path.realpath(sys.argv[0])]
     if len(wrappers) > MOST_WRAPPERS:
         return _refuse(name, f"it leads back to itself; name the real {name} in {variable}", 126)
     os.environ[MARK] = os.pathsep.join(wrappers)
-    program = given if os.path.isabs(given) else find_program(given, os.environ, wrappers)
+    program = chosen if os.path.isabs(chosen) else find_program(chosen, os.environ, wrappers)
     if program is None:
-        return _refuse(name, f"{given} is not on PATH; name it in {variable}", 127)
+        return _refuse(name, f"{chosen} is not on PATH; name it in {variable}", 127)
     if name.endswith("compose") or not _ACTIVE.isdisjoint(arguments):
         from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - only if there may be something to add
         from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above

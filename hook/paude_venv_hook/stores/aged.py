@@ -26,7 +26,7 @@ class Image(NamedTuple):
 
 def read_image(described: Any) -> Image:
     """Return what `inspect` tells of an image; those of Python name its version in a variable."""
-    variables = [str(item).partition("=") for item in get_list(get_object(described, "Config"), "Env")]
+    variables = [str(entry).partition("=") for entry in get_list(get_object(described, "Config"), "Env")]
     python = next((value for name, _, value in variables if name == "PYTHON_VERSION"), "")
     return Image(get_text(described, "Id"), python)
 

@@ -57,11 +57,11 @@ def make_own_store(purpose: Purpose, users: Users, daemon: str, reason: str, *, 
     again: what it mounts is kept then, as it is. `daemon` and `reason` are those of `make_store`. Raises StoreError if
     there are too many, or if it cannot be made.
     """
-    own = _choose(purpose, users, is_ahead=is_ahead)
-    venv = make_store(own, daemon, reason)
+    store = _choose(purpose, users, is_ahead=is_ahead)
+    venv = make_store(store, daemon, reason)
     with suppress(OSError):
         os.utime(os.path.dirname(venv))  # says that it was given away just now
-    return own
+    return store
 
 
 def _choose(purpose: Purpose, users: Users, *, is_ahead: bool) -> Purpose:

@@ -165,13 +165,13 @@ def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
         return {}, []
     except OSError as error:
         raise StoreError(f"{shown(folder)}: cannot be read: {error.strerror}; {remedy(error)}") from None
-    found = {path: read_record(path) for path in paths}
+    records = {path: read_record(path) for path in paths}
     problems = [
         f"{shown(path)}: has no store.json that this version knows; remove it yourself, if nobody needs it"
-        for path, record in found.items()
+        for path, record in records.items()
         if record is None
     ]
-    return {path: record for path, record in found.items() if record}, problems
+    return {path: record for path, record in records.items() if record}, problems
 
 
 def _has(container: Container, name: str) -> bool:
@@ -237,14 +237,14 @@ def ask_containers(
     if daemon.elsewhere:
         raise StoreError(f"{daemon.elsewhere}; ask there")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
-        listed, said = _ask([*words, "ps", "--all", "--quiet", "--no-trunc"], environ)
+        listed, problem = _ask([*words, "ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
             break
-        listed, said = _ask([*words, "container", "inspect", *listed.split()], environ)
+        listed, problem = _ask([*words, "container", "inspect", *listed.split()], environ)
         if listed is not None:
             break
     if listed is None:
-        raise StoreError(f"{engine} does not answer: {said}; see whether {engine} ps works")
+        raise StoreError(f"{engine} does not answer: {problem}; see whether {engine} ps works")
     try:
         containers = tuple(_container(engine, item) for item in parse_json(listed.strip() or "[]"))
     except (LookupError, TypeError, AttributeError):
@@ -285,9 +285,9 @@ def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
     return program
 
 
-def _container(engine: str, item: dict[str, Any]) -> Container:
-    sources = tuple(str(mount.get("Source", "")) for mount in item["Mounts"] or ())
-    return Container(engine, str(item["Name"]).removeprefix("/"), bool(item["State"]["Running"]), sources)
+def _container(engine: str, described: dict[str, Any]) -> Container:
+    sources = tuple(str(mount.get("Source", "")) for mount in described["Mounts"] or ())
+    return Container(engine, str(described["Name"]).removeprefix("/"), bool(described["State"]["Running"]), sources)
 
 
 def _ask(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
@@ -315,12 +315,12 @@ def size_of(folder: str) -> int:
             try:
                 with os.scandir(descriptor) as entries:
                     for entry in entries:
-                        about = entry.stat(follow_symlinks=False)
+                        status = entry.stat(follow_symlinks=False)
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(os.path.join(path, entry.name))
-                        if (about.st_dev, about.st_ino) not in seen:
-                            seen.add((about.st_dev, about.st_ino))
-                            total += about.st_blocks * 512
+                        if (status.st_dev, status.st_ino) not in seen:
+                            seen.add((status.st_dev, status.st_ino))
+                            total += status.st_blocks * 512
             finally:
                 os.close(descriptor)
     return total

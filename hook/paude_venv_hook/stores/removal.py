@@ -92,8 +92,8 @@ def _remove_files(name: str, descriptor: int) -> _Level:
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(entry.name, dir_fd=descriptor)
-    about = os.fstat(descriptor)
-    return _Level(name, about.st_dev, about.st_ino, folders)
+    status = os.fstat(descriptor)
+    return _Level(name, status.st_dev, status.st_ino, folders)
 
 
 def _open_below(name: str, descriptor: int) -> int | None:
@@ -111,8 +111,8 @@ def _open_above(level: _Level, descriptor: int) -> int:
     of the store.
     """
     above = open_folder("..", descriptor)
-    about = os.fstat(above)
-    if (about.st_dev, about.st_ino) != (level.device, level.inode):
+    status = os.fstat(above)
+    if (status.st_dev, status.st_ino) != (level.device, level.inode):
         os.close(above)
         raise OSError(errno.EBUSY, "its folders are moved meanwhile")
     return above

@@ -113,8 +113,8 @@ def _workspaces_in(source: str, named: Sequence[str], launch: Launch) -> list[st
 def _is_meant(folder: str, source: str, named: Sequence[str], launch: Launch) -> bool:
     """Tell whether who asked means a folder that has not opted in: the one of the launch, or a source near it."""
     if folder != source:
-        own = (launch.labels.get(LOCAL_FOLDER), launch.folder)
-        return any(folder == os.path.realpath(path) for path in own if path)
+        folders = (launch.labels.get(LOCAL_FOLDER), launch.folder)
+        return any(folder == os.path.realpath(path) for path in folders if path)
     is_near = any(_is_near(source, other) for other in named)
     return is_near or is_venv(source) or _holds_venv(source)
 
@@ -143,10 +143,10 @@ def opted_in_above(folder: str) -> str | None:
     """
     home = os.path.realpath(home_folder() or "/")
     try:
-        about = os.stat(folder)
+        status = os.stat(folder)
         while not os.path.lexists(os.path.join(folder, ".git")):
             above = os.path.dirname(folder)
-            if above in (folder, "/", home) or not _is_same_hand(os.stat(above), about):
+            if above in (folder, "/", home) or not _is_same_hand(os.stat(above), status):
                 return None
             if opted_in(above):
                 return above
@@ -210,7 +210,7 @@ def _holds_venv(folder: str) -> bool:
         detected = detect(folder, (), (), same_path=False)
     except WorkspaceError:
         return False
-    return any(item.problem is None and item.kind is not Kind.RESERVED for item in detected.found)
+    return any(directory.problem is None and directory.kind is not Kind.RESERVED for directory in detected.found)
 
 
 def _join_parts(places: dict[str, list[Mount]]) -> None:

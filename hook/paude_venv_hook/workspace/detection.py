@@ -70,7 +70,7 @@ def detect(
         found += [*more, *reserved]
         notes += more_notes
         unshadowed = _named_once([*unshadowed, *left])
-    shadowed = {item.host_path for item in found if not item.problem}
+    shadowed = {directory.host_path for directory in found if not directory.problem}
 
     def needs_none(link: Found) -> bool:
         """Tell whether a symlink out of the workspace folder leads to the venv of the git root, in both worlds."""
@@ -78,14 +78,14 @@ def detect(
             return False
         return same_path or not os.path.isabs(os.readlink(os.path.join(workspace_folder, link.path)))
 
-    return Detected([item for item in found if not needs_none(item)], unshadowed, notes)
+    return Detected([directory for directory in found if not needs_none(directory)], unshadowed, notes)
 
 
 def _named_once(unshadowed: Iterable[Unshadowed]) -> list[Unshadowed]:
     """Return what is left alone, each under its first name."""
     by_host_path: dict[str, Unshadowed] = {}
-    for item in unshadowed:
-        by_host_path.setdefault(item.host_path, item)
+    for directory in unshadowed:
+        by_host_path.setdefault(directory.host_path, directory)
     return list(by_host_path.values())
 
 
@@ -94,7 +94,7 @@ def _reserve(
 ) -> tuple[list[Found], Sequence[Note]]:
     """Return the `.venv` of a folder whose project keeps its venv there, unless it was found, and notes."""
     host_path = os.path.join(folder, RESERVED)
-    if any(item.host_path == host_path or os.path.basename(item.path) == RESERVED for item in found):
+    if any(directory.host_path == host_path or os.path.basename(directory.path) == RESERVED for directory in found):
         return [], _notes_on_set_ups(folder, configurations)
     from paude_venv_hook.workspace.reserve import find_evidence  # noqa: PLC0415 - most workspaces have a .venv
 
@@ -143,8 +143,8 @@ def _scan(folder: str, workspace_folder: str, *, same_path: bool) -> tuple[list[
     return sorted(found, key=_path), sorted(unshadowed, key=_path)
 
 
-def _path(item: Found | Unshadowed) -> str:
-    return item.path
+def _path(directory: Found | Unshadowed) -> str:
+    return directory.path
 
 
 def _follow(

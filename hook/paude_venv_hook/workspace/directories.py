@@ -53,8 +53,8 @@ def _not_listed(workspace_folder: str, listed: Sequence[str], mounted_folders: S
     if not listed:
         return []
     detected = detect(workspace_folder, mounted_folders, (), same_path=False)
-    venvs = [item for item in detected.found if item.kind is not Kind.RESERVED and not item.problem]
-    return [Unshadowed(item.path, item.host_path, item.kind) for item in venvs]
+    venvs = [directory for directory in detected.found if directory.kind is not Kind.RESERVED and not directory.problem]
+    return [Unshadowed(directory.path, directory.host_path, directory.kind) for directory in venvs]
 
 
 def _name_list(source: str, key: str) -> str:

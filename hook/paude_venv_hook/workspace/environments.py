@@ -41,11 +41,11 @@ def made_once(set_ups: Sequence[SetUp]) -> str:
 
     "" if there is none, or if one makes it at each start. What is made at a start only if it is gone is made once.
     """
-    if any(item.is_at_each_start for item in set_ups):
+    if any(set_up.is_at_each_start for set_up in set_ups):
         return ""
-    return next((item.key for item in set_ups), "")
+    return next((set_up.key for set_up in set_ups), "")
 
 
 def is_made_again(set_ups: Sequence[SetUp]) -> bool:
     """Tell whether a start makes an environment that is gone, its directory being there and empty."""
-    return any(item.key in AT_EACH_START and item.guard in (UNGUARDED, BY_CONTENT) for item in set_ups)
+    return any(set_up.key in AT_EACH_START and set_up.guard in (UNGUARDED, BY_CONTENT) for set_up in set_ups)

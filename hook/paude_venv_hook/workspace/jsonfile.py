@@ -69,8 +69,8 @@ def _read_text(path: str, errors: str) -> str:
         raise JsonFileError(f"{shown(path)}:{line}:{column}: not UTF-8; save it as UTF-8") from None
 
 
-def _position(before: str) -> tuple[int, int]:
-    return before.count("\n") + 1, len(before) - before.rfind("\n")
+def _position(text: str) -> tuple[int, int]:
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _parse(path: str, text: str, unique_keys: bool) -> dict[str, Any]:  # noqa: FBT001 - private, one caller
@@ -165,7 +165,7 @@ def _join_surrogates(path: str, value: Any, pairs_hook: Callable[[Iterable[tuple
         return _join_surrogates(path, part, pairs_hook)
 
     if isinstance(value, dict):
-        return pairs_hook([(join(key), join(item)) for key, item in value.items()])
+        return pairs_hook([(join(key), join(part)) for key, part in value.items()])
     if isinstance(value, list):
-        return [join(item) for item in value]
+        return [join(part) for part in value]
     return value

@@ -34,41 +34,41 @@ def find_listed(
     matches keeps but did not make yet.
     Raises SettingsError for a name that is a file, or leaves the workspace folder through a symlink.
     """
-    found = []
+    directories = []
     unfinished = []
     search = Search(workspace_folder)
     for index, name in enumerate(names):
         if is_pattern(name) and not os.path.lexists(os.path.join(workspace_folder, name)):
-            found += _match(workspace_folder, name, kind, search, same_path=same_path)
+            directories += _match(workspace_folder, name, kind, search, same_path=same_path)
             if search.is_exhausted:
                 unfinished.append(name)
             continue
         host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
         if refusal:
             raise SettingsError(f'{where}[{index}]: "{shown(name)}" {refusal}')
-        found.append(Found(name, host_path, kind, problem=problem))
+        directories.append(Found(name, host_path, kind, problem=problem))
     if unfinished:
         others = len(unfinished) - 1
         patterns = f"{unfinished[0]} and {others} more" if others else unfinished[0]
-        found.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), kind, problem=_TOO_MANY))
-    return found
+        directories.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), kind, problem=_TOO_MANY))
+    return directories
 
 
 def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, same_path: bool) -> list[Found]:
-    found = []
+    directories = []
     last = pattern.rpartition("/")[2]
     for folder, names in search.find(pattern):
         parent = os.path.join(workspace_folder, folder)
         for name in names:
             path = os.path.join(parent, name)
             if os.path.isdir(path) and (kind is Kind.ALSO or is_venv(path) or is_unused(path)):
-                found += _matched(workspace_folder, _below(folder, name), kind, "", same_path=same_path)
+                directories += _matched(workspace_folder, _below(folder, name), kind, "", same_path=same_path)
         if RESERVED not in names and matches(RESERVED, last):
             evidence = find_evidence(parent).text
             if evidence:
-                found += _matched(workspace_folder, _below(folder, RESERVED), kind, evidence, same_path=same_path)
-    if found or search.is_exhausted:
-        return found
+                directories += _matched(workspace_folder, _below(folder, RESERVED), kind, evidence, same_path=same_path)
+    if directories or search.is_exhausted:
+        return directories
     return [Found(pattern, os.path.join(workspace_folder, pattern), kind, problem=_NO_MATCH[kind])]
 
 

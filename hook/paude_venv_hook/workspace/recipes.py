@@ -251,8 +251,8 @@ def _yaml_items(value: str) -> list[str]:
     """Return the items of a list on one line, or the one value."""
     listed = re.fullmatch(r"\[(.*)\]", value)
     items = listed[1].split(",") if listed else [value]
-    stripped = (re.sub(r"^([\"'])(.*)\1$", r"\2", item.strip()) for item in items)
-    return [item for item in stripped if item and item not in ("|", ">")]
+    stripped = (re.sub(r"^([\"'])(.*)\1$", r"\2", entry.strip()) for entry in items)
+    return [entry for entry in stripped if entry and entry not in ("|", ">")]
 
 
 # ---- invoke, and any program in Python

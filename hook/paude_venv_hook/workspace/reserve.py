@@ -80,12 +80,12 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
         switch = find_uv_switch(folder, texts)
         if switch:
             return Evidence("", (*others, Note(NoteKind.CENTRAL, (RESERVED,), switch, KEEP_UV_APART)))
-    rest = _EMPTY if is_there else ""
+    evidence_without_text = _EMPTY if is_there else ""
     if not text:
-        return Evidence(rest, others)
+        return Evidence(evidence_without_text, others)
     guard = find_guard(folder, texts)
-    if guard or any(item.venv == RESERVED and item.guard == BY_DIRECTORY for item in set_ups):
-        return Evidence(rest, others if is_there else (*others, *_notes_on_guarded(set_ups, guard)))
+    if guard or any(set_up.venv == RESERVED and set_up.guard == BY_DIRECTORY for set_up in set_ups):
+        return Evidence(evidence_without_text, others if is_there else (*others, *_notes_on_guarded(set_ups, guard)))
     if tool != "poetry" and not is_there:
         environment = find_cached_environment(folder)
         if environment:
@@ -114,8 +114,8 @@ def names_reserved(text: str) -> bool:
     """
     folder = re.search(r'"workspaceFolder"\s*:\s*"([^"]+)"', text)
     for match in re.finditer(_NAMED, text):
-        found = re.search(_BEFORE, text[max(0, match.start() - _LONGEST) : match.start()])
-        before = found[0] if found else ""
+        path = re.search(_BEFORE, text[max(0, match.start() - _LONGEST) : match.start()])
+        before = path[0] if path else ""
         if re.fullmatch(HERE, before) or (folder and before == folder[1].rstrip("/") + "/"):
             return True
     return bool(re.search(_SWITCH, text, re.IGNORECASE))
@@ -146,12 +146,12 @@ def _evidence(
         yield "poetry", "poetry.toml"
     is_kept_elsewhere = is_poetry_project(folder) or is_pipenv_project(folder)
     for path, text in zip(configurations, texts, strict=True):
-        said = _without_editors(path) if is_kept_elsewhere else text
-        if names_reserved(said):
+        settings = _without_editors(path) if is_kept_elsewhere else text
+        if names_reserved(settings):
             yield "", os.path.basename(path)
-    for item in set_ups:
-        if item.venv == RESERVED:
-            yield "", item.key
+    for set_up in set_ups:
+        if set_up.venv == RESERVED:
+            yield "", set_up.key
 
 
 def _table(project: bytes, tool: str) -> list[str]:
@@ -174,7 +174,7 @@ def _without_editors(path: str) -> str:
 
 
 def _set_ups(folder: str, configurations: Sequence[str]) -> list[SetUp]:
-    return [item for path in configurations for item in read_set_ups(path, folder)]
+    return [set_up for path in configurations for set_up in read_set_ups(path, folder)]
 
 
 # ---- What a person should know
@@ -190,12 +190,12 @@ def notes_on_others(folder: str, configurations: Sequence[str]) -> tuple[Note, .
 
 def _notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
     keys: dict[str, str] = {}
-    for item in set_ups:
-        path = os.path.join(folder, item.venv)
-        if os.path.basename(item.venv) == PACKAGES:
+    for set_up in set_ups:
+        path = os.path.join(folder, set_up.venv)
+        if os.path.basename(set_up.venv) == PACKAGES:
             continue  # what is no venv lands there as ever
-        if item.venv not in ("", RESERVED) and (not os.path.lexists(path) or is_unused(path)):
-            keys.setdefault(item.venv, item.key)
+        if set_up.venv not in ("", RESERVED) and (not os.path.lexists(path) or is_unused(path)):
+            keys.setdefault(set_up.venv, set_up.key)
     if not keys:
         return ()
     why = ", ".join(dict.fromkeys(keys.values()))
@@ -204,9 +204,9 @@ def _notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
 
 def _notes_on_guarded(set_ups: Sequence[SetUp], guard: str) -> tuple[Note, ...]:
     """Return a note on the `.venv` that a container will make, and that cannot be shadowed for a guard."""
-    item = next((item for item in set_ups if item.venv == RESERVED), None)
-    if item is None:
+    set_up = next((set_up for set_up in set_ups if set_up.venv == RESERVED), None)
+    if set_up is None:
         return ()
-    where = item.key if item.guard == BY_DIRECTORY else guard
+    where = set_up.key if set_up.guard == BY_DIRECTORY else guard
     advice = f"let {where}, which makes none if there is such a directory, look for .venv/bin/python"
-    return (Note(NoteKind.LANDS, (RESERVED,), item.key, advice),)
+    return (Note(NoteKind.LANDS, (RESERVED,), set_up.key, advice),)

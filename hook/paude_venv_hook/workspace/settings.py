@@ -47,7 +47,7 @@ _MAX_ID = 2**32 - 2  # (uid_t) -1 means "no change" to chown(2)
 
 # namedtuple and not typing.NamedTuple: `typing` alone would take a tenth of the time of a whole run.
 class Tmpfs(NamedTuple):
-    """What `venv-tmpfs` says; None is "not said"."""
+    """The values of `venv-tmpfs`; None for a key that is not given."""
 
     size: str | None = None
     uid: int | None = None
@@ -55,10 +55,10 @@ class Tmpfs(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """`venv` is "auto", "none" or the listed directories as they were written; `venv_source` says where it stood.
+    """The values that count for a workspace, each with its source: a file (its host path), a flag or a variable.
 
-    `storage` is "auto", "memory" or "disk"; `storage_source` says where that stood. `also` are the directories that are
-    shadowed besides those of `venv`, unless that is "none"; `also_source` says where they stood.
+    `venv` is "auto", "none" or the listed directories as they were written; `storage` is "auto", "memory" or "disk".
+    `also` are the directories that are shadowed besides those of `venv`, unless that is "none".
     """
 
     venv: str | tuple[str, ...]
@@ -76,67 +76,82 @@ def read_settings(
 ) -> Settings:
     """Return the settings of the workspace folder (a host path).
 
-    `flag` is the value of `--venv`. It beats the environment's PAUDE_VENV, that the project's paude.json, that the
-    user's own, that the default. So it is with `storage_flag`, the value of `--storage`, and PAUDE_VENV_STORAGE. Only
-    the files have a `venv-also`, and a `venv-tmpfs`, whose keys are looked up one by one in the same order.
+    The first of these decides: `flag`, which is the value of `--venv`; PAUDE_VENV in the environment; the project's
+    paude.json; the user's own; the default. `storage_flag` is the value of `--storage`, for which the variable is
+    PAUDE_VENV_STORAGE. Only the files have `venv-also` and `venv-tmpfs`, whose keys are looked up one by one.
     Raises JsonFileError and SettingsError, which name the file and the key.
     """
     own, users = os.path.join(workspace_folder, FILE_NAME), user_file()
     documents = {path: read_object(path) for path in (own, users) if os.path.lexists(path)}
-    venv, source = _first(documents, "venv", _check_venv, parse_venv_text, flag, environ) or ("auto", "default")
-    storage, storage_source = _first(
-        documents, "venv-storage", _check_storage, _check_storage, storage_flag, environ
-    ) or ("auto", "default")
+
+    venv_given = _first_outside_files("--venv", flag, "PAUDE_VENV", environ, parse_venv_text)
+    venv_in_file = _first_in_files(documents, "venv", _check_venv)
+    venv, venv_source = venv_given or venv_in_file or ("auto", "default")
+
+    storage_given = _first_outside_files("--storage", storage_flag, "PAUDE_VENV_STORAGE", environ, _check_storage)
+    storage_in_file = _first_in_files(documents, "venv-storage", _check_storage)
+    storage, storage_source = storage_given or storage_in_file or ("auto", "default")
+
     also, also_source = _first_in_files(documents, "venv-also", _check_also) or ((), "default")
-    tmpfs = Tmpfs()
-    for path, document in documents.items():
-        said = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
-        tmpfs = Tmpfs(
-            _first_given(tmpfs.size, said.size), _first_given(tmpfs.uid, said.uid), _first_given(tmpfs.gid, said.gid)
-        )
+    tmpfs = _read_tmpfs(documents)
     warnings = [warning for path, document in documents.items() for warning in _misspelled(path, document)]
-    # The user's own venv-tmpfs may be meant for the projects whose venvs stay in memory.
-    without_effect = [path for path in documents if documents[path].get("venv-tmpfs") and path in (own, storage_source)]
-    if storage == "disk" and without_effect:
-        warnings.append(
-            f"{shown(without_effect[0])}: venv-tmpfs: has no effect, since storage is disk ({shown(storage_source)}); "
-            "remove it"
-        )
-    return Settings(venv, source, tmpfs, tuple(warnings), storage, storage_source, also, also_source)
+    if storage == "disk":
+        # The user's own venv-tmpfs may be meant for the projects whose venvs stay in memory.
+        warnings += _without_effect(documents, (own, storage_source), storage_source)
+    return Settings(venv, venv_source, tmpfs, tuple(warnings), storage, storage_source, also, also_source)
 
 
-def _first(
-    documents: Mapping[str, Mapping[str, Any]],
-    key: str,
-    check: Callable[[Any, str], Any],
-    check_text: Callable[[str, str], Any],
+def _first_outside_files(
+    option: str,
     flag: str | None,
+    variable: str,
     environ: Mapping[str, str],
+    check: Callable[[str, str], Any],
 ) -> tuple[Any, str] | None:
-    """Return what is said first of a key, and where: the flag, the variable, or a document; all documents are checked.
-
-    None if nothing is said.
-    """
-    option, variable = f"--{key.removeprefix('venv-')}", f"PAUDE_{key.replace('-', '_').upper()}"
-    found = []
+    """Return the value of an option, or else of a variable, and its source; None if neither is given."""
     if flag is not None:
-        found.append((check_text(flag, option), option))
-    elif text := environ.get(variable):
-        found.append((check_text(text, variable), variable))
-    in_file = _first_in_files(documents, key, check)
-    if in_file:
-        found.append(in_file)
-    return found[0] if found else None
+        return check(flag, option), option
+    text = environ.get(variable)
+    if text:
+        return check(text, variable), variable
+    return None
 
 
 def _first_in_files(
     documents: Mapping[str, Mapping[str, Any]], key: str, check: Callable[[Any, str], Any]
 ) -> tuple[Any, str] | None:
-    """Return what the first document says that has the key, and where; all documents are checked. None if none has."""
-    values = [
-        (check(document[key], f"{shown(path)}: {key}"), path) for path, document in documents.items() if key in document
-    ]
+    """Return the value of a key in the first document that has it, and its path; None if none has.
+
+    The values of the others are checked too.
+    """
+    values = []
+    for path, document in documents.items():
+        if key in document:
+            value = check(document[key], f"{shown(path)}: {key}")
+            values.append((value, path))
     return values[0] if values else None
+
+
+def _read_tmpfs(documents: Mapping[str, Mapping[str, Any]]) -> Tmpfs:
+    """Return the `venv-tmpfs` of all documents: of each key the first value."""
+    tmpfs = Tmpfs()
+    for path, document in documents.items():
+        values = _check_tmpfs(document.get("venv-tmpfs", {}), f"{shown(path)}: venv-tmpfs")
+        tmpfs = Tmpfs(
+            _first_given(tmpfs.size, values.size),
+            _first_given(tmpfs.uid, values.uid),
+            _first_given(tmpfs.gid, values.gid),
+        )
+    return tmpfs
+
+
+def _without_effect(documents: Mapping[str, Mapping[str, Any]], paths: tuple[str, str], source: str) -> list[str]:
+    """Return a warning on the first of these documents with a `venv-tmpfs`, which storage on disk does not use."""
+    for path in documents:
+        if path in paths and documents[path].get("venv-tmpfs"):
+            why = f"has no effect, since storage is disk ({shown(source)})"
+            return [f"{shown(path)}: venv-tmpfs: {why}; remove it"]
+    return []
 
 
 def user_file() -> str:
@@ -192,8 +207,8 @@ def _check_names(names: list[Any], where: str) -> tuple[str, ...]:
     return tuple(check_name(name, f"{where}[{index}]") for index, name in enumerate(names))
 
 
-def _first_given(ours: _Value | None, theirs: _Value | None) -> _Value | None:
-    return theirs if ours is None else ours
+def _first_given(first: _Value | None, second: _Value | None) -> _Value | None:
+    return second if first is None else first
 
 
 def _check_storage(value: Any, where: str) -> str:

@@ -194,8 +194,8 @@ class Shell:
             tokens.take()
             while tokens.peek() == "\n":
                 tokens.take()
-            given = outcome.success if operator == "&&" else outcome.failure
-            following = yield from self._pipeline(tokens, known.plus(given))
+            known_before = outcome.success if operator == "&&" else outcome.failure
+            following = yield from self._pipeline(tokens, known.plus(known_before))
             failure = outcome.failure.plus(following.failure)
             success = outcome.success.plus(following.success) if operator == "&&" else _Known()
             outcome = _Outcome(success, failure)

@@ -36,11 +36,11 @@ def read_pyvenv_cfg(folder: str) -> dict[str, str]:
 
 def describe(folder: str) -> dict[str, str]:
     """Return the Python version and the maker of the venv in the folder (a host path), as far as its file tells."""
-    said = read_pyvenv_cfg(folder)
-    if not said:
+    values = read_pyvenv_cfg(folder)
+    if not values:
         return {}
-    maker = next((f"{name} {said[name]}" for name in ("uv", "virtualenv") if name in said), "venv")
-    python = said.get("version") or said.get("version_info", "").removesuffix(".final.0")
+    maker = next((f"{name} {values[name]}" for name in ("uv", "virtualenv") if name in values), "venv")
+    python = values.get("version") or values.get("version_info", "").removesuffix(".final.0")
     return ({"python": python} if python else {}) | {"maker": maker}
 
 
@@ -50,15 +50,15 @@ def origin(folder: str) -> tuple[str, bool]:
     Both as far as it says: the path is "" and the Python is there otherwise. For a venv that a container made, the path
     is that which it had there.
     """
-    said = read_pyvenv_cfg(folder)
-    return _made_at(folder, said.get("command", "")), _has_its_python(said)
+    values = read_pyvenv_cfg(folder)
+    return _made_at(folder, values.get("command", "")), _has_its_python(values)
 
 
 def find_python(folder: str) -> str:
     """Return the host path of the Python that made the venv in a host folder, "" if it does not say or is not there."""
-    said = read_pyvenv_cfg(folder)
-    home = said.get("home", "")
-    paths = (said.get("executable", ""), *(os.path.join(home, name) for name in _PYTHONS))
+    values = read_pyvenv_cfg(folder)
+    home = values.get("home", "")
+    paths = (values.get("executable", ""), *(os.path.join(home, name) for name in _PYTHONS))
     return next((path for path in paths if os.path.isabs(path) and os.path.exists(path)), "")
 
 
@@ -74,8 +74,8 @@ def _made_at(folder: str, command: str) -> str:
     return re.sub(r"(?:-\S+ )*", "", words, count=1)
 
 
-def _has_its_python(said: dict[str, str]) -> bool:
+def _has_its_python(values: dict[str, str]) -> bool:
     """Tell whether it is in `home`: images have theirs in folders that machines have too, like /usr/local/bin."""
-    home, executable = said.get("home"), said.get("executable")  # the second names the version, from Python 3.11 on
+    home, executable = values.get("home"), values.get("executable")  # the second names the version, from Python 3.11 on
     is_at_home = not home or any(os.path.exists(os.path.join(home, name)) for name in _PYTHONS)
     return is_at_home and (executable is None or os.path.exists(executable))
