@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from paude_venv_hook.engines.mounts import Mount
-from paude_venv_hook.workspace.found import Found, Kind, Reason
+from paude_venv_hook.workspace.contents import Directory, Kind, Reason
 
 # Few names, so that paths are often equal or nested; some only begin alike, and one cannot be mounted.
 GOOD_NAMES = ("a", "ab", ".venv", " é:,\"'$\\", "😀")
@@ -19,7 +19,7 @@ _found = st.tuples(
     st.sampled_from(["", "", "", "a problem"]),
 )
 _Drawn = tuple[str, str, str, list[tuple[str, str, str, str]], list[str]]
-Planned = tuple[list[Found], str, tuple[Mount], dict[str, str]]
+Planned = tuple[list[Directory], str, tuple[Mount], dict[str, str]]
 
 
 def _arguments(drawn: _Drawn) -> Planned:
@@ -27,7 +27,7 @@ def _arguments(drawn: _Drawn) -> Planned:
     workspace_folder = _join(source, below[1:])
     folders = {"source": source, "workspace": workspace_folder, "elsewhere": "/"}
     found = [
-        Found(path, _join(folders[where], relative), Kind.VENV, problem=Reason(problem) if problem else None)
+        Directory(path, _join(folders[where], relative), Kind.VENV, problem=Reason(problem) if problem else None)
         for where, relative, path, problem in items
     ]
     others = {_join(target, path[1:]): "volume" for path in mounted}

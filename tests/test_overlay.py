@@ -26,7 +26,7 @@ from paude_venv_hook.launch import Launch
 from paude_venv_hook.overlay import default_path, dump, load, make_document, run_args
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
 from paude_venv_hook.storage import MEMORY, Storage
-from paude_venv_hook.workspace.found import Kind, Reason
+from paude_venv_hook.workspace.contents import Kind, Reason
 from paude_venv_hook.workspace.location import Location
 from paude_venv_hook.workspace.settings import Settings, Tmpfs
 from strategies import Planned, planned

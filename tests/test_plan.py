@@ -12,7 +12,7 @@ from hypothesis import given
 from paude_venv_hook.engines.mounts import Mount
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan
-from paude_venv_hook.workspace.found import Found, Kind, Reason
+from paude_venv_hook.workspace.contents import Directory, Kind, Reason
 from strategies import Planned, planned
 
 APP = Mount("bind", "/home/me/app", "/workspaces/app")
@@ -21,7 +21,7 @@ BAD_NAME = "no engine can mount on such a name; rename the directory"
 
 def plan(*host_paths: str, folder: str = "/home/me/app", mount: Mount = APP, mounted: tuple[str, ...] = ()) -> Plan:
     """Return the plan for venvs at the host paths, which the user names relative to the workspace folder."""
-    found = [Found(os.path.relpath(path, folder), path, Kind.VENV) for path in host_paths]
+    found = [Directory(os.path.relpath(path, folder), path, Kind.VENV) for path in host_paths]
     return make_plan(found, folder, (mount,), dict.fromkeys(mounted, "volume"))
 
 
@@ -76,7 +76,7 @@ def test_a_name_that_no_engine_mounts_is_skipped_and_shown_with_escapes(path: st
 
 
 def test_a_bad_name_of_a_symlink_or_of_the_folder_behind_it_is_enough() -> None:
-    found = [Found("l\udcff", "/home/me/app/v", Kind.LINK), Found("link", "/home/me/app/v\udcff", Kind.LINK)]
+    found = [Directory("l\udcff", "/home/me/app/v", Kind.LINK), Directory("link", "/home/me/app/v\udcff", Kind.LINK)]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (), (Skipped(r"l\udcff", Reason(BAD_NAME)), Skipped("link", Reason(BAD_NAME)))
@@ -92,7 +92,7 @@ def test_a_real_path_of_the_mount_that_is_not_utf8_is_shown_with_escapes() -> No
 
 
 def test_a_problem_of_detection_is_the_reason() -> None:
-    found = [Found(".venv", "/usr", Kind.LINK, problem=Reason("a symlink to /usr, outside of the workspace"))]
+    found = [Directory(".venv", "/usr", Kind.LINK, problem=Reason("a symlink to /usr, outside of the workspace"))]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
         (), (Skipped(".venv", Reason("a symlink to /usr, outside of the workspace")),)
@@ -130,8 +130,8 @@ def test_what_lies_below_another_mount_of_the_configuration_is_skipped(target: s
 
 def test_what_is_found_twice_is_shadowed_once_under_its_first_name() -> None:
     found = [
-        Found(".venv", "/home/me/app/envs/main", Kind.LINK),
-        Found("envs/main", "/home/me/app/envs/main", Kind.LISTED),
+        Directory(".venv", "/home/me/app/envs/main", Kind.LINK),
+        Directory("envs/main", "/home/me/app/envs/main", Kind.LISTED),
     ]
 
     assert make_plan(found, "/home/me/app", (APP,), {}) == Plan(
@@ -163,13 +163,13 @@ def test_a_directory_below_another_shadow_is_dropped_with_a_note(order: tuple[st
 def test_what_lies_in_a_shadow_needs_no_other_reason() -> None:
     """Else the reason, and so the overlay, would be another one when the mount point is there."""
     found = [
-        Found(
+        Directory(
             ".venv/x",
             "/home/me/app/.venv/x",
             Kind.LISTED,
             problem=Reason(".venv does not exist, so there is no place for it"),
         ),
-        Found(".venv", "/home/me/app/.venv", Kind.LISTED),
+        Directory(".venv", "/home/me/app/.venv", Kind.LISTED),
     ]
 
     assert make_plan(found, "/home/me/app", (APP,), {}).skipped == (
@@ -190,7 +190,7 @@ def test_the_reason_is_the_nearest_mount_and_the_outermost_shadow() -> None:
 
 def test_a_list_as_long_as_a_file_can_hold_is_planned_in_one_go() -> None:
     """To compare each with each other, or with each mount, would take minutes."""
-    found = [Found(f"{index}/v", f"/home/me/app/{index}/v", Kind.LISTED) for index in range(20_000)]
+    found = [Directory(f"{index}/v", f"/home/me/app/{index}/v", Kind.LISTED) for index in range(20_000)]
     mounted = {f"/workspaces/app/{index}": "volume" for index in range(10_000)}
 
     made = make_plan(found, "/home/me/app", (APP,), mounted)

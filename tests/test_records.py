@@ -48,7 +48,7 @@ def test_a_type_checker_sees_the_fields_of_every_record(tmp_path: Path) -> None:
         "Shadow()": "call-arg",
     }
     program = tmp_path / "program.py"
-    imports = "from paude_venv_hook.plan import Shadow; from paude_venv_hook.workspace.found import Kind\n"
+    imports = "from paude_venv_hook.plan import Shadow; from paude_venv_hook.workspace.contents import Kind\n"
     program.write_text(imports + "".join(f"{expression}\n" for expression in expressions))
     flags = ["--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(

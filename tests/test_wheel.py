@@ -137,7 +137,7 @@ PACKAGE = """
     workspace/devcontainer.py
     workspace/directories.py
     workspace/environments.py
-    workspace/found.py
+    workspace/contents.py
     workspace/git_root.py
     workspace/guards.py
     workspace/jsonfile.py

@@ -16,11 +16,11 @@ from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_peop
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, once_made
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import Detected, detect
+from paude_venv_hook.workspace.contents import Directory, Kind, Reason, Unshadowed
+from paude_venv_hook.workspace.detection import Detection, detect
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.directories import find_directories
 from paude_venv_hook.workspace.environments import BY_DIRECTORY, is_made_again
-from paude_venv_hook.workspace.found import Found, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.location import Location, Workspace, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, Settings, read_settings
 
@@ -236,7 +236,7 @@ def _plan(
 
     meant = [mount for mount in private if _is_meant(mount, real, detected)]
     notes = [Note(NoteKind.MEANT, (_name(mount.source, real),), mount.target) for mount in meant]
-    plan = make_plan(detected.found, real, private, location.mounted, detected.unshadowed)
+    plan = make_plan(detected.directories, real, private, location.mounted, detected.unshadowed)
     if len(plan.shadows) > MAX_DIRECTORIES:
         why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
         plan = Plan((), (Skipped(".", Reason(why)),))
@@ -250,17 +250,17 @@ def _plan(
 
 
 def _not_covered(
-    paths: Iterable[str], real: str, detected: Detected, mounts: Sequence[Mount], location: Location
+    paths: Iterable[str], real: str, detected: Detection, mounts: Sequence[Mount], location: Location
 ) -> tuple[str, ...]:
     """Return those of some paths in a workspace on which the container has nothing of its own, nor will have."""
     directories = [Unshadowed(path, os.path.join(real, path), Kind.DEEP) for path in paths]
-    plan = make_plan(detected.found, real, mounts, location.mounted, directories)
+    plan = make_plan(detected.directories, real, mounts, location.mounted, directories)
     return tuple(directory.path for directory in plan.visible)
 
 
 def _detect(
     real: str, folder: str, config: str | None, settings: Settings, location: Location, mounts: Sequence[Mount]
-) -> Detected:
+) -> Detection:
     """Return what is to be shadowed in a workspace, a real host path, according to its settings."""
     own = os.path.join(folder, FILE_NAME)
     configurations = [config, own] if config else [own]
@@ -269,13 +269,13 @@ def _detect(
     return find_directories(real, settings, sources, configurations, same_path=same_path)
 
 
-def _is_meant(mount: Mount, real: str, detected: Detected) -> bool:
+def _is_meant(mount: Mount, real: str, detected: Detection) -> bool:
     """Tell whether the source of a bind is itself one of the directories that are shadowed elsewhere."""
-    return mount.source != real and any(directory.host_path == mount.source for directory in detected.found)
+    return mount.source != real and any(directory.host_path == mount.source for directory in detected.directories)
 
 
 def _plan_without_mount(
-    detected: Detected, location: Location, shared: Sequence[Note], file: str
+    detected: Detection, location: Location, shared: Sequence[Note], file: str
 ) -> tuple[Plan, list[Note]]:
     """Return the plan of a workspace that nothing carries, of which only `status` says what it would be."""
     why, advice = location.why, location.advice
@@ -287,7 +287,7 @@ def _plan_without_mount(
         why, advice = words(shared[0]), ""
     everything = Skipped(".", Reason(why, advice))
     skipped = [everything]
-    for directory in detected.found:
+    for directory in detected.directories:
         reason = Reason(f"{directory.why}; {why}")
         skipped.append(Skipped(name_for_people(directory.path), reason, is_expected=True))
     return Plan((), tuple(skipped)), []
@@ -532,7 +532,7 @@ def find_left_visible(answer: Answer) -> tuple[list[Unshadowed], bool]:
 
     real = os.path.realpath(answer.workspace_folder)
     detected = detect(real, (), (), same_path=False)
-    existing = filter(_is_there, detected.found)
+    existing = [directory for directory in detected.directories if directory.exists]
     venvs = [Unshadowed(venv.path, venv.host_path, venv.kind) for venv in existing]
     paths, is_whole = find_deep_venvs(real)
     deep = [Unshadowed(_name(path, real), path, Kind.DEEP) for path in paths]
@@ -541,15 +541,11 @@ def find_left_visible(answer: Answer) -> tuple[list[Unshadowed], bool]:
         if not any(is_inside(directory.host_path, known) for known in by_host_path):
             by_host_path[directory.host_path] = directory
 
-    shadowed = [Found(shadow.path, shadow.host_path, shadow.kind) for shadow in answer.plan.shadows]
+    shadowed = [Directory(shadow.path, shadow.host_path, shadow.kind) for shadow in answer.plan.shadows]
     mounts = _real(location.mounts, {answer.workspace_folder: real})
     plan = make_plan(shadowed, real, mounts, location.mounted, by_host_path.values())
     skipped = {directory.path for directory in answer.plan.skipped}
     return [directory for directory in plan.visible if name_for_people(directory.path) not in skipped], is_whole
-
-
-def _is_there(directory: Found) -> bool:
-    return directory.kind is not Kind.RESERVED and not directory.problem
 
 
 def why_nothing(decision: Decision, no_workspace: str) -> Note:

@@ -61,7 +61,7 @@ def remedy(error: OSError, verb: str = "read") -> str:
     if error.errno in (errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
         return "remove what is in the way"
     if error.errno == errno.ENOENT and verb == "read":
-        return "remove the link, which leads nowhere"
+        return "restore it, or remove the link to it"
     others = {
         errno.EBADF: f"open it to {verb}",
         errno.EFBIG: "raise ulimit -f",

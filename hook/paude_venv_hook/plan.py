@@ -9,7 +9,7 @@ from paude_venv_hook.engines.mountable import can_be_mounted
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason, Unshadowed
+from paude_venv_hook.workspace.contents import RESERVED, Directory, Kind, Reason, Unshadowed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class _Place(NamedTuple):
 
 
 def make_plan(
-    directories: Iterable[Found],
+    directories: Iterable[Directory],
     workspace_folder: str,
     mounts: Sequence[Mount],
     mounted: Mapping[str, str],
@@ -113,7 +113,7 @@ def make_plan(
     return Plan(tuple(outermost), tuple(skipped.values()), tuple(visible))
 
 
-def _shadow(directory: Found, place: _Place) -> Shadow:
+def _shadow(directory: Directory, place: _Place) -> Shadow:
     return Shadow(
         path=directory.path,
         host_path=directory.host_path,
@@ -149,7 +149,7 @@ def name_for_people(path: str) -> str:
     return path if can_be_mounted(path) else shown(path)
 
 
-def _skip_inside(directory: Found, shadows: Mapping[str, Shadow]) -> Skipped | None:
+def _skip_inside(directory: Directory, shadows: Mapping[str, Shadow]) -> Skipped | None:
     """Return why a directory in a shadow needs none of its own; `shadows` are by their host paths."""
     if directory.host_path in shadows:
         return None
@@ -176,7 +176,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _places(
-    directory: Found, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
+    directory: Directory, workspace_folder: str, mounts: Sequence[Mount], mounted: Mapping[str, str]
 ) -> tuple[list[_Place], Skipped | None]:
     """Return the places at which a directory is to be shadowed, and why it is not, or not at each of them."""
     if directory.problem:
@@ -223,7 +223,7 @@ def _place(destination: str, mount: Mount, mounts: Iterable[Mount], mounted: Map
     return _Place(destination, mount.source)
 
 
-def _was_made_there(directory: Found, destination: str) -> bool:
+def _was_made_there(directory: Directory, destination: str) -> bool:
     """Tell whether a venv was made in a container, at this container path: the container keeps it there for itself.
 
     Under the same path as here nothing tells a container's from the host's.
@@ -231,7 +231,7 @@ def _was_made_there(directory: Found, destination: str) -> bool:
     return directory.made_at == destination != directory.host_path
 
 
-def _left_alone(directory: Found) -> Skipped:
+def _left_alone(directory: Directory) -> Skipped:
     """Return that a venv is a container's. Other names than `.venv` are chosen for that."""
     text = f"made in a container, at {shown(directory.made_at)}: left alone"
     if posixpath.basename(directory.path) != RESERVED:

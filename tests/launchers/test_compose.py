@@ -37,7 +37,7 @@ from paude_venv_hook.plan import Shadow
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
 from paude_venv_hook.workspace.carried import carriers, place
-from paude_venv_hook.workspace.found import Kind
+from paude_venv_hook.workspace.contents import Kind
 
 Programs = Callable[[str, str], Path]
 

@@ -31,7 +31,7 @@ from paude_venv_hook.launchers.flags import decide_by_flags, locate
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Shadow, Skipped
-from paude_venv_hook.workspace.found import Kind, Reason
+from paude_venv_hook.workspace.contents import Kind, Reason
 from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, opted_in
 from paude_venv_hook.workspace.settings import read_settings
 

@@ -10,9 +10,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 from layout import fill
+from paude_venv_hook.workspace.contents import Kind, Unshadowed
 from paude_venv_hook.workspace.deep import find_deep_venvs
 from paude_venv_hook.workspace.detection import detect
-from paude_venv_hook.workspace.found import Kind, Unshadowed
 
 
 def left(folder: Path, *mounted: Path) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ from layout import fill
 from paude_venv_hook.errors import WorkspaceError
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.notes import Note, NoteKind
-from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.found import Found, Kind
+from paude_venv_hook.workspace.contents import Directory, Kind
+from paude_venv_hook.workspace.detection import Detection, detect
 
 IS_VENV = Note(
     NoteKind.WORKSPACE,
@@ -35,13 +35,13 @@ def look(folder: Path, mounted: Path | None = None, *, same_path: bool = False) 
     """Return the path and the reason, or the problem, of all that `auto` finds without a warning."""
     detected = detect(str(folder), (str(mounted or folder),), (), same_path=same_path)
     assert list(detected.notes) == []
-    return [(item.path, item.problem.text if item.problem else item.why) for item in detected.found]
+    return [(item.path, item.problem.text if item.problem else item.why) for item in detected.directories]
 
 
 def left(folder: Path) -> list[tuple[str, str]]:
     """Return the path and the reason of all that `auto` leaves alone."""
     detected = detect(str(folder), (), (), same_path=False)
-    found = {item.host_path for item in detected.found}
+    found = {item.host_path for item in detected.directories}
     return [(item.path, item.why) for item in detected.unshadowed if item.host_path not in found]
 
 
@@ -103,7 +103,7 @@ def test_a_workspace_folder_that_is_a_venv_itself_is_warned_of_and_nothing_is_re
 
     found, _, notes = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == [Found("env", f"{workspace}/env", Kind.VENV)]
+    assert found == [Directory("env", f"{workspace}/env", Kind.VENV)]
     assert list(notes) == [IS_VENV]
 
 
@@ -127,7 +127,7 @@ def test_a_relative_symlink_inside_of_the_workspace_gives_its_target(
 
     found, _, _ = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == [Found(name, f"{workspace}/{host_path}", Kind.LINK)]
+    assert found == [Directory(name, f"{workspace}/{host_path}", Kind.LINK)]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_venv_file_gives_the_directory_that_it_names(
 
     found, _, warnings = detect(str(workspace), (str(workspace),), (), same_path=False)
 
-    assert found == ([Found(path, f"{workspace}/{path}", Kind.NAMED_BY_FILE)] if path else [])
+    assert found == ([Directory(path, f"{workspace}/{path}", Kind.NAMED_BY_FILE)] if path else [])
     assert list(warnings) == []
 
 
@@ -241,8 +241,8 @@ def test_below_a_git_root_both_top_levels_count_and_each_venv_that_is_kept_there
     found, _, warnings = detect(str(tmp_path / "packages" / "api"), (str(tmp_path),), (), same_path=False)
 
     assert found == [
-        Found(".venv", f"{tmp_path}/packages/api/.venv", Kind.RESERVED, "uv.lock"),
-        Found("../../.venv", f"{tmp_path}/.venv", Kind.VENV),
+        Directory(".venv", f"{tmp_path}/packages/api/.venv", Kind.RESERVED, "uv.lock"),
+        Directory("../../.venv", f"{tmp_path}/.venv", Kind.VENV),
     ]
     assert list(warnings) == []
 
@@ -275,8 +275,8 @@ def test_a_symlink_from_below_the_git_root_to_anything_else_is_named(tmp_path: P
 def test_what_holds_the_workspace_folder_is_found_like_any_venv_of_the_git_root(tmp_path: Path) -> None:
     fill(tmp_path, "pyvenv.cfg", "top/pyvenv.cfg", "top/app/pyvenv.cfg", "top/app/env/pyvenv.cfg")
 
-    assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detected(
-        [Found("env", f"{tmp_path}/top/app/env", Kind.VENV), Found("../../top", f"{tmp_path}/top", Kind.VENV)],
+    assert detect(str(tmp_path / "top" / "app"), [str(tmp_path)], (), same_path=False) == Detection(
+        [Directory("env", f"{tmp_path}/top/app/env", Kind.VENV), Directory("../../top", f"{tmp_path}/top", Kind.VENV)],
         [],
         [IS_VENV],
     )
@@ -334,20 +334,22 @@ def test_a_workspace_folder_that_is_gone_is_an_error_and_has_nothing_to_name(tmp
     with pytest.raises(WorkspaceError) as caught:
         detect(f"{tmp_path}/gone", [str(tmp_path)], (), same_path=False)
 
-    assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory; let yourself read it"
+    assert str(caught.value) == (
+        f"{tmp_path}/gone: cannot be read: No such file or directory; restore it, or remove the link to it"
+    )
 
 
 def test_a_git_root_that_cannot_be_read_is_warned_of(workspace: Path) -> None:
     fill(workspace, "env/pyvenv.cfg")
 
-    assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detected(
-        [Found("env", f"{workspace}/env", Kind.VENV)],
+    assert detect(str(workspace), [f"{workspace}/gone"], (), same_path=False) == Detection(
+        [Directory("env", f"{workspace}/env", Kind.VENV)],
         [],
         [
             Note(
                 NoteKind.WORKSPACE,
                 why=f"{workspace}/gone: cannot be searched for venvs: No such file or directory",
-                advice="let yourself read it",
+                advice="restore it, or remove the link to it",
             )
         ],
     )
@@ -495,7 +497,7 @@ def test_a_venv_that_auto_leaves_alone_is_named_with_the_reason(
 def test_a_venv_says_where_it_was_made(workspace: Path, entries: list[str], made_at: str) -> None:
     fill(workspace, "env/pyvenv.cfg", *entries)
 
-    (found,) = detect(str(workspace), (), (), same_path=False).found
+    (found,) = detect(str(workspace), (), (), same_path=False).directories
 
     assert found.made_at == made_at
 
@@ -504,7 +506,7 @@ def test_pyvenv_cfg_says_it_too_and_whether_its_python_is_here(workspace: Path) 
     fill(workspace, "env/pyvenv.cfg = home = /no/such/bin\ncommand = /usr/bin/python3 -m venv --clear /srv/a b/env\n")
     fill(workspace, f"here/pyvenv.cfg = home = {os.path.dirname(sys.executable)}\n")
 
-    found = detect(str(workspace), (), (), same_path=False).found
+    found = detect(str(workspace), (), (), same_path=False).directories
 
     assert [(item.made_at, item.has_python) for item in found] == [("/srv/a b/env", False), ("", True)]
 
@@ -525,7 +527,7 @@ def test_the_python_of_a_venv_is_looked_for_and_not_only_its_folder(
     fill(tmp_path, "bin/python", "bin/python3.11", "local/other")
     fill(workspace, f"env/pyvenv.cfg = {cfg.format(top=tmp_path)}")
 
-    assert detect(str(workspace), (), (), same_path=True).found[0].has_python == is_here
+    assert detect(str(workspace), (), (), same_path=True).directories[0].has_python == is_here
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import pytest
 
 from conftest import Hook
 from layout import fill, planned
+from paude_venv_hook.workspace.contents import Directory, Kind
 from paude_venv_hook.workspace.directories import find_directories
-from paude_venv_hook.workspace.found import Found, Kind
 from paude_venv_hook.workspace.settings import read_settings, user_file
 
 
@@ -41,8 +41,8 @@ def test_venv_also_is_besides_what_venv_says(workspace: Path, venv: object, kind
 
     detected = find_directories(str(workspace), read_settings(str(workspace), None, {}), (), (), same_path=False)
 
-    assert {item.path: item.kind for item in detected.found} == kinds
-    assert detected.found[-1] == Found("node_modules", f"{workspace}/node_modules", Kind.ALSO)
+    assert {item.path: item.kind for item in detected.directories} == kinds
+    assert detected.directories[-1] == Directory("node_modules", f"{workspace}/node_modules", Kind.ALSO)
 
 
 def test_what_is_named_twice_is_shadowed_once(workspace: Path, hook: Hook) -> None:

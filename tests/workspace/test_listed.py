@@ -10,7 +10,7 @@ from pytest_mock import MockerFixture
 
 from layout import fill
 from paude_venv_hook.errors import SettingsError
-from paude_venv_hook.workspace.found import Found, Kind, Reason
+from paude_venv_hook.workspace.contents import Directory, Kind, Reason
 from paude_venv_hook.workspace.listed import find_listed
 
 
@@ -53,7 +53,7 @@ def test_listed_directories_are_taken_whether_or_not_they_exist(
     fill(workspace, "dangling -> nowhere")
 
     assert find_listed(str(workspace), names, "paude.json: venv", same_path=False) == [
-        Found(path, f"{workspace}/{host_path}", Kind.LISTED, problem=Reason(problem) if problem else None)
+        Directory(path, f"{workspace}/{host_path}", Kind.LISTED, problem=Reason(problem) if problem else None)
         for path, host_path, problem in found
     ]
 
@@ -82,7 +82,7 @@ def test_a_listed_file_or_a_symlink_that_leaves_is_refused(workspace: Path, name
 
 def test_a_listed_absolute_symlink_is_refused_unless_the_container_has_the_same_path(workspace: Path) -> None:
     fill(workspace, "envs/main/", f"env -> {workspace}/envs/main")
-    found = [Found("env", f"{workspace}/envs/main", Kind.LISTED)]
+    found = [Directory("env", f"{workspace}/envs/main", Kind.LISTED)]
 
     assert find_listed(str(workspace), ["env"], "--venv", same_path=True) == found
     with pytest.raises(SettingsError) as caught:
@@ -98,12 +98,12 @@ def test_what_cannot_be_made_is_named_and_the_rest_taken(workspace: Path, mocker
     mocker.patch("paude_venv_hook.workspace.listed.can_make", return_value=False)
 
     assert find_listed(str(workspace), ["env", "gone"], "--venv", same_path=False) == [
-        Found("env", f"{workspace}/env", Kind.LISTED),
-        Found(
+        Directory("env", f"{workspace}/env", Kind.LISTED),
+        Directory(
             "gone",
             f"{workspace}/gone",
             Kind.LISTED,
-            problem=Reason(f"{workspace} cannot be written, so that it cannot be made; make it"),
+            problem=Reason(f"{workspace} cannot be written, so no mount point can be made in it; make it"),
         ),
     ]
 
@@ -139,7 +139,7 @@ def test_a_pattern_that_matches_no_venv_says_so(workspace: Path) -> None:
     fill(workspace, "packages/a/src/")
 
     assert find_listed(str(workspace), ["packages/*/.venv"], "--venv", same_path=False) == [
-        Found(
+        Directory(
             "packages/*/.venv",
             f"{workspace}/packages/*/.venv",
             Kind.LISTED,
@@ -220,9 +220,9 @@ def test_a_pattern_reserves_the_venv_of_each_project_that_keeps_it_there(workspa
     found = find_listed(str(workspace), [pattern], "--venv", same_path=False)
 
     assert found == [
-        Found("packages/a/.venv", f"{workspace}/packages/a/.venv", Kind.LISTED, "uv.lock"),
-        Found("packages/c/.venv", f"{workspace}/packages/c/.venv", Kind.LISTED),
-        Found("packages/d/.venv", f"{workspace}/packages/d/.venv", Kind.LISTED, "poetry.toml"),
+        Directory("packages/a/.venv", f"{workspace}/packages/a/.venv", Kind.LISTED, "uv.lock"),
+        Directory("packages/c/.venv", f"{workspace}/packages/c/.venv", Kind.LISTED),
+        Directory("packages/d/.venv", f"{workspace}/packages/d/.venv", Kind.LISTED, "poetry.toml"),
     ]
 
 
@@ -265,4 +265,6 @@ def test_a_pattern_names_what_cannot_be_made(workspace: Path, mocker: MockerFixt
 
     (found,) = find_listed(str(workspace), ["packages/*/.venv"], "--venv", same_path=False)
 
-    assert found.problem == Reason(f"{workspace}/packages/a cannot be written, so that it cannot be made; make it")
+    assert found.problem == Reason(
+        f"{workspace}/packages/a cannot be written, so no mount point can be made in it; make it"
+    )

@@ -14,8 +14,8 @@ from pytest_mock import MockerFixture
 from layout import fill
 from paude_venv_hook.notes import words
 from paude_venv_hook.workspace.central import find_cached_environment
-from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.found import Found, Kind, Reason
+from paude_venv_hook.workspace.contents import Directory, Kind, Reason
+from paude_venv_hook.workspace.detection import Detection, detect
 from paude_venv_hook.workspace.guards import find_guard, guards_reserved
 from paude_venv_hook.workspace.reserve import find_evidence, names_reserved
 
@@ -510,8 +510,8 @@ def test_uvs_own_link_is_left_alone_with_what_keeps_both_sides_apart(
 
     for same_path in (True, False):
         detected = detect(str(workspace), (), (), same_path=same_path)
-        assert detected == Detected(
-            [Found(".venv", target, Kind.LINK, problem=Reason("uv's link to its cache", APART))], [], []
+        assert detected == Detection(
+            [Directory(".venv", target, Kind.LINK, problem=Reason("uv's link to its cache", APART))], [], []
         )
 
 
@@ -520,7 +520,7 @@ def test_another_link_is_none_of_uvs(workspace: Path, home: Path, target: str) -
     fill(home, f"{target}/pyvenv.cfg = home = /usr/bin\n")
     fill(workspace, f".venv -> {home}/{target}")
 
-    (found,) = detect(str(workspace), (), (), same_path=False).found
+    (found,) = detect(str(workspace), (), (), same_path=False).directories
 
     assert found.problem == Reason(f"a symlink to {home}/{target}, outside of the workspace", "make it a directory")
 
@@ -558,29 +558,31 @@ def test_where_it_cannot_be_made_it_is_not_reserved_and_the_rest_is_found(
     """As root may write everywhere but to a file system that is read-only, the answer is given here."""
     fill(workspace, "uv.lock", "venv/pyvenv.cfg")
     mocker.patch("paude_venv_hook.workspace.detection.can_make", return_value=False)
-    problem = f"{workspace} cannot be written, so that it cannot be made; make it"
+    problem = f"{workspace} cannot be written, so no mount point can be made in it; make it"
 
-    assert detect(str(workspace), (), (), same_path=False).found == [
-        Found("venv", f"{workspace}/venv", Kind.VENV),
-        Found(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock", Reason(problem)),
+    assert detect(str(workspace), (), (), same_path=False).directories == [
+        Directory("venv", f"{workspace}/venv", Kind.VENV),
+        Directory(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock", Reason(problem)),
     ]
     fill(workspace, ".venv/")
-    assert not detect(str(workspace), (), (), same_path=False).found[1].problem
+    assert not detect(str(workspace), (), (), same_path=False).directories[1].problem
 
 
 def test_it_is_reserved_beside_another_venv(workspace: Path) -> None:
     fill(workspace, "uv.lock", "venv/pyvenv.cfg")
 
-    assert detect(str(workspace), (), (), same_path=False).found == [
-        Found("venv", f"{workspace}/venv", Kind.VENV),
-        Found(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock"),
+    assert detect(str(workspace), (), (), same_path=False).directories == [
+        Directory("venv", f"{workspace}/venv", Kind.VENV),
+        Directory(".venv", f"{workspace}/.venv", Kind.RESERVED, "uv.lock"),
     ]
 
 
 def test_it_is_not_reserved_in_what_is_a_venv_itself_or_where_one_is_named_so(workspace: Path) -> None:
     fill(workspace, "uv.lock", "pyvenv.cfg")
-    assert detect(str(workspace), (), (), same_path=False).found == []
+    assert detect(str(workspace), (), (), same_path=False).directories == []
 
     (workspace / "pyvenv.cfg").unlink()
     fill(workspace, ".venv -> envs/main", "envs/main/")
-    assert [item.why for item in detect(str(workspace), (), (), same_path=False).found] == ["symlink to a directory"]
+    assert [item.why for item in detect(str(workspace), (), (), same_path=False).directories] == [
+        "symlink to a directory"
+    ]

@@ -230,7 +230,7 @@ def test_a_paude_json_that_cannot_be_read_stops_everything(workspace: Path) -> N
     with pytest.raises(JsonFileError) as caught:
         read_settings(str(workspace), "none", {})
     assert (
-        str(caught.value) == f"{path}: cannot be read: No such file or directory; remove the link, which leads nowhere"
+        str(caught.value) == f"{path}: cannot be read: No such file or directory; restore it, or remove the link to it"
     )
 
 

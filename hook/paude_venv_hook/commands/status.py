@@ -19,11 +19,11 @@ from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.storage import AUTO, has_stores, once_made
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
+from paude_venv_hook.workspace.contents import Kind
 from paude_venv_hook.workspace.deep import MOST_DIRECTORIES
 from paude_venv_hook.workspace.detection import detect
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.environments import made_once
-from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.venv import describe
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from paude_venv_hook.installation.coverage import Launches
     from paude_venv_hook.launchers.last_launch import LastLaunch
     from paude_venv_hook.plan import Shadow
-    from paude_venv_hook.workspace.found import Unshadowed
+    from paude_venv_hook.workspace.contents import Unshadowed
 
 SUMMARY = "show what is shadowed, and why"
 POSITION = 3
@@ -104,7 +104,7 @@ def leaves_venv_visible(answer: Answer) -> bool:
     if answer.settings.venv == "none":
         folder = os.path.realpath(answer.workspace_folder)
         detected = detect(folder, (), (), same_path=False)
-        return any(directory.kind is not Kind.RESERVED for directory in detected.found)
+        return any(directory.kind is not Kind.RESERVED for directory in detected.directories)
     if not answer.location.mounts:
         return False
     if any(note.kind is NoteKind.SHARED for note in answer.notes):

@@ -23,7 +23,6 @@ from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.detection import detect
-from paude_venv_hook.workspace.found import Kind
 from paude_venv_hook.workspace.location import Location, Workspace, opted_in
 from paude_venv_hook.workspace.venv import is_venv
 
@@ -38,18 +37,18 @@ _USUAL_NAMES = (".venv", "venv")
 MOST_FOLDERS = 1000  # at most this many folders one level down are looked at
 
 
-class Carried(NamedTuple):
+class MountedWorkspaces(NamedTuple):
     """The workspaces that a container mounts, each with all of its places in it, and what a person should know."""
 
     workspaces: tuple[Workspace, ...]
     notes: tuple[Note, ...]
 
 
-def find_workspaces(launch: Launch) -> Carried:
+def find_workspaces(launch: Launch) -> MountedWorkspaces:
     """Return the workspaces that a launch mounts. Reads the folders of the host; raises nothing for what is in them."""
     switch, notes = _switch(launch.labels)
     if switch == "none":
-        return Carried((), notes)
+        return MountedWorkspaces((), notes)
 
     named = _named_folders(launch)
     places: dict[str, list[Mount]] = {}
@@ -66,7 +65,7 @@ def find_workspaces(launch: Launch) -> Carried:
 
     _join_parts(places)
     workspaces = [_workspace(folder, binds, launch, named, switch) for folder, binds in places.items()]
-    return Carried(tuple(workspaces), notes)
+    return MountedWorkspaces(tuple(workspaces), notes)
 
 
 def _switch(labels: Mapping[str, str]) -> tuple[str, tuple[Note, ...]]:
@@ -210,7 +209,7 @@ def _holds_venv(folder: str) -> bool:
         detected = detect(folder, (), (), same_path=False)
     except WorkspaceError:
         return False
-    return any(directory.problem is None and directory.kind is not Kind.RESERVED for directory in detected.found)
+    return any(directory.exists for directory in detected.directories)
 
 
 def _join_parts(places: dict[str, list[Mount]]) -> None:

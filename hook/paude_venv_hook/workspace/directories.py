@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.detection import Detected, detect
-from paude_venv_hook.workspace.found import Kind, Unshadowed
+from paude_venv_hook.workspace.contents import Kind, Unshadowed
+from paude_venv_hook.workspace.detection import Detection, detect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def find_directories(
     configurations: Sequence[str],
     *,
     same_path: bool,
-) -> Detected:
+) -> Detection:
     """Return what is to be shadowed in a workspace folder, unless its `venv` is "none", and what is left alone.
 
     Of a list these are the venvs at the top level, whether or not it names them. The arguments are those of `detect`.
@@ -35,14 +35,14 @@ def find_directories(
 
         where = _name_list(settings.venv_source, "venv")
         listed = find_listed(workspace_folder, settings.venv, where, same_path=same_path)
-        detected = Detected(listed, _not_listed(workspace_folder, settings.venv, mounted_folders))
+        detected = Detection(listed, _not_listed(workspace_folder, settings.venv, mounted_folders))
     if not settings.also:
         return detected
     from paude_venv_hook.workspace.listed import find_listed  # noqa: PLC0415 - as above
 
     where = _name_list(settings.also_source, "venv-also")
     also = find_listed(workspace_folder, settings.also, where, Kind.ALSO, same_path=same_path)
-    return detected._replace(found=[*detected.found, *also])
+    return detected._replace(directories=[*detected.directories, *also])
 
 
 def _not_listed(workspace_folder: str, listed: Sequence[str], mounted_folders: Sequence[str]) -> list[Unshadowed]:
@@ -53,8 +53,8 @@ def _not_listed(workspace_folder: str, listed: Sequence[str], mounted_folders: S
     if not listed:
         return []
     detected = detect(workspace_folder, mounted_folders, (), same_path=False)
-    venvs = [directory for directory in detected.found if directory.kind is not Kind.RESERVED and not directory.problem]
-    return [Unshadowed(directory.path, directory.host_path, directory.kind) for directory in venvs]
+    existing = [directory for directory in detected.directories if directory.exists]
+    return [Unshadowed(venv.path, venv.host_path, venv.kind) for venv in existing]
 
 
 def _name_list(source: str, key: str) -> str:

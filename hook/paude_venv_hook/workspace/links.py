@@ -7,7 +7,7 @@ import os
 from paude_venv_hook.files import is_inside, read_start
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.central import KEEP_UV_APART, is_uv_link
-from paude_venv_hook.workspace.found import Reason
+from paude_venv_hook.workspace.contents import Reason
 from paude_venv_hook.workspace.venv import is_venv
 
 _ADVICE = "make it a directory"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from paude_venv_hook.errors import SettingsError
 from paude_venv_hook.files import can_make, is_inside
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.found import RESERVED, Found, Kind, Reason
+from paude_venv_hook.workspace.contents import RESERVED, Directory, Kind, Reason, no_mount_point
 from paude_venv_hook.workspace.links import follow_link
 from paude_venv_hook.workspace.patterns import MOST_DIRECTORIES, Search, is_pattern, matches
 from paude_venv_hook.workspace.reserve import find_evidence, is_unused
@@ -26,7 +26,7 @@ _TOO_MANY = Reason(
 
 def find_listed(
     workspace_folder: str, names: Iterable[str], where: str, kind: Kind = Kind.LISTED, *, same_path: bool
-) -> list[Found]:
+) -> list[Directory]:
     """Return the listed directories of the workspace folder (a real host path), whether or not they exist.
 
     The names are those of `settings.check_name`; `where` names the list in errors. A pattern such as `packages/*/.venv`
@@ -46,15 +46,15 @@ def find_listed(
         host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
         if refusal:
             raise SettingsError(f'{where}[{index}]: "{shown(name)}" {refusal}')
-        directories.append(Found(name, host_path, kind, problem=problem))
+        directories.append(Directory(name, host_path, kind, problem=problem))
     if unfinished:
         others = len(unfinished) - 1
         patterns = f"{unfinished[0]} and {others} more" if others else unfinished[0]
-        directories.append(Found(patterns, os.path.join(workspace_folder, unfinished[0]), kind, problem=_TOO_MANY))
+        directories.append(Directory(patterns, os.path.join(workspace_folder, unfinished[0]), kind, problem=_TOO_MANY))
     return directories
 
 
-def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, same_path: bool) -> list[Found]:
+def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, same_path: bool) -> list[Directory]:
     directories = []
     last = pattern.rpartition("/")[2]
     for folder, names in search.find(pattern):
@@ -69,13 +69,13 @@ def _match(workspace_folder: str, pattern: str, kind: Kind, search: Search, *, s
                 directories += _matched(workspace_folder, _below(folder, RESERVED), kind, evidence, same_path=same_path)
     if directories or search.is_exhausted:
         return directories
-    return [Found(pattern, os.path.join(workspace_folder, pattern), kind, problem=_NO_MATCH[kind])]
+    return [Directory(pattern, os.path.join(workspace_folder, pattern), kind, problem=_NO_MATCH[kind])]
 
 
-def _matched(workspace_folder: str, name: str, kind: Kind, evidence: str, *, same_path: bool) -> list[Found]:
+def _matched(workspace_folder: str, name: str, kind: Kind, evidence: str, *, same_path: bool) -> list[Directory]:
     """Return a directory that a pattern matches; none for one that leaves the workspace folder."""
     host_path, problem, refusal = _resolve(workspace_folder, name, same_path=same_path)
-    return [] if refusal else [Found(name, host_path, kind, evidence, problem)]
+    return [] if refusal else [Directory(name, host_path, kind, evidence, problem)]
 
 
 def _below(folder: str, name: str) -> str:
@@ -101,5 +101,5 @@ def _resolve(workspace_folder: str, name: str, *, same_path: bool) -> tuple[str,
     if os.path.lexists(host_path) and not os.path.isdir(host_path):
         return host_path, None, "is a file, and only a directory can be shadowed; remove the entry"
     if not os.path.lexists(host_path) and not can_make(parent):
-        return host_path, Reason(f"{shown(parent)} cannot be written, so that it cannot be made; make it"), ""
+        return host_path, no_mount_point(parent), ""
     return host_path, None, ""

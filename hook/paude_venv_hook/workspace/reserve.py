@@ -23,8 +23,8 @@ from paude_venv_hook.workspace.central import (
     is_poetry_project,
     sets_in_project,
 )
+from paude_venv_hook.workspace.contents import RESERVED
 from paude_venv_hook.workspace.environments import BY_DIRECTORY, PACKAGES
-from paude_venv_hook.workspace.found import RESERVED
 from paude_venv_hook.workspace.guards import HERE, find_guard
 from paude_venv_hook.workspace.jsonfile import blank_comments, read_object
 from paude_venv_hook.workspace.setup import read_set_ups

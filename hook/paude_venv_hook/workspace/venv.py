@@ -44,7 +44,7 @@ def describe(folder: str) -> dict[str, str]:
     return ({"python": python} if python else {}) | {"maker": maker}
 
 
-def origin(folder: str) -> tuple[str, bool]:
+def read_origin(folder: str) -> tuple[str, bool]:
     """Return where the venv in the folder (a host path) was made, and whether this machine has the Python that made it.
 
     Both as far as it says: the path is "" and the Python is there otherwise. For a venv that a container made, the path

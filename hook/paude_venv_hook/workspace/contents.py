@@ -44,7 +44,12 @@ class Reason(NamedTuple):
     advice: str = ""
 
 
-class Found(NamedTuple):
+def no_mount_point(folder: str) -> Reason:
+    """Return why a directory that does not exist cannot be shadowed in a host folder that this user cannot write."""
+    return Reason(f"{shown(folder)} cannot be written, so no mount point can be made in it; make it")
+
+
+class Directory(NamedTuple):
     """A directory to shadow, or one that cannot be.
 
     `path` is how a user names it: relative to the workspace folder, separated by `/`. `host_path` is the real path
@@ -60,6 +65,11 @@ class Found(NamedTuple):
     problem: Reason | None = None
     made_at: str = ""
     has_python: bool = True
+
+    @property
+    def exists(self) -> bool:
+        """Whether it can be shadowed, and is there already."""
+        return self.kind is not Kind.RESERVED and not self.problem
 
     @property
     def why(self) -> str:
