@@ -538,6 +538,35 @@ def test_a_label_that_switches_us_off_is_the_reason_that_is_given(
     assert "nothing shadowed: the label paude.venv is none\n" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("in_list", [False, True])  # as Podman 4 and 5 tell it
+def test_what_the_pod_of_a_container_binds_is_shadowed(
+    place: Place, make_venv: MakeVenv, programs: Callable[[str, str], Path], *, in_list: bool
+) -> None:
+    lay_out(same(), place, make_venv)
+    pod = {"mounts": [{"Type": "bind", "Source": place.path("app"), "Destination": "/app"}]}
+    answer = json.dumps([pod] if in_list else pod)
+    podman = str(programs("podman", f"""[ "$*" = "pod inspect web" ] && printf '%s' '{answer}'"""))
+
+    def shadows(*words: str) -> set[str]:
+        arguments = ["run", *words, "IMG"]
+        return covered(run_line.rewrite_run_line(podman, arguments, "podman", os.environ, place.path("app")).words)
+
+    assert shadows("--pod", "web") == {"/app/.venv"}
+    assert shadows("--pod=new:web") == set()
+    assert shadows("--pod", "web", "-v", "v:/app/.venv") == set()
+
+
+def test_a_pod_of_which_podman_does_not_tell_is_one_line(place: Place, programs: Callable[[str, str], Path]) -> None:
+    podman = str(programs("podman", "echo 'Error: database is locked' >&2; exit 125"))
+
+    rewritten = run_line.rewrite_run_line(podman, ["run", "--pod=web", "IMG"], "podman", os.environ, str(place.top))
+
+    assert unique_words(rewritten.decision.notes) == [
+        "nothing shadowed of what --pod web brings: the engine does not tell: Error: database is locked; "
+        "mount the folder itself, or see whether the engine answers"
+    ]
+
+
 def decide_line(place: Place, *words: str) -> list[str]:
     """Return what a person is told of a run line of docker, started in the project."""
     program = str(place.top.parent / "programs" / "docker")

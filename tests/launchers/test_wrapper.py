@@ -396,6 +396,36 @@ def test_an_option_before_the_subcommand_that_is_not_known_is_said_and_passed_on
     )
 
 
+@pytest.mark.parametrize("flags", [(), ("--quiet",)])
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        *(
+            (f"podman {words}", "; Podman's hook covers it: paude-venv-hook install --engine podman")
+            for words in ("kube play", "play kube", "container clone", "container runlabel", "pod clone")
+        ),
+        ("docker service create", ""),
+        ("docker --debug stack deploy", ""),
+        ("docker sandbox run", ""),
+    ],
+)
+def test_what_creates_containers_of_which_the_line_does_not_tell_is_said(
+    app: Path, programs: Programs, command: list[str], words: str, advice: str, flags: tuple[str, ...]
+) -> None:
+    engine, *arguments = words.split()
+    programs(engine, DOCKER)
+    named = " ".join(word for word in (engine, *arguments) if word not in ("--debug", "container"))
+    line = f"paude-venv-hook: warning: nothing shadowed: {named} is not read{advice}\n"
+
+    by_exec = subprocess.run(
+        [*command, "exec", *flags, "--", *words.split(), "x"], capture_output=True, text=True, check=True
+    )
+    by_wrapper = wrapper(engine, *arguments, "x")
+
+    assert by_exec.stdout.split() == by_wrapper.stdout.split() == [*arguments, "x"]
+    assert (by_exec.stderr, by_wrapper.stderr) == ("" if flags else line, line)
+
+
 @pytest.mark.parametrize(
     ("words", "nothing"),
     [

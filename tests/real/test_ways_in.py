@@ -195,6 +195,19 @@ def test_who_asks_means_the_start_folder_and_what_lies_beside_it(world: World, w
     assert shadowed == {"/s/unopted/app/.venv", "/s/beyond/.venv"}
 
 
+@pytest.mark.parametrize("world", ["podman"], indirect=True)
+def test_what_a_pod_binds_is_shadowed_in_its_containers(world: World, way: Entry) -> None:
+    pod = f"{world.other}-pod"
+    binds = [f"--volume={world.top}/whole:/s/whole", f"--volume={world.volume}:/s/volume"]
+    world.engine("pod", "create", "--name", pod, "--share=ipc", "--network=host", *binds)
+    try:
+        shadowed = start(world, way.words, f"--pod={pod}", "--workdir=/", folder="start", environ=way.environ)
+    finally:
+        world.engine("pod", "rm", "--force", pod)
+
+    assert shadowed == {"/s/whole/.venv", "/s/volume/.venv"}
+
+
 @pytest.mark.parametrize("world", ["docker"], indirect=True)
 @pytest.mark.parametrize("way", ["exec", "standing"], indirect=True)
 def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry) -> None:

@@ -186,6 +186,12 @@ def volumes_from_in(found: Iterable[Option]) -> list[str]:
     return [option.value for option in found if option.name == "--volumes-from" and option.value]
 
 
+def pods_in(found: Iterable[Option]) -> list[str]:
+    """Return the pod of Podman that is there already and that the options name."""
+    pods = [option.value for option in found if option.name == "--pod" and option.value]
+    return [pod for pod in pods if not pod.startswith("new:")]
+
+
 def labels_in(found: Iterable[Option], annotations: Collection[str] = ()) -> dict[str, str]:
     """Return the labels that the options give, and those of the annotations that stand for a label."""
     labels = {}
@@ -207,6 +213,23 @@ def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -
     found = tuple(options(arguments, index, grammar.flags, grammar.values))
     image_at = _end(found, index)
     return RunLine(index - 1, image_at if grammar.is_last else index, found, image_at)
+
+
+# What creates containers from something else than the options of a line: a file, an image's label, another container.
+_UNREAD = frozenset((
+    "clone", "kube play", "play kube", "pod clone", "runlabel",
+    "sandbox create", "sandbox run", "service create", "stack deploy", "stack up",
+))  # fmt: skip
+
+
+def find_unread(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> str:
+    """Return the subcommand, as it is written, that creates containers of which the line does not tell; "" for others.
+
+    Raises UnknownOptionError for an option before it that is not known.
+    """
+    subcommand, end = find_subcommand(arguments, grammar)
+    both = " ".join((subcommand, *arguments[end : end + 1]))
+    return next((words for words in (subcommand, both) if words in _UNREAD), "")
 
 
 def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -> tuple[str, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Questions(NamedTuple):
-    """How an engine is asked: for a volume, and for a container, by name.
+    """How an engine is asked: for a volume, for a container, and for a pod of Podman, by name.
 
     Each returns what the engine's `inspect` tells, None if it has no such thing, and raises OSError if it cannot be
     asked.
@@ -22,6 +22,7 @@ class Questions(NamedTuple):
 
     volume: Callable[[str], Any]
     container: Callable[[str], Any]
+    pod: Callable[[str], Any] = lambda _: None
 
 
 class Resolved(NamedTuple):
@@ -31,11 +32,13 @@ class Resolved(NamedTuple):
     notes: list[Note]
 
 
-def resolve(mounts: Iterable[Mount], volumes_from: Iterable[str], questions: Questions) -> Resolved:
-    """Return the mounts of a container with each volume that is a bind as that bind, and those of other containers.
+def resolve(
+    mounts: Iterable[Mount], volumes_from: Iterable[str], questions: Questions, pods: Iterable[str] = ()
+) -> Resolved:
+    """Return the mounts of a container with each volume that is a bind as that bind, and those that it takes over.
 
-    `volumes_from` are the names of those, each perhaps with options after a colon. What the container mounts itself
-    goes first (docker-run(1)).
+    `volumes_from` are the names of other containers, each perhaps with options after a colon, and `pods` the pod in
+    which it is (podman-pod-create(1), `--volume`). What the container mounts itself goes first (docker-run(1)).
     """
     mounts_of_launch = list(mounts)
     resolved = Resolved([], [])
@@ -43,12 +46,15 @@ def resolve(mounts: Iterable[Mount], volumes_from: Iterable[str], questions: Que
         resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
 
     taken = {mount.target for mount in mounts_of_launch}
+    inherited: list[Mount] = []
     for value in volumes_from:
-        name = value.partition(":")[0]
-        for mount in _inherited(name, questions, resolved.notes):
-            if mount.target not in taken:
-                taken.add(mount.target)
-                resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
+        inherited += _inherited(value.partition(":")[0], questions, resolved.notes)
+    for pod in pods:
+        inherited += _of_pod(pod, questions, resolved.notes)
+    for mount in inherited:
+        if mount.target not in taken:
+            taken.add(mount.target)
+            resolved.mounts.append(_resolve_volume(mount, questions, resolved.notes))
     return resolved
 
 
@@ -76,10 +82,23 @@ def _inherited(name: str, questions: Questions, notes: list[Note]) -> list[Mount
     return [mount for mount in mounts_of_container(container) if mount.type != "tmpfs"]
 
 
+def _of_pod(name: str, questions: Questions, notes: list[Note]) -> list[Mount]:
+    try:
+        pod = questions.pod(name)
+    except OSError as error:
+        notes.append(_unasked(f"--pod {name}", error))
+        return []
+    return _mounts_in(get_list(pod, "mounts"))
+
+
 def mounts_of_container(container: Any) -> list[Mount]:
     """Return what a container mounts, from what `inspect` tells; the source of a volume is its name."""
+    return _mounts_in(get_list(container, "Mounts"))
+
+
+def _mounts_in(described: Iterable[Any]) -> list[Mount]:
     mounts = []
-    for mount in get_list(container, "Mounts"):
+    for mount in described:
         kind = get_text(mount, "Type")
         source = get_text(mount, "Source")
         if kind == "volume":

@@ -25,6 +25,7 @@ def questions(program: str, options: Sequence[str], environ: Mapping[str, str]) 
     return Questions(
         volume=partial(_inspect, [*command, "volume", "inspect"], environ),
         container=partial(_inspect, [*command, "container", "inspect"], environ),
+        pod=partial(_inspect, [*command, "pod", "inspect"], environ),
     )
 
 
@@ -45,4 +46,6 @@ def _inspect(command: Sequence[str], environ: Mapping[str, str], name: str) -> A
             return None
         raise OSError(None, complaint(stderr))
     answer = parse_json(done.stdout)
-    return answer[0] if isinstance(answer, list) and answer else None
+    if isinstance(answer, list):
+        return answer[0] if answer else None
+    return answer  # Podman 4 does not put a pod into a list

@@ -12,9 +12,11 @@ from paude_venv_hook.engines.run_grammar import (
     GRAMMARS,
     UnknownOptionError,
     find_subcommand,
+    find_unread,
     labels_in,
     parse_run,
     platform_in,
+    pods_in,
     volumes_from_in,
 )
 from paude_venv_hook.engines.table import ENGINES
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from paude_venv_hook.engines.run_grammar import RunLine
+
+
+# What covers a container that no line tells of.
+_COVERED = {"podman": "Podman's hook covers it: paude-venv-hook install --engine podman"}
 
 
 def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", tells: int = WARNINGS) -> int:
@@ -96,6 +102,10 @@ def _start_without(call: _Call, note: Note) -> int:
 def _rewrite(call: _Call, folder: str) -> Rewritten:
     """Return the command line, started in a host folder, with what is added to it. Raises HookError."""
     if not call.starts:
+        unread = find_unread(call.arguments, GRAMMARS[ENGINES[call.engine].form])
+        if unread:
+            name = os.path.basename(call.name or call.program)
+            return unchanged(call.arguments, f"{name} {unread} is not read", _COVERED.get(call.engine, ""))
         why = why_no_container(call.name or call.program, call.arguments, call.engine)
         return unchanged(call.arguments)._replace(why_nothing=Note(NoteKind.NOTHING, why=why))
     if ENGINES[call.engine].form == "bwrap":
@@ -167,14 +177,14 @@ def _read_launch(
     """
     grammar = GRAMMARS[ENGINES[engine].form]
     mounts = list(mounts_in(line.options, grammar.mount_type))
-    volumes_from = volumes_from_in(line.options)
+    volumes_from, pods = volumes_from_in(line.options), pods_in(line.options)
     notes: list[Note] = []
-    if volumes_from or any(mount.type == "volume" and (mount.source or mount.device) for mount in mounts):
+    if volumes_from or pods or any(mount.type == "volume" and (mount.source or mount.device) for mount in mounts):
         from paude_venv_hook.engines.volumes import resolve  # noqa: PLC0415 - few lines have such a mount
         from paude_venv_hook.launchers.asked import questions  # noqa: PLC0415 - as above
 
         options = _options_before_subcommand(arguments, line)
-        mounts, notes = resolve(mounts, volumes_from, questions(program, options, environ))
+        mounts, notes = resolve(mounts, volumes_from, questions(program, options, environ), pods)
 
     labels = labels_in(line.options, annotations=(SWITCH,))
     words = [word for word in arguments[line.image_at :] if word != "--"]

@@ -16,7 +16,7 @@ import sys
 MARK = "PAUDE_VENV_WRAPPED"
 MOST_WRAPPERS = 20
 
-_ACTIVE = frozenset(("compose", "create", "run"))
+_ACTIVE = frozenset(("clone", "compose", "create", "deploy", "kube", "run", "runlabel"))
 
 
 def docker() -> int:
