@@ -42,13 +42,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
         ("run IMG", {}, USUAL),
         ("run IMG", {"DOCKER_HOST": "unix:///v.sock"}, Place("unix:///v.sock", "DOCKER_HOST")),
         ("run IMG", {"DOCKER_HOST": "unix:///v.sock", "DOCKER_CONTEXT": "a"}, Place("unix:///v.sock", "DOCKER_HOST")),
-        ("run IMG", {"DOCKER_CONTEXT": "a"}, Place("ssh://config", "the docker context a")),
+        ("run IMG", {"DOCKER_CONTEXT": "a"}, Place("ssh://config", "the docker context a", "a")),
         ("run IMG", {"DOCKER_CONTEXT": "default"}, USUAL),
         ("run IMG", {"DOCKER_CONTEXT": "gone"}, None),
         ("-H unix:///h.sock run IMG", {"DOCKER_HOST": "tcp://v"}, Place("unix:///h.sock", "-H")),
         ("--host=tcp://h run IMG", {}, Place("tcp://h", "--host")),
-        ("-c a run IMG", {"DOCKER_HOST": "unix:///v.sock"}, Place("ssh://config", "the docker context a")),
-        ("--context a --config /x/other run IMG", {}, Place("ssh://other", "the docker context a")),
+        ("-c a run IMG", {"DOCKER_HOST": "unix:///v.sock"}, Place("ssh://config", "the docker context a", "a")),
+        ("--context a --config /x/other run IMG", {}, Place("ssh://other", "the docker context a", "a")),
         ("--context default run IMG", {"DOCKER_HOST": "unix:///v.sock"}, Place("unix:///v.sock", "DOCKER_HOST")),
     ],
 )
@@ -62,7 +62,7 @@ def test_what_names_it_counts_in_the_order_of_docker(
 def test_the_context_in_use_is_asked_for_if_one_was_chosen(docker: str, environ: dict[str, str], key: str) -> None:
     fill(Path(environ["DOCKER_CONFIG"]), f'config.json = {{"auths": {{}}, "{key}": "used"}}')
 
-    assert place_of_line((), docker, environ) == Place("unix:///used.sock", "the docker context used")
+    assert place_of_line((), docker, environ) == Place("unix:///used.sock", "the docker context used", "used")
     assert place_of_line((), None, environ) is None
 
 
@@ -96,7 +96,7 @@ def test_clients_of_the_api_know_the_usual_place_and_no_contexts(
     monkeypatch.setattr(daemon, "_USUAL_SOCKET", str(usual))
     fill(Path(environ["DOCKER_CONFIG"]), 'config.json = {"currentContext": "used"}')
 
-    assert place_of_api(docker, environ) == Place("unix:///used.sock", "the docker context used")
+    assert place_of_api(docker, environ) == Place("unix:///used.sock", "the docker context used", "used")
     usual.touch()
     assert place_of_api(docker, environ) == Place(f"unix://{usual}", "the usual place")
     assert place_of_api(docker, {**environ, "DOCKER_HOST": "tcp://x"}) == Place("tcp://x", "DOCKER_HOST")

@@ -167,6 +167,16 @@ def test_the_builder_that_was_selected_is_kept(
     assert execute(command, "docker", "compose", "up").stdout.endswith(" unset another\n")
 
 
+def test_the_builder_of_a_context_is_kept_and_that_of_another_configuration(
+    docker: Daemon, command: list[str], tmp_path: Path
+) -> None:
+    fill(tmp_path / "other", f"buildx/current = {json.dumps({'Key': 'near', 'Name': 'mine'})}")
+
+    words = ("docker", "--config", str(tmp_path / "other"), "--context", "near", "compose", "up")
+    assert execute(command, *words).stdout.endswith(" unset mine\n")
+    assert execute(command, "docker", "--context", "near", "compose", "up").stdout.endswith(" unset unset\n")
+
+
 def test_a_program_of_snap_does_not_get_what_it_cannot_reach(
     docker: Daemon, command: list[str], tmp_path: Path
 ) -> None:
@@ -378,6 +388,9 @@ def test_a_nested_one_adds_nothing_twice(docker: Daemon, command: list[str], app
         ("sudo", "make up", "sudo takes our environment away; write sudo … paude-venv-hook exec -- PROGRAM …"),
         ("doas", "/usr/bin/docker ps",
          "doas takes our environment away; write doas paude-venv-hook exec -- /usr/bin/docker …"),
+        ("env", "-i A=b docker run IMG",
+         "env takes our environment away; write env -i A=b paude-venv-hook exec -- docker …"),
+        ("env", "A=b - sh -c true", "env takes our environment away; write env … paude-venv-hook exec -- PROGRAM …"),
         ("nice", "bwrap sh", "it is not seen what starts behind nice; write nice paude-venv-hook exec -- bwrap …"),
     ],
 )  # fmt: skip
@@ -390,6 +403,18 @@ def test_what_is_not_covered_runs_as_it_is_and_one_line_says_what_to_write(
 
     assert done.stdout == f"{words} | unix://{docker.socket}\n"
     assert done.stderr == f"paude-venv-hook: warning: nothing shadowed: {line}\n"
+
+
+@pytest.mark.parametrize("words", ["A=b grep -i x", "-u A docker ps", "-C / make -i", ""])
+def test_env_that_keeps_our_variables_is_as_any_program(
+    docker: Daemon, programs: Programs, command: list[str], runtime: Path, words: str
+) -> None:
+    programs("env", 'echo "$* | $DOCKER_HOST"')
+
+    done = execute(command, "env", *words.split())
+
+    assert done.stdout.startswith(f"{words} | {PRIVATE.format(runtime)}")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -409,6 +434,20 @@ def test_tox_has_to_pass_the_variable_on(
 
     line = "tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"
     assert execute(command, "tox").stderr == (f"paude-venv-hook: warning: {line}\n" if is_said else "")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_no_program_ends_as_in_a_shell(command: list[str], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "it"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.touch()
+
+    done = execute(command, str(path))
+
+    assert done.returncode == 126
+    assert done.stderr == f"paude-venv-hook: {path}: is no program; make it one with chmod +x, or name another one\n"
 
 
 def test_without_any_engine_it_runs_and_one_line_says_so(

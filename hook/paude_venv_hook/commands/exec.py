@@ -55,6 +55,9 @@ def execute(options: Options) -> int:
     lead_out(os.environ)
     name, *arguments = words
     program = find_program(name, os.environ)
+    if program is None and os.path.dirname(name) and os.path.exists(name):
+        complain(f"{shown(name)}: is no program; make it one with chmod +x, or name another one")
+        return 126
     if program is None:
         complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127

@@ -1,7 +1,7 @@
 """The builder that a user selected with `docker buildx use`.
 
-buildx keeps the choice by the address of the daemon (its store/store.go): with another DOCKER_HOST another builder
-would be selected, and the choice forgotten.
+buildx keeps the choice by the name of the docker context, for the default one by the address of its daemon (its
+store/store.go): with another DOCKER_HOST another builder would be selected, and the choice forgotten.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _HASH_LETTERS = 20
 
 
-def selected_builder(host: str, environ: Mapping[str, str]) -> str:
-    """Return the name of the builder that is selected for a daemon's address, "" for none."""
+def selected_builder(endpoint: str, environ: Mapping[str, str]) -> str:
+    """Return the name of the builder that is selected for a context's name or a daemon's address, "" for none."""
     folder = environ.get("BUILDX_CONFIG") or os.path.join(_docker_config(environ), "buildx")
     if not os.path.isdir(folder):
         return ""
@@ -28,9 +28,9 @@ def selected_builder(host: str, environ: Mapping[str, str]) -> str:
 
     current = parse_json(read_start(os.path.join(folder, "current")))
     name = get_text(current, "Name")
-    if name and (get_text(current, "Key") == host or current.get("Global") is True):
+    if name and (get_text(current, "Key") == endpoint or current.get("Global") is True):
         return name
-    default = sha256(host.encode(errors="surrogateescape")).hexdigest()[:_HASH_LETTERS]
+    default = sha256(endpoint.encode(errors="surrogateescape")).hexdigest()[:_HASH_LETTERS]
     return read_start(os.path.join(folder, "defaults", default)).decode(errors="replace").strip()
 
 

@@ -27,10 +27,14 @@ _DEFAULT_CONTEXT = "default"
 
 
 class Place(NamedTuple):
-    """Where a daemon is: its address as Docker's client has it, and what says so, for people."""
+    """Where a daemon is: its address as Docker's client has it, and what says so, for people.
+
+    `context` is the docker context that has the address, "" for the default one.
+    """
 
     host: str
     said_in: str
+    context: str = ""
 
     @property
     def socket(self) -> str:
@@ -54,15 +58,19 @@ def place_of_line(options: Iterable[Option], docker: str | None, environ: Mappin
     `docker` is the host path of Docker's client.
     """
     given = tuple(options)
-    for option in given:
-        if option.name == "--config" and option.value:
-            environ = {**environ, "DOCKER_CONFIG": option.value}
+    environ = with_config(given, environ)
     address = named_daemon("docker", given, environ)
     if address.host:
         return Place(address.host, address.said_in)
     if address.context or _is_context_chosen(environ):
         return _place_of_context(address.context, docker, environ)
     return _usual_place()
+
+
+def with_config(options: Iterable[Option], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment, with the folder of Docker's configuration that the options of a line name."""
+    folders = [option.value for option in options if option.name == "--config" and option.value]
+    return {**environ, "DOCKER_CONFIG": folders[-1]} if folders else environ
 
 
 def place_of_api(docker: str | None, environ: Mapping[str, str]) -> Place | None:
@@ -96,4 +104,6 @@ def _place_of_context(name: str, docker: str | None, environ: Mapping[str, str])
     from paude_venv_hook.docker_api.contexts import find_context  # noqa: PLC0415 - it loads json, and asks Docker
 
     context = find_context(docker, environ, name)
-    return Place(context.host, context.said_in) if context and context.host else None
+    if not context or not context.host:
+        return None
+    return Place(context.host, context.said_in, "" if context.name == _DEFAULT_CONTEXT else context.name)

@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 
-from paude_venv_hook.docker_api.daemon import OPTIONS, place_of_api, place_of_line
+from paude_venv_hook.docker_api.daemon import OPTIONS, place_of_api, place_of_line, with_config
 from paude_venv_hook.engines.choice import engine_by_name, is_podman
 from paude_venv_hook.engines.compose_grammar import parse_compose, without_options
 from paude_venv_hook.engines.daemons import global_options
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 # The programs whose place on PATH our wrappers take.
 _COVERED = ("docker", "docker-compose", "podman")
-# What starts a program in an environment of its own.
+# What starts a program in an environment of its own, and what does so with one of these options.
 _TAKE_AWAY = frozenset(("doas", "pkexec", "run0", "su", "sudo"))
+_EMPTIES = frozenset(("-", "-i", "--ignore-environment"))  # env(1)
 # The engines without a wrapper, which have to be named to us themselves: `nice bwrap …`.
 _UNCOVERED = frozenset(("bwrap", "finch", "nerdctl"))
 _TOX_FILES = ("tox.ini", "tox.toml", "pyproject.toml", "setup.cfg")
@@ -153,7 +154,7 @@ def _start_on(line: Line, compose: ComposeLine, daemon: Place) -> int:
 
     environ = {**os.environ, "DOCKER_HOST": daemon.host}
     environ.pop("DOCKER_CONTEXT", None)
-    builder = selected_builder(daemon.host, environ)
+    builder = selected_builder(daemon.context or daemon.host, with_config(compose.engine_options, environ))
     if builder:
         environ.setdefault("BUILDX_BUILDER", builder)
     try:
@@ -205,8 +206,9 @@ def _start_podman_compose(line: Line, compose: ComposeLine) -> int:
 
 
 def _start_around(line: Line, name: str) -> int:
-    behind = _index_behind(line.arguments, _COVERED if name in _TAKE_AWAY else _UNCOVERED)
-    if name in _TAKE_AWAY:
+    takes_away = _takes_environment_away(name, line.arguments)
+    behind = _index_behind(line.arguments, _COVERED if takes_away else _UNCOVERED)
+    if takes_away:
         return line.start_without(f"{name} takes our environment away; {_advice(line, behind)}")
     if behind is not None:
         return line.start_without(f"it is not seen what starts behind {shown(name)}; {_advice(line, behind)}")
@@ -225,6 +227,18 @@ def _start_around(line: Line, name: str) -> int:
     if name == "tox" and socket and line.tells >= WARNINGS and not _names_docker(_TOX_FILES):
         warn(["tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"])
     return replace_process(line.program, line.arguments, name=line.name, environ=environ)
+
+
+def _takes_environment_away(name: str, arguments: Sequence[str]) -> bool:
+    """Tell whether a program of that name starts another one without the variables that it has itself."""
+    if name != "env":
+        return name in _TAKE_AWAY
+    for word in arguments:
+        if word in _EMPTIES:
+            return True
+        if not word.startswith("-") and "=" not in word:
+            return False
+    return False
 
 
 def _index_behind(arguments: Sequence[str], names: Collection[str]) -> int | None:
