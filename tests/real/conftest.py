@@ -196,12 +196,12 @@ def venv(workspace: Path, make_host_venv: MakeVenv) -> Path:
 
 @pytest.fixture(scope="session")
 def venv_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of programs of this machine, with uv and virtualenv."""
+    """Return a folder of programs of this machine, with uv, virtualenv and tox."""
     folder = shared(tmp_path_factory) / "tools"
     with once(folder) as is_first:
         if is_first:
             run(sys.executable, "-m", "venv", folder)
-            _pip(folder, "install", "uv", "virtualenv")
+            _pip(folder, "install", "uv", "virtualenv", "tox")
     return folder / "bin"
 
 

@@ -158,13 +158,21 @@ def test_what_outlives_it(around: Around, tmp_path: Path) -> None:
     assert "pyvenv.cfg" not in out.read_text()
 
 
+def own_docker_config(around: Around, folder: Path) -> Path:
+    """Let Docker's configuration be a new folder, with the plugins alone, and return it."""
+    config = folder / "docker-config"
+    config.mkdir()
+    plugins = Path(ENVIRONMENT.get("DOCKER_CONFIG") or f"{ENVIRONMENT['HOME']}/.docker", "cli-plugins")
+    if plugins.is_dir():
+        shutil.copytree(plugins, config / "cli-plugins", symlinks=True)
+    around.environ.update(DOCKER_CONFIG=str(config))
+    return config
+
+
 @on_docker
 @proves("`exec -- PROGRAM`: contexts that a script names, or changes, are the ones that it reaches")
 def test_contexts(around: Around, tmp_path: Path) -> None:
-    config = tmp_path / "docker-config"
-    shutil.copytree(ENVIRONMENT.get("DOCKER_CONFIG") or f"{ENVIRONMENT['HOME']}/.docker", config, symlinks=True)
-    (config / "config.json").unlink(missing_ok=True)
-    around.environ.update(DOCKER_CONFIG=str(config))
+    own_docker_config(around, tmp_path)
     del around.environ["DOCKER_HOST"]
     for name, host in (("near", UPSTREAM), ("prod", "/nowhere/prod.sock")):
         around("docker", "context", "create", name, "--docker", f"host=unix://{host}", plain=True)
@@ -182,6 +190,34 @@ def test_contexts(around: Around, tmp_path: Path) -> None:
     assert plain.stdout.split() == ["near", "prod.sock", "prod.sock", "prod.sock", "pyvenv.cfg", "pyvenv.cfg", "near"]
     assert done.stdout.split() == ["near", "prod.sock", "prod.sock", "prod.sock", "near"]
     assert done.stderr == SAYS * 2
+
+
+@on_docker
+@pytest.mark.parametrize("passes", [True, False])
+@proves("`exec -- tox`: what uses Docker's API is shadowed with `pass_env`; without it all is as without us, and said")
+def test_tox(around: Around, venv_tools: Path, tmp_path: Path, passes: bool) -> None:
+    fill(around.folder, f"""list.py = import docker
+shown = docker.from_env().containers.run(
+    {around.engine.image!r}, "ls -A /app/.venv", volumes=["{around.folder}:/app"], remove=True, network_mode="host")
+print("listed:", shown.decode())
+""")  # fmt: skip
+    fill(around.folder, f"""tox.ini = [tox]
+no_package = true
+[testenv]
+allowlist_externals = {sys.executable}
+commands = {sys.executable} list.py
+{"pass_env = DOCKER_HOST" if passes else ""}
+""")  # fmt: skip
+    words = (venv_tools / "tox", "--quiet", "--workdir", tmp_path / "tox")
+
+    plain, done = around(*words, plain=True, check=False), around(*words, check=False)
+
+    line = "tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"
+    assert (line in done.stderr, done.returncode) == (not passes, plain.returncode)
+    if passes:
+        assert ("listed: pyvenv.cfg" in plain.stdout, "pyvenv.cfg" in done.stdout) == (True, False)
+        assert "listed:" in done.stdout
+        assert SAYS in done.stderr
 
 
 # ---- the dev container CLI
@@ -252,6 +288,54 @@ def test_a_terminal_with_compose_up(project: Compose) -> None:
         dialogue.send("\x03")
         assert dialogue.wait() in (0, 130)
     assert project.running() == []
+
+
+@on_docker
+@proves("`exec -- docker compose up`, in an interactive shell: ^Z stops it, `fg` goes on with it, ^C ends it")
+def test_job_control(project: Compose) -> None:
+    project.configure(
+        web={"volumes": [".:/app"], "command": ["sh", "-c", "ls -A /app/.venv; echo ready; exec sleep 60"]}
+    )
+    line = shlex.join(project.around.words(*project.words, "up"))
+    own = (*variables(project.around), "PS1=", "LC_ALL=C")
+
+    with Dialogue("env", "-C", project.around.folder, *own, "bash", "--norc", "-i", terminal=True) as dialogue:
+        dialogue.send(f"{line}\n")
+        dialogue.expect("ready")
+        assert "pyvenv.cfg" not in dialogue.seen
+        dialogue.send("\x1a")
+        dialogue.expect("Stopped")
+        dialogue.send("echo in the $((1 + 1))nd\n")
+        dialogue.expect("in the 2nd")
+        dialogue.send("fg; echo it has ended: $?\n")
+        dialogue.expect("compose up")
+        dialogue.send("\x03")
+        dialogue.expect("it has ended: ")
+        dialogue.send("exit 3\n")
+        assert dialogue.wait() == 3
+    assert project.running() == []
+
+
+@on_docker
+@proves("`exec -- PROGRAM`: `docker attach` in a terminal, through the private proxy: its size, the exit code")
+def test_attach_in_a_terminal(around: Around) -> None:
+    name = f"paude-test-{uuid.uuid4().hex[:12]}"
+    options = f"-itd --name={name} --network=host -v {around.folder}:/app"
+    no_wrapper = "PATH=${PATH#*:}"  # so that Docker's own client reaches the private proxy
+    script = f"{no_wrapper}; docker run {options} {around.engine.image} sh && exec docker attach {name}"
+    words = around.words("sh", "-c", script)
+
+    try:
+        with Dialogue("env", *variables(around), *words, terminal=True) as dialogue:
+            dialogue.expect("Shadowing venv: .venv")
+            dialogue.expect("# ", lambda: dialogue.send("\n"))
+            dialogue.resize(30, 99)
+            dialogue.send("until stty size | grep -x '30 99'; do :; done; ls -A /app/.venv; echo [$((1 + 1))]\n")
+            dialogue.expect("[2]")
+            dialogue.send("exit 6\n")
+            assert dialogue.wait() == 6
+    finally:
+        around.engine("rm", "--force", "--volumes", name)
 
 
 @on_docker
@@ -330,8 +414,9 @@ class Compose:
     def remove(self) -> None:
         """Remove all that is there of the project."""
         ids = self.ids("--all")
+        now = ("--time=0",) if self.around.engine.name == "podman" else ()
         if ids:
-            self.around.engine("rm", "--force", "--volumes", *ids)
+            self.around.engine("rm", "--force", "--volumes", *now, *ids)
         label = f"--filter=label=com.docker.compose.project={self.name}"
         volumes = self.around.engine("volume", "ls", "--quiet", label).stdout.split()
         if volumes:
@@ -354,11 +439,13 @@ def compose_words(around: Around) -> list[str]:
     return ["docker", "compose"]
 
 
-@pytest.fixture(params=["docker compose", *OLDER])
+@pytest.fixture
 def any_project(around: Around, request: pytest.FixtureRequest) -> Iterator[Compose]:
-    """Return a project of docker compose, and of older ones that are programs of their own."""
+    """Return a project of docker compose, of older ones that are programs of their own, or of podman-compose."""
     if request.param == "docker compose":
         words: list[str] = request.getfixturevalue("compose_words")
+    elif request.param == "podman-compose":
+        words = [shutil.which("podman-compose") or missing("there is no podman-compose")]
     else:
         words = [str(find_compose(request.param))]
     compose = Compose(around, words)
@@ -372,7 +459,7 @@ def what_it_is(described: Mapping[str, Any]) -> dict[str, Any]:
         service: (
             item["Name"],
             {key: value for key, value in item["Config"]["Labels"].items() if is_compared(key, item)},
-            item["Config"]["Env"],
+            sorted(item["Config"]["Env"] or ()),
             sorted((mount["Type"], mount.get("Name", ""), mount["Destination"]) for mount in item["Mounts"]),
         )
         for service, item in described.items()
@@ -417,6 +504,12 @@ def env_names_one_of_two_files(compose: Compose) -> tuple[list[str], Path]:
     return ["up", "-d"], compose.around.folder
 
 
+def env_names_variables(compose: Compose) -> tuple[list[str], Path]:
+    compose.configure(web={"volumes": [".:/app"], "environment": {"DB": "${DB}"}})
+    fill(compose.around.folder, ".env = DB=secret\n")
+    return ["up", "-d"], compose.around.folder
+
+
 def one_service_takes_the_volumes_of_another(compose: Compose) -> tuple[list[str], Path]:
     compose.configure(web={"volumes": [".:/app"]}, worker={"volumes_from": ["web"]})
     return ["up", "-d"], compose.around.folder
@@ -428,17 +521,24 @@ def a_volume_is_a_bind(compose: Compose) -> tuple[list[str], Path]:
     return ["up", "-d"], compose.around.folder
 
 
-@on_docker
+ROWS: list[Rows] = [
+    env_names_another_file,
+    env_names_a_profile,
+    a_subfolder_has_variables_of_its_own,
+    env_names_one_of_two_files,
+    one_service_takes_the_volumes_of_another,
+    a_volume_is_a_bind,
+]
+OF_PODMAN: list[Rows] = [env_names_variables, a_volume_is_a_bind]  # it knows no COMPOSE_FILE in .env, no volumes_from
+
+
 @pytest.mark.parametrize(
-    "row",
+    ("engine", "any_project", "row"),
     [
-        env_names_another_file,
-        env_names_a_profile,
-        a_subfolder_has_variables_of_its_own,
-        env_names_one_of_two_files,
-        one_service_takes_the_volumes_of_another,
-        a_volume_is_a_bind,
+        *(("docker", words, row) for words in ("docker compose", *OLDER) for row in ROWS),
+        *(("podman", "podman-compose", row) for row in OF_PODMAN),
     ],
+    indirect=["engine", "any_project"],
 )
 @proves("`exec -- … compose up`: the same project, files, variables, labels and names as without us, and the shadow")
 def test_compose_gives_what_it_gives_without_us(any_project: Compose, row: Rows) -> None:
@@ -452,7 +552,29 @@ def test_compose_gives_what_it_gives_without_us(any_project: Compose, row: Rows)
 
     assert what_it_is(any_project.described()) == before
     assert [any_project.listed(service) for service in before] == [[]] * len(before)
-    assert done.stderr.count("Shadowing venv: ") == 1
+    launches = 1 if any_project.around.engine.name == "docker" else len(before)
+    assert done.stderr.count("Shadowing venv: ") == launches
+
+
+@on_docker
+@pytest.mark.parametrize("by", ["DOCKER_HOST", "context"])
+@proves("`exec -- docker compose build`, `up --build`: the builder that was selected with `docker buildx use`")
+def test_the_builder_of_compose(project: Compose, tmp_path: Path, by: str) -> None:
+    config = own_docker_config(project.around, tmp_path)
+    key = f"unix://{UPSTREAM}"
+    if by == "context":
+        key = "near"
+        del project.around.environ["DOCKER_HOST"]
+        project.around("docker", "context", "create", key, "--docker", f"host=unix://{UPSTREAM}", plain=True)
+        project.around("docker", "context", "use", key, plain=True)
+    builder = {"Name": "mine", "Driver": "that of mine", "Nodes": [{"Name": "mine0", "Endpoint": key}]}
+    fill(config, f"buildx/instances/mine = {json.dumps(builder)}")
+    fill(config, f"buildx/current = {json.dumps({'Key': key, 'Name': 'mine'})}")
+    fill(project.around.folder, f"Dockerfile = FROM {project.around.engine.image}\n")
+    project.configure(web={"build": "."})
+
+    for is_plain in (True, False):
+        assert 'driver "that of mine"' in project("up", "--build", plain=is_plain, check=False).stderr
 
 
 @on_docker
