@@ -200,6 +200,24 @@ def test_each_form_that_a_daemon_takes_for_the_call_is_known(
     assert seen == [created(app, target=f"{method} {target}") if expected else passed(asked)]
 
 
+@pytest.mark.parametrize("path", [None, "somewhere"])
+def test_podmans_own_api_has_another_form_of_the_call_and_that_is_said(
+    app: Path, capfd: pytest.CaptureFixture[str], path: str | None
+) -> None:
+    seen: list[bytes] = []
+    asked = request("POST /v4.0.0/libpod/containers/create", body_for(app))
+
+    async def scenario() -> None:
+        async with proxied(answering(CREATED, seen=seen), path) as lab:
+            for _ in range(2):
+                await lab.ask(asked)
+
+    run(scenario())
+    assert seen == [passed(asked)] * 2
+    line = "warning: nothing shadowed: Podman's own API was used; use the podman command, or Docker's API"
+    assert set(capfd.readouterr().err.splitlines()) == {f"paude-venv-hook: {line}"}
+
+
 def test_the_platform_of_the_query_and_mount_points_and_stores_count(workspace: Path) -> None:
     fill(workspace, 'paude.json = {"venv-storage": "disk", "venv": ["env"]}')
     seen: list[bytes] = []

@@ -29,7 +29,7 @@ from paude_venv_hook.proxy.framing import (
 from paude_venv_hook.proxy.helpers import Helper
 from paude_venv_hook.proxy.loop import IN
 from paude_venv_hook.proxy.pump import BLOCK_BYTES, LINGER_SECONDS, Pump
-from paude_venv_hook.terminal import bug, complain
+from paude_venv_hook.terminal import PROGRAM, WARNINGS, bug, complain
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -53,7 +53,8 @@ _REASONS = {400: "Bad Request", 413: "Request Entity Too Large", 500: "Internal 
 _ONLY_HANG_UP = 0
 _LOOK_SECONDS = 5.0
 _MOST_CREATED = 10_000
-_CALL = re.compile(rb"/containers/(?:create|([^/]+)/(?:re)?start)\Z")
+_CALL = re.compile(rb"(/libpod)?/containers/(?:create|([^/]+)/(?:re)?start)\Z")
+_ELSE = "nothing shadowed: Podman's own API was used; use the podman command, or Docker's API"
 _ID = re.compile(rb'"Id": ?"([0-9a-f]+)"')
 
 
@@ -61,6 +62,7 @@ class Call(Enum):
     """The calls that are looked at."""
 
     CREATE = "a container is created"
+    CREATE_ELSE = "a container is created by Podman's own API, in another form"
     START = "a container that is there starts, or starts again"
     OTHER = "anything else"
 
@@ -157,6 +159,8 @@ class Client:
                 head, edit = yield from self._create(request, head, size)
             elif call is Call.START:
                 yield from self._look_at(container)
+            elif call is Call.CREATE_ELSE:
+                self._tell(_ELSE)
         except BaseException:
             self._loop.drop(upstream)
             raise
@@ -254,6 +258,14 @@ class Client:
                 if self._shared.person:
                     self._shared.person.tell(lines)
 
+    def _tell(self, warning: str) -> None:
+        """Say what a person should know: the one who asked for us, else whoever reads stderr."""
+        person = self._shared.person
+        if not person:
+            complain(f"warning: {warning}")
+        elif person.tells >= WARNINGS:
+            person.tell([f"{PROGRAM}: warning: {warning}"])
+
     def _let_help(self, work: Callable[[], Any]) -> Steps:
         """Return what a helper returns, None if it has ended before. Raises OSError if none can be started."""
         shared = self._shared
@@ -341,8 +353,9 @@ def find_call(request: Head) -> tuple[Call, bytes]:
     match = _CALL.search(posixpath.normpath(b"/" + path))
     if not match:
         return Call.OTHER, b""
-    container = match[1] or b""
-    return (Call.START, container) if container else (Call.CREATE, b"")
+    if match[2]:
+        return Call.START, match[2]
+    return (Call.CREATE_ELSE if match[1] else Call.CREATE), b""
 
 
 def _decoded(match: re.Match[bytes]) -> bytes:
