@@ -231,8 +231,9 @@ def _plan(
     shared = [Note(NoteKind.SHARED, (mount.source,)) for mount in carriers if mount.is_shared]
 
     detected = _detect(real, folder, config, settings, location, private)
+    file = _settings_file(folder, launch)
     if not private:
-        return _plan_without_mount(detected, location, shared, _settings_file(folder, launch))
+        return _plan_without_mount(detected, location, shared, file)
 
     meant = [mount for mount in private if _is_meant(mount, real, detected)]
     notes = [Note(NoteKind.MEANT, (_name(mount.source, real),), mount.target) for mount in meant]
@@ -240,13 +241,17 @@ def _plan(
     if len(plan.shadows) > MAX_DIRECTORIES:
         why = f"{len(plan.shadows)} venvs are more than {MAX_DIRECTORIES}; list those that matter"
         plan = Plan((), (Skipped(".", Reason(why)),))
-    file = _settings_file(folder, launch)
     for note in detected.notes:
         paths = _not_covered(note.paths, real, detected, private, location)
         if paths or not note.paths:
-            setting = tuple(path for path in note.setting if path in paths)
-            notes.append(note._replace(paths=paths, setting=setting, file=file))
+            notes.append(_limited(note, paths, file))
     return plan, [*notes, *shared]
+
+
+def _limited(note: Note, paths: tuple[str, ...], file: str) -> Note:
+    """Return a note on some of its paths alone, with the paude.json that its advice is about."""
+    setting = tuple(path for path in note.setting if path in paths)
+    return note._replace(paths=paths, setting=setting, file=file)
 
 
 def _not_covered(

@@ -69,21 +69,23 @@ def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
         "engine": answer.engine,
         "venv": venv if isinstance(venv, str) else list(venv),
         "storage": answer.storage.kind,
-        "shadows": [_describe(shadow) for shadow in answer.plan.shadows],
+        "shadows": [_as_json(shadow) for shadow in answer.plan.shadows],
         "skipped": [{"path": skipped.path, "why": skipped.reason.text} for skipped in answer.plan.skipped],
         "runArgs": engines[answer.engine]["runArgs"],
         "engines": engines,
     }
 
 
-def _describe(shadow: Shadow) -> dict[str, str]:
-    described = {
+def _as_json(shadow: Shadow) -> dict[str, str]:
+    value = {
         "path": shadow.path,
         "hostPath": shadow.host_path,
         "destination": shadow.destination,
         "why": shadow.why,
     }
-    return {**described, "store": shadow.store} if shadow.store else described
+    if shadow.store:
+        value["store"] = shadow.store
+    return value
 
 
 def dump(document: dict[str, Any]) -> bytes:
@@ -115,18 +117,28 @@ def load(path: str) -> dict[str, Any]:
             f"{shown(path)}: version: {version} is not known here, only {VERSION}; "
             "use the same release of paude-venv-hook on both sides"
         )
-    engines = _object(document, "engines")
-    holders = {"": document}
-    for name in (name for name in ENGINES if name in COMMON or name in engines):  # an older one knows fewer
-        engine = _object(engines, name)
-        if engine.get("runArgs") is not None or not isinstance(engine.get("error"), str):
-            holders[f"engines.{name}."] = engine
-    for key, holder in holders.items():
-        arguments = holder.get("runArgs")
-        if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
+    for key, holder in _holders_of_arguments(document).items():
+        if not _is_list_of_text(holder.get("runArgs")):
             raise OverlayError(f"{shown(path)}: {key}runArgs: must be a list of text; run paude-venv-hook again")
     overlay: dict[str, Any] = document
     return overlay
+
+
+def _holders_of_arguments(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the objects of an overlay that have to have `runArgs`, each by the beginning of its key."""
+    engines = _object(document, "engines")
+    holders = {"": document}
+    for name in ENGINES:
+        if name not in COMMON and name not in engines:  # an older overlay knows fewer
+            continue
+        engine = _object(engines, name)
+        if engine.get("runArgs") is not None or not isinstance(engine.get("error"), str):
+            holders[f"engines.{name}."] = engine
+    return holders
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
 
 def _object(value: dict[str, Any], key: str) -> dict[str, Any]:

@@ -17,6 +17,10 @@ from paude_venv_hook.installation.docker_install import CONTEXT
 from paude_venv_hook.installation.own_program import own_program
 from paude_venv_hook.terminal import complain, warn, write
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from paude_venv_hook.installation.docker_install import Client, Target, UserUnits
+
 SUMMARY = "shadow the venvs in all launches from now on: Podman's hook, and a proxy for every client of Docker"
 POSITION = 9
 ARGUMENTS = (
@@ -94,15 +98,12 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
         refuse_podman(target.upstream.path)
     except EngineError as error:
         return "skipped", f"skipped: {error}"
+    if target.change:
+        warn([target.change])
     units = docker_install.find_user_units(os.environ)
     steps = docker_install.plan_install(client, units, program, target.upstream.path)
     use = docker_install.plan_use(client) if options.use else []
-    warn(filter(None, [target.change]))
-    silent = target.upstream.why_silent()
-    to_run = ""
-    if not units and (target.is_new or not does_answer(client.own)):
-        to_run = f"keep this running for it: {docker_install.proxy_command(program, target.upstream.path)}"
-    problems = "".join(f"; {problem}" for problem in (silent, to_run) if problem)
+    problems = _problems_with_docker(client, target, units, program)
     if options.dry_run:
         write(render([*steps, *use]))
         line = "nothing is changed yet: --dry-run" if steps or use else "already installed"
@@ -115,8 +116,22 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
         return "installed", line + problems
     version = docker_install.ask_version(client, units)
     carry_out(use)
-    warn(filter(None, [docker_install.why_context_is_beaten(client.own, os.environ)]))
+    variable = docker_install.why_context_is_not_used(client.own, os.environ)
+    if variable:
+        warn([variable])
     line += f" (Docker {version} answers through the context {CONTEXT}"
     if use or client.uses_ours:
         return "installed", f"{line}, which is in use)"
     return "installed", f"{line}); `docker context use {CONTEXT}` lets every docker command use it"
+
+
+def _problems_with_docker(client: Client, target: Target, units: UserUnits | None, program: str) -> str:
+    """Return why nothing answers through the proxy yet, and what to do, each after a semicolon."""
+    problems = []
+    silent = target.upstream.why_silent()
+    if silent:
+        problems.append(silent)
+    if not units and (target.is_new or not does_answer(client.own)):
+        command = docker_install.proxy_command(program, target.upstream.path)
+        problems.append(f"keep this running for it: {command}")
+    return "".join(f"; {problem}" for problem in problems)

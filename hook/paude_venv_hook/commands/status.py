@@ -58,6 +58,7 @@ EXAMPLES = """\
 WIDTH = 80
 NAME_WIDTH = 24  # a longer name has a line of its own
 _NOT_SEARCHED = f"only {MOST_DIRECTORIES} directories were searched for venvs; list what lies deeper, if it matters"
+_AMONG_DIRECTORIES = (NoteKind.SKIPPED, NoteKind.TROUBLE, NoteKind.VISIBLE)  # which need no warning
 _COLOURS = {
     "shadowed": "32",
     "would be shadowed": "32",
@@ -147,7 +148,9 @@ def _overlay_state(path: str, data: bytes) -> str:
         written = read_file(path)
     except OSError:
         return "cannot be read"
-    return "not written yet" if written is None else "up to date" if written == data else "out of date"
+    if written is None:
+        return "not written yet"
+    return "up to date" if written == data else "out of date"
 
 
 def make_report(
@@ -169,7 +172,7 @@ def make_report(
     settings = answer.settings
     report: dict[str, Any] = {"workspaceFolder": answer.workspace_folder, **_place(answer)}
     if "" not in answers:
-        report["services"] = {name: _place(item) for name, item in answers.items()}
+        report["services"] = {name: _place(of_service) for name, of_service in answers.items()}
     report |= {
         "venv": settings.venv if isinstance(settings.venv, str) else list(settings.venv),
         "venvSource": settings.venv_source,
@@ -183,21 +186,24 @@ def make_report(
         "engineWhy": engine_why,
         "overlay": overlay_path,
         "overlayState": overlay_state,
-        "launches": [{"engine": item.engine, "coveredBy": item.by or None, "why": item.why} for item in launches],
+        "launches": [{"engine": row.engine, "coveredBy": row.by or None, "why": row.why} for row in launches],
         "lastLaunch": last_launch and last_launch.lines(),
         "directories": [],
         "warnings": [],
-        "whyNothing": next(iter(unique_words(notes_on_nothing(list(answers.values())))), None),
+        "whyNothing": None,
     }
-    for name, item in answers.items():
+    why_nothing = unique_words(notes_on_nothing(list(answers.values())))
+    if why_nothing:
+        report["whyNothing"] = why_nothing[0]
+    warnings = []
+    for name, of_service in answers.items():
         service = {"service": name} if name else {}
-        visible, is_whole = find_left_visible(item)
-        report["directories"] += [row | service for row in _directories(item, visible)]
-        if not is_whole and _NOT_SEARCHED not in report["warnings"]:
-            report["warnings"].append(_NOT_SEARCHED)
-        # What is skipped, and what stays visible, is among the directories.
-        notes = [note for note in item.notes if note.kind not in (NoteKind.SKIPPED, NoteKind.TROUBLE, NoteKind.VISIBLE)]
-        report["warnings"] += [line for line in unique_words(notes) if line not in report["warnings"]]
+        visible, is_whole = find_left_visible(of_service)
+        report["directories"] += [row | service for row in _directories(of_service, visible)]
+        if not is_whole:
+            warnings.append(_NOT_SEARCHED)
+        warnings += unique_words(note for note in of_service.notes if note.kind not in _AMONG_DIRECTORIES)
+    report["warnings"] = list(dict.fromkeys(warnings))
     return report
 
 
@@ -257,30 +263,43 @@ def _place(answer: Answer) -> dict[str, Any]:
 
 
 def _directories(answer: Answer, visible: Iterable[Unshadowed]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+    """Return a row for each directory that is shadowed, skipped, or left visible."""
     paths = [shadow.path for shadow in answer.plan.shadows]
+    rows = []
     for shadow in answer.plan.shadows:
-        state = "reserved" if shadow.kind is Kind.RESERVED else "shadowed"
-        why = f"for the first venv made here ({shadow.evidence})" if state == "reserved" else shadow.why
-        why += f"; does not run on this machine: {shadow.trouble}" if shadow.trouble else ""
-        why += f", at {shadow.destination}" if paths.count(shadow.path) > 1 else ""
-        row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
-        stores = _stores(shadow)
-        if shadow.store:
-            row["store"] = shadow.store
-        if stores or shadow.store:
-            row["stores"] = stores
-        rows.append(row | describe(shadow.host_path))
-    rows += [{"path": item.path, "state": "skipped", "why": item.reason.text} for item in answer.plan.skipped]
+        row = _shadowed(shadow)
+        if paths.count(shadow.path) > 1:
+            row["why"] += f", at {shadow.destination}"
+        rows.append(row)
+    for skipped in answer.plan.skipped:
+        row = {"path": skipped.path, "state": "skipped", "why": skipped.reason.text}
+        rows.append(row)
     # A list cannot name what lies above the workspace folder.
-    own = [shadow.path for shadow in answer.plan.shadows if shadow.kind is not Kind.ALSO]
-    listed = list(dict.fromkeys(path for path in own if not path.startswith("../")))
-    for item in visible:
-        setting = json.dumps([*listed, item.path], ensure_ascii=False)
-        coverable = item.kind is not Kind.NAMES_NO_VENV and not item.path.startswith("../")
-        hint = f'; to shadow it: "venv": {setting}' if coverable else ""
-        rows.append({"path": shown(item.path), "state": "not shadowed", "why": item.why + shown(hint)})
+    listed = [shadow.path for shadow in answer.plan.shadows if shadow.kind is not Kind.ALSO]
+    nameable = list(dict.fromkeys(path for path in listed if not path.startswith("../")))
+    for directory in visible:
+        why = directory.why
+        if directory.kind is not Kind.NAMES_NO_VENV and not directory.path.startswith("../"):
+            setting = json.dumps([*nameable, directory.path], ensure_ascii=False)
+            why += shown(f'; to shadow it: "venv": {setting}')
+        rows.append({"path": shown(directory.path), "state": "not shadowed", "why": why})
     return rows
+
+
+def _shadowed(shadow: Shadow) -> dict[str, Any]:
+    """Return the row of a shadow."""
+    state, why = "shadowed", shadow.why
+    if shadow.kind is Kind.RESERVED:
+        state, why = "reserved", f"for the first venv made here ({shadow.evidence})"
+    if shadow.trouble:
+        why += f"; does not run on this machine: {shadow.trouble}"
+    row: dict[str, Any] = {"path": shadow.path, "state": state, "why": why, "destination": shadow.destination}
+    stores = _stores(shadow)
+    if shadow.store:
+        row["store"] = shadow.store
+    if stores or shadow.store:
+        row["stores"] = stores
+    return row | describe(shadow.host_path)
 
 
 def _stores(shadow: Shadow) -> list[dict[str, Any]]:
@@ -330,10 +349,13 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the head of the report: what each line is about, "" if the line before says it, and its text."""
     facts = [("workspace", report["workspaceFolder"])]
     places = report.get("services") or {"": report}
+    head = "mount"
     for service, place in places.items():
-        head = "" if len(facts) > 1 else "mount"
-        where = _where(place)
-        facts.append((head, f"{service}: {where}" if len(places) > 1 else where))
+        text = _mount(place)
+        if len(places) > 1:
+            text = f"{service}: {text}"
+        facts.append((head, text))
+        head = ""
 
     venv = report["venv"]
     names = venv if isinstance(venv, str) else ", ".join(venv) or "nothing (empty list)"
@@ -348,15 +370,18 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     for row in report["launches"]:
         state = "covered" if row["coveredBy"] else "not covered"
         facts.append((row["engine"], f"{state}: {row['why']}"))
-    for index, line in enumerate(report["lastLaunch"] or ()):
-        facts.append(("" if index else "launched", line))
+    head = "launched"
+    for line in report["lastLaunch"] or ():
+        facts.append((head, line))
+        head = ""
     return facts
 
 
-def _where(place: dict[str, Any]) -> str:
-    mount = place["workspaceMount"]
-    where = f"{mount['source']} → {mount['target']}" if mount else "none"
-    return f"{where} ({place['workspaceMountWhy']})"
+def _mount(place: dict[str, Any]) -> str:
+    mount, why = place["workspaceMount"], place["workspaceMountWhy"]
+    if not mount:
+        return f"none ({why})"
+    return f"{mount['source']} → {mount['target']} ({why})"
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -372,8 +397,10 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str, str]]:
     everywhere = len(report.get("services") or {"": report})
     rows = []
     for (path, state, details), names in services.items():
-        where = "" if len(names) == everywhere else f" (in {shown(', '.join(sorted(names)))})"
-        rows.append((path, state, details + where))
+        services_named = ""
+        if len(names) < everywhere:
+            services_named = f" (in {shown(', '.join(sorted(names)))})"
+        rows.append((path, state, details + services_named))
     order = [path for path, _, _ in rows]
     return sorted(rows, key=lambda row: order.index(row[0]))
 

@@ -81,7 +81,7 @@ def execute(options: Options) -> int:
     stores, problems = list_stores(os.environ)
     warn(problems)
     if options.action == "list":
-        write(_as_json(stores) if options.json else render(stores))
+        write(_list_as_json(stores) if options.json else render(stores))
         return 0
     if options.action == "clean":
         return _clean(stores, options)
@@ -160,13 +160,8 @@ def choose(stores: Sequence[Store], names: Sequence[str], folder: str, *, below:
     Raises UsageError for a name that is none, StoreError if a container that has one of the folder's runs, or may run:
     its programs would vanish under it.
     """
-    by_name = {store.name: store for store in stores}
-    for name in names:
-        if name not in by_name:
-            hint = did_you_mean(name, by_name)
-            raise UsageError(f'"{shown(name)}" is no store{hint}; see paude-venv-hook store list')
     if names:
-        return [by_name[name] for name in dict.fromkeys(names)]
+        return _choose_by_name(stores, names)
     chosen = []
     for store in stores:
         purpose = store.record.purpose
@@ -174,18 +169,31 @@ def choose(stores: Sequence[Store], names: Sequence[str], folder: str, *, below:
         if is_own and is_inside(purpose.host_path, folder):
             chosen.append(store)
     for store in chosen:
-        if store.is_running:
-            users = ", ".join(container.name for container in store.containers if container.running)
-            raise StoreError(
-                f"{store.name}: {shown(users) or 'a container'} runs with it; stop that, or empty it all the same "
-                f"with: store clean {store.name}"
-            )
-        if store.unasked:
-            raise StoreError(
-                f"{store.name}: whether a container runs with it is unknown ({shown(store.unasked)}); "
-                f"if none does: store clean {store.name}"
-            )
+        _refuse_running(store)
     return chosen
+
+
+def _choose_by_name(stores: Sequence[Store], names: Sequence[str]) -> list[Store]:
+    by_name = {store.name: store for store in stores}
+    for name in names:
+        if name not in by_name:
+            hint = did_you_mean(name, by_name)
+            raise UsageError(f'"{shown(name)}" is no store{hint}; see paude-venv-hook store list')
+    return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def _refuse_running(store: Store) -> None:
+    if store.is_running:
+        users = ", ".join(container.name for container in store.containers if container.running) or "a container"
+        raise StoreError(
+            f"{store.name}: {shown(users)} runs with it; stop that, or empty it all the same "
+            f"with: store clean {store.name}"
+        )
+    if store.unasked:
+        raise StoreError(
+            f"{store.name}: whether a container runs with it is unknown ({shown(store.unasked)}); "
+            f"if none does: store clean {store.name}"
+        )
 
 
 def _do_each(stores: Sequence[Store], action: Callable[[Store], None], word: str) -> int:
@@ -221,19 +229,20 @@ def _announced(line: str) -> Iterator[None]:
 # ---- What list prints
 
 
-def _as_json(stores: Sequence[Store]) -> str:
-    document = {"folder": stores_folder(), "stores": [describe(store) for store in stores]}
+def _list_as_json(stores: Sequence[Store]) -> str:
+    document = {"folder": stores_folder(), "stores": [as_json(store) for store in stores]}
     return json.dumps(document, indent=2) + "\n"
 
 
-def describe(store: Store) -> dict[str, Any]:
+def as_json(store: Store) -> dict[str, Any]:
     """Return what `store list --json` prints of a store; the size is in bytes."""
     purpose = store.record.purpose
+    containers = [{"name": container.name, "running": container.running} for container in store.containers]
     return {
         "name": store.name,
         "path": store.venv,
         "state": store.state,
-        "containers": [{"name": item.name, "running": item.running} for item in store.containers],
+        "containers": containers,
         "size": size_of(store.venv),
         "made": store.record.made,
         "lastUsed": store.record.last_used,
@@ -255,17 +264,30 @@ def render(stores: Sequence[Store]) -> str:
     """Return the table of the stores, nothing if there are none."""
     if not stores:
         return ""
-    rows = [HEADINGS, *(tuple(shown(cell) for cell in _row(store)) for store in stores)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    rows = [HEADINGS, *map(_row, stores)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
 
 
 def _row(store: Store) -> tuple[str, ...]:
     purpose = store.record.purpose
     engine = purpose.engine + (" rootless" if purpose.rootless else "")
-    image = " ".join(filter(None, (purpose.image, purpose.platform, purpose.service and f"({purpose.service})"))) or "-"
+    service = f"({purpose.service})" if purpose.service else ""
+    image = " ".join(filter(None, (purpose.image, purpose.platform, service))) or "-"
     size = f"{size_of(store.venv) / 1e6:,.1f} MB"
     reason = store.record.reason or "-"
-    where = (purpose.host_path, purpose.destination)
-    return store.name, store.state, size, store.record.last_used, engine, image, *where, reason
+    return (
+        store.name,
+        store.state,
+        size,
+        store.record.last_used,
+        shown(engine),
+        shown(image),
+        shown(purpose.host_path),
+        shown(purpose.destination),
+        shown(reason),
+    )

@@ -13,7 +13,7 @@ from paude_venv_hook.engines.choice import is_podman
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_start
-from paude_venv_hook.installation.docker_install import is_ours, proxy_command, why_context_is_beaten
+from paude_venv_hook.installation.docker_install import is_ours, proxy_command, why_context_is_not_used
 from paude_venv_hook.installation.docker_record import read_record
 from paude_venv_hook.installation.docker_units import SERVICE, is_unit_of_ours, units_folder
 from paude_venv_hook.installation.podman_hook import find_hook, read_hook
@@ -112,7 +112,7 @@ def _why_past_proxy(daemon: Context | None, proxy_socket: str, environ: Mapping[
         return f"{daemon.said_in} leads to {daemon.host}, whose folders are not those of this machine"
     if not daemon or not read_record().upstream:
         return _NOTHING
-    beaten = why_context_is_beaten(proxy_socket, environ)
+    beaten = why_context_is_not_used(proxy_socket, environ)
     if beaten:
         return beaten
     if _has_service(environ) or does_answer(proxy_socket):

@@ -220,7 +220,7 @@ def plan_use(client: Client) -> list[Step]:
     return [] if client.uses_ours else [client.command("context", "use", CONTEXT)]
 
 
-def why_context_is_beaten(proxy_socket: str, environ: Mapping[str, str]) -> str:
+def why_context_is_not_used(proxy_socket: str, environ: Mapping[str, str]) -> str:
     """Return a line on the variable that leads Docker's client past our context, "" if there is none.
 
     `proxy_socket` is the host path of the proxy's socket.

@@ -15,9 +15,9 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from paude_venv_hook.installation.docker_install import Client, Step
+    from paude_venv_hook.installation.docker_install import Client, Step, UserUnits
     from paude_venv_hook.installation.docker_record import Record
 
 
@@ -81,24 +81,51 @@ def _plan_units_away(environ: Mapping[str, str], record: Record) -> tuple[list[S
     systemd = find_user_units(environ)
     stops: list[Step] = []
     removed: list[Step] = []
-    stays = []
+    foreign: list[str] = []
     for folder in dict.fromkeys([units_folder(environ), *record.units]):
-        present = [name for name in (SOCKET, SERVICE) if os.path.lexists(os.path.join(folder, name))]
-        ours = [name for name in present if is_unit_of_ours(os.path.join(folder, name))]
-        stays += [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in present if name not in ours]
-        known = [name for name in ours if systemd and not stops and systemd.does("cat", name)]
-        if systemd and known:
-            stops.append(systemd.command("stop", *known))
-        if systemd and SOCKET in known:
-            stops.append(systemd.command("disable", SOCKET))
-        removed += [Change(os.path.join(folder, name), None) for name in ours]
+        units = _find_units(folder)
+        active = []
+        if systemd and not stops:  # systemd knows one folder
+            active = [name for name in units.ours if systemd.does("cat", name)]
+            stops += _stop(systemd, active)
+        foreign += [f"{shown(os.path.join(folder, name))} is not ours: it stays" for name in units.foreign]
+        removed += [Change(os.path.join(folder, name), None) for name in units.ours]
         link = os.path.join(folder, "sockets.target.wants", SOCKET)  # what enables it, and `disable` removes
-        is_foreign = SOCKET in present and SOCKET not in ours
-        if os.path.lexists(link) and SOCKET not in known and not is_foreign:
+        if os.path.lexists(link) and SOCKET not in active and SOCKET not in units.foreign:
             removed.append(Change(link, None))
     if systemd and removed:
         removed.append(systemd.command("daemon-reload"))
-    return [*stops, *removed], stays
+    return [*stops, *removed], foreign
+
+
+class _Units(NamedTuple):
+    """The names of the units in a folder: those that we made, and those of the same names that we did not."""
+
+    ours: list[str]
+    foreign: list[str]
+
+
+def _find_units(folder: str) -> _Units:
+    units = _Units([], [])
+    for name in (SOCKET, SERVICE):
+        path = os.path.join(folder, name)
+        if not os.path.lexists(path):
+            continue
+        if is_unit_of_ours(path):
+            units.ours.append(name)
+        else:
+            units.foreign.append(name)
+    return units
+
+
+def _stop(systemd: UserUnits, names: Sequence[str]) -> list[Step]:
+    """Return the steps that stop units, and let none start again."""
+    steps: list[Step] = []
+    if names:
+        steps.append(systemd.command("stop", *names))
+    if SOCKET in names:
+        steps.append(systemd.command("disable", SOCKET))
+    return steps
 
 
 def _still_named(proxy_socket: str, environ: Mapping[str, str]) -> list[str]:

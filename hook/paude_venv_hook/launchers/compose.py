@@ -29,6 +29,7 @@ from paude_venv_hook.launchers.compose_project import (
 from paude_venv_hook.launchers.flags import locate
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import skip_colons
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.carried import carriers, place
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
@@ -44,6 +45,23 @@ if TYPE_CHECKING:
     from paude_venv_hook.decision import Answer
     from paude_venv_hook.engines.mounts import Mount
     from paude_venv_hook.plan import Shadow
+    from paude_venv_hook.workspace.settings import Settings
+
+
+class _Known(NamedTuple):
+    """What is known of the compose project of a workspace folder (a host path).
+
+    `config` is the host path of its devcontainer.json. `configuration` is that of Docker Compose; if it is empty,
+    `problem` is the reason.
+    """
+
+    folder: str
+    config: str | None
+    project: Project
+    settings: Settings
+    engine: str
+    configuration: Mapping[str, Any] = {}
+    problem: str = ""
 
 
 def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or says what stands for one
@@ -70,51 +88,97 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     command that has no such flags: nothing is shadowed then. `is_by_tools` tells that the dev container tools will
     start them, and `settle` makes their stores (`settled.settle_answer`); without it, nothing is written.
     """
+    known = _read(workspace_folder, config, engine, venv, storage, environ)
+    if settle is None:
+        settle = _settle_nothing
+    named, location = _choose_services(known, services, target, environ, is_needed=target_needed)
+    if not named:
+        workspace = Workspace(known.folder, location)
+        launch = Launch(known.engine, folder=known.folder)
+        return [decide_workspace(workspace, known.settings, launch, environ)], merge(())
+
+    answers, files = [], []
+    for service in dict.fromkeys(named):
+        answer = _decide_service(known, service, target, environ, is_by_tools=is_by_tools, is_needed=target_needed)
+        answer, file = in_service(service, answer, settle)
+        answers.append(answer)
+        files.append(file)
+    return answers, merge(files)
+
+
+def _read(
+    workspace_folder: str,
+    config: str | None,
+    engine: str,
+    venv: str | None,
+    storage: str | None,
+    environ: Mapping[str, str],
+) -> _Known:
+    """Read what is known of the project of a workspace folder; the arguments are those of `decide_compose`."""
     folder = check_workspace_folder(workspace_folder)
     config = find_devcontainer(folder) if config is None else os.path.abspath(config)
     project = Project()
     if config:
         project = read_project(config, folder, environ) or project
     settings = read_settings(folder, venv, environ, storage)
-    chosen = choose_compose_engine(engine, environ)
-    described: dict[str, Any] = {}
-    problem = ""
-    if settings.venv != "none":
-        described, problem = read_config(project.files, folder, environ)
+    known = _Known(folder, config, project, settings, choose_compose_engine(engine, environ))
+    if settings.venv == "none":
+        return known
+    configuration, problem = read_config(project.files, folder, environ)
+    return known._replace(configuration=configuration, problem=problem)
 
-    named = list(services) or ([project.service] if project.service else [])
-    _check_services(named, described, "" if services else f"{config}: ")
-    nowhere = "no service of compose has a bind mount that holds the workspace folder"
-    advice = None
-    if not named and (problem or target is not None):
-        has_files = bool(project.files) or _finds_files(folder, environ)
-        nowhere = _service_unknown(problem if target is None else "", has_files=has_files, is_error=target_needed)
-        advice = ""
-    elif not services and target is None:
-        named += services_of(described, folder)
-    if not named:
-        workspace = Workspace(folder, Location((), nowhere, advice=advice))
-        return [decide_workspace(workspace, settings, Launch(chosen, folder=folder), environ)], merge(())
 
-    answers, files = [], []
-    labels = {LOCAL_FOLDER: folder} if is_by_tools else {}
-    for service in dict.fromkeys(named):
-        launch = launch_of(described, service, chosen, folder)
-        launch = launch._replace(labels={**launch.labels, **labels})
-        by_tools = project.mounts if service == project.service else ()
-        if settings.venv == "none":
-            location = Location((), "")
-        elif target is not None:
-            location = _at_target(folder, locate(folder, target, config, environ), launch, by_tools)
-        elif problem:
-            location = _unknown_place(problem, is_error=target_needed)
-        else:
-            location = _in_service(folder, launch, by_tools)
-        workspace = Workspace(folder, location, config if is_by_tools or service == project.service else None)
-        answer, file = in_service(service, decide_workspace(workspace, settings, launch, environ), settle)
-        answers.append(answer)
-        files.append(file)
-    return answers, merge(files)
+def _choose_services(
+    known: _Known, services: Sequence[str], target: str | None, environ: Mapping[str, str], *, is_needed: bool
+) -> tuple[list[str], Location]:
+    """Return the services to decide for; for none of them, the location says why.
+
+    Raises UsageError if a service has to be named, unless `is_needed` is false.
+    """
+    _check_services(services, known.configuration, "")
+    named = list(services)
+    if not services and known.project.service:
+        named.append(known.project.service)
+        _check_services(named, known.configuration, f"{known.config}: ")
+    if not named and (known.problem or target is not None):
+        problem = known.problem if target is None else ""
+        has_files = bool(known.project.files) or _finds_files(known.folder, environ)
+        why = _service_unknown(problem, has_files=has_files, is_error=is_needed)
+        return [], Location((), why, advice="")
+    if not services and target is None:
+        named += services_of(known.configuration, known.folder)
+    return named, Location((), "no service of compose has a bind mount that holds the workspace folder")
+
+
+def _decide_service(
+    known: _Known,
+    service: str,
+    target: str | None,
+    environ: Mapping[str, str],
+    *,
+    is_by_tools: bool,
+    is_needed: bool,
+) -> Answer:
+    """Return the decision for one service; the arguments are those of `decide_compose`."""
+    launch = launch_of(known.configuration, service, known.engine, known.folder)
+    if is_by_tools:
+        launch = launch._replace(labels={**launch.labels, LOCAL_FOLDER: known.folder})
+    is_dev_container = service == known.project.service
+    by_tools = known.project.mounts if is_dev_container else ()
+    if known.settings.venv == "none":
+        location = Location((), "")
+    elif target is not None:
+        location = _at_target(known.folder, locate(known.folder, target, known.config, environ), launch, by_tools)
+    elif known.problem:
+        location = _unknown_place(known.problem, is_error=is_needed)
+    else:
+        location = _in_service(known.folder, launch, by_tools)
+    config = known.config if is_by_tools or is_dev_container else None
+    return decide_workspace(Workspace(known.folder, location, config), known.settings, launch, environ)
+
+
+def _settle_nothing(answer: Answer) -> Answer:
+    return answer
 
 
 def _in_service(folder: str, launch: Launch, by_tools: Sequence[Mount]) -> Location:
@@ -180,7 +244,7 @@ def _finds_files(folder: str, environ: Mapping[str, str]) -> bool:
 
 
 def in_service(
-    service: str, answer: Answer, settle: Callable[[Answer], Answer] | None = None
+    service: str, answer: Answer, settle: Callable[[Answer], Answer] = _settle_nothing
 ) -> tuple[Answer, dict[str, Any]]:
     """Return the decision as far as compose can name it, and the compose file that has it for a service.
 
@@ -188,8 +252,7 @@ def in_service(
     """
     if answer.purposes and selinux.is_on():
         answer = fall_back(answer, "compose does not label a store for SELinux, which keeps containers out")
-    if settle:
-        answer = settle(answer)
+    answer = settle(answer)
     plan = answer.plan
     if not answer.purposes:
         plan = skip_colons(plan, "compose")
@@ -241,8 +304,8 @@ def make_compose_file(service: str, shadows: Iterable[Shadow], options: str) -> 
             volumes.append({**bind, "bind": {"create_host_path": False}})
         else:
             tmpfs.append(_doubled(f"{shadow.destination}:{options}"))
-    described = {"tmpfs": tmpfs, "volumes": volumes}
-    return {"services": {service: {key: value for key, value in described.items() if value}}}
+    lists = {"tmpfs": tmpfs, "volumes": volumes}
+    return {"services": {service: {key: entries for key, entries in lists.items() if entries}}}
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
@@ -278,14 +341,13 @@ def _doubled(text: str) -> str:
 def is_ours(data: bytes) -> bool:
     """Tell whether the bytes of a compose file hold what is made here, and nothing else."""
     document = parse_json(data)
+    if not isinstance(document, dict) or list(document) != ["services"]:
+        return False
     services = get_object(document, "services")
-    return (
-        isinstance(document, dict)
-        and list(document) == ["services"]
-        and all(
-            set(get_object(services, name)) <= {"tmpfs", "volumes"}
-            and all(isinstance(entry, dict) for entry in get_list(services[name], "volumes"))
-            and not mounts_of(document, name)
-            for name in services
-        )
-    )
+    for name in services:
+        volumes = get_list(services[name], "volumes")
+        if not set(get_object(services, name)) <= {"tmpfs", "volumes"} or mounts_of(document, name):
+            return False
+        if not all(isinstance(volume, dict) for volume in volumes):
+            return False
+    return True

@@ -44,22 +44,28 @@ def decide_by_flags(  # noqa: PLR0913 - keywords, each a flag
     config = config or find_devcontainer(folder)
     settings = read_settings(folder, venv, environ, storage)
     launch = Launch(choose_engine(engine, environ)[0], folder=folder, image=image or "", platform=platform or "")
-    workspace = Workspace(folder, Location((), ""), config)
-    if settings.venv != "none":
-        workspace = workspace._replace(location=locate(folder, container_workspace_folder, config, environ))
     if is_by_tools:
         launch = launch._replace(labels={LOCAL_FOLDER: folder})
+    workspace = Workspace(folder, Location((), ""), config)
+    if settings.venv == "none":
+        return decide_workspace(workspace, settings, launch, environ)
+
+    workspace = workspace._replace(location=locate(folder, container_workspace_folder, config, environ))
     may_have_store = settings.storage == "disk" or (is_by_tools and settings.storage == "auto")
-    if may_have_store and settings.venv != "none" and image is None and platform is None:
+    if may_have_store and image is None and platform is None:
         image, platform = read_image(config, folder, environ)
         launch = launch._replace(image=image, platform=platform)
-
     answer = decide_workspace(workspace, settings, launch, environ)
-    others = named_devcontainers(folder) if config is None and settings.venv != "none" else []
-    if others:
-        paths = tuple(os.path.relpath(path, folder) for path in others)
-        answer = answer._replace(notes=(*answer.notes, Note(NoteKind.UNNAMED, paths)))
-    return answer
+    return answer if config else _with_note_on_others(answer)
+
+
+def _with_note_on_others(answer: Answer) -> Answer:
+    """Return an answer without a devcontainer.json, with a note on those that are there and have to be named."""
+    folder = answer.workspace_folder
+    paths = tuple(os.path.relpath(path, folder) for path in named_devcontainers(folder))
+    if not paths:
+        return answer
+    return answer._replace(notes=(*answer.notes, Note(NoteKind.UNNAMED, paths)))
 
 
 def notes_on_nothing(answers: Sequence[Answer]) -> list[Note]:
