@@ -448,15 +448,20 @@ def _is_seen(path: str, launch: Launch) -> bool:
 
 def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
     paths = [directory.path for directory in plan.visible if directory.kind is not Kind.NAMES_NO_VENV]
-    if not paths:
-        return
-    setting: tuple[str, ...] = ()
-    settable = [path for path in paths if not path.startswith("../")]  # a list names nothing above the workspace folder
-    if settable:
-        own = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
-        listed = [path for path in own if not path.startswith("../")]
-        setting = tuple(dict.fromkeys([*listed, *patterns(settable)]))
-    yield Note(NoteKind.VISIBLE, tuple(paths), file=file, setting=setting)
+    inside = [path for path in paths if not _is_outside(path)]
+    if inside:
+        listed = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
+        kept = [path for path in listed if not _is_outside(path)]
+        setting = tuple(dict.fromkeys([*kept, *patterns(inside)]))
+        yield Note(NoteKind.VISIBLE, tuple(inside), file=file, setting=setting)
+    outside = [path for path in paths if _is_outside(path)]
+    if outside:
+        yield Note(NoteKind.VISIBLE, tuple(outside), file=file)
+
+
+def _is_outside(path: str) -> bool:
+    """Tell whether a path leads out of the workspace folder, so that no list of its can name it."""
+    return path.startswith("../")
 
 
 def _read_set_ups(config: str | None, folder: str, plan: Plan) -> tuple[SetUp, ...]:
