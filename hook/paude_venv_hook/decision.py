@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.engines.choice import elsewhere, is_rootless
+from paude_venv_hook.engines.choice import find_remote_variable, is_rootless
 from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
 from paude_venv_hook.errors import EngineError, HookError, StoreError, WorkspaceError
 from paude_venv_hook.files import is_inside
@@ -358,7 +358,8 @@ def _with_stores(plan: Plan, purposes: Iterable[Purpose]) -> Plan:
 
 
 def _refuse_elsewhere(engine: str, environ: Mapping[str, str]) -> None:
-    if variable := elsewhere(engine, environ):
+    variable = find_remote_variable(engine, environ)
+    if variable:
         raise EngineError(
             f"{engine} is on another machine, says {variable}, and storage on disk is on this one; "
             'write "venv-storage": "memory" in paude.json'

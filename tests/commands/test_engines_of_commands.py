@@ -125,5 +125,5 @@ def test_a_store_is_listed_as_far_as_its_engine_can_be_asked(
 
     assert listed.out.splitlines()[1].split("  ")[1] == state
     assert engine in listed.out
-    unknown = f"paude-venv-hook: warning: which containers have the stores of {engine} is unknown: {problem}\n"
+    unknown = f"paude-venv-hook: warning: which containers use the stores of {engine} is unknown: {problem}\n"
     assert listed.err == (unknown if problem else "")

@@ -144,7 +144,7 @@ def test_an_engine_that_cannot_be_asked_is_a_warning(app: Purpose, programs: Pro
 
     assert (done.code, "  unknown  " in done.out) == (0, True)
     assert done.err == (
-        "paude-venv-hook: warning: which containers have the stores of docker is unknown: docker is not on PATH; "
+        "paude-venv-hook: warning: which containers use the stores of docker is unknown: docker is not on PATH; "
         "install it\n"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paude_venv_hook.engines.daemons import Address, global_options, named_daemon, why_elsewhere
+from paude_venv_hook.engines.daemons import Address, global_options, named_daemon, why_remote
 
 
 def options_of(line: str) -> list[tuple[str, str | None]]:
@@ -85,4 +85,4 @@ def test_what_is_no_address_of_this_machine_is_elsewhere(
 ) -> None:
     expected = why and f"{why}, which is another machine"
 
-    assert why_elsewhere(named_daemon(engine, global_options(line.split(" ")), environ)) == expected
+    assert why_remote(named_daemon(engine, global_options(line.split(" ")), environ)) == expected

@@ -79,7 +79,7 @@ def test_prune_spares_the_store_of_a_stopped_container_of_another_daemon(
     pruned = run(*HOOK, "store", "prune", env=own)
 
     assert pruned.stdout == f"{needless.parent.name}\n"
-    assert f"warning: {store.parent.name}: which containers have it is unknown: docker does not reach " in pruned.stderr
+    assert f"warning: {store.parent.name}: which containers use it is unknown: docker does not reach " in pruned.stderr
     run("docker", "start", "--attach", name, env=theirs)
     assert f"{store.parent.name}  in use  " in run(*HOOK, "store", "list", env=theirs).stdout
     run("docker", "rm", name, env=theirs)

@@ -168,7 +168,7 @@ def test_an_engine_that_cannot_be_asked_makes_its_stores_unknown(
     stores, problems = list_stores(os.environ)
 
     assert [(store.state, store.unasked, store.has_workspace) for store in stores] == [("unknown", why, False)]
-    assert problems == [f"which containers have the stores of docker is unknown: {why}"]
+    assert problems == [f"which containers use the stores of docker is unknown: {why}"]
     assert unused_since(stores, "9999-12-31") == []
 
 
@@ -177,7 +177,7 @@ def test_an_engine_that_cannot_be_started_is_silent_too(app: Purpose, programs: 
     make_store(app)
 
     assert list_stores(os.environ)[1] == [
-        "which containers have the stores of docker is unknown: docker does not answer: "
+        "which containers use the stores of docker is unknown: docker does not answer: "
         "Exec format error; see whether docker ps works"
     ]
 
@@ -189,7 +189,7 @@ def test_an_engine_that_does_not_end_is_not_waited_for(app: Purpose, programs: P
     mocker.patch.object(contexts, "_SECONDS", 0.01)  # it is asked for its context before
 
     assert list_stores(os.environ)[1] == [
-        "which containers have the stores of docker is unknown: docker does not answer: "
+        "which containers use the stores of docker is unknown: docker does not answer: "
         "no answer within 0.01 seconds; see whether docker ps works"
     ]
 
@@ -230,7 +230,7 @@ def test_an_engine_on_another_machine_is_not_asked(
 
     monkeypatch.setenv(variable, "ssh://me@elsewhere")
     assert list_stores(os.environ)[1] == [
-        f"which containers have the stores of {engine} is unknown: "
+        f"which containers use the stores of {engine} is unknown: "
         f"{variable} leads to ssh://me@elsewhere, which is another machine; ask there"
     ]
 
@@ -259,7 +259,7 @@ def test_the_store_of_a_container_of_another_daemon_is_not_needless(
         for path, other in (("b", "OTHER /docker"), ("c", "x"))
     }
     assert sorted(problems) == sorted(
-        f"{names[path]}: which containers have it is unknown: {why[path]}" for path in ("b", "c")
+        f"{names[path]}: which containers use it is unknown: {why[path]}" for path in ("b", "c")
     )
     assert {store.record.purpose.path for store in unused_since(stores, "9999-12-31")} == {".venv", "a"}
 
@@ -282,7 +282,7 @@ def test_podman_of_another_user_is_not_asked(app: Purpose, fake: Callable[..., N
 
     whose = "root" if ROOTLESS else "an ordinary user"
     assert list_stores(os.environ)[1] == [
-        "which containers have the stores of podman is unknown: "
+        "which containers use the stores of podman is unknown: "
         f"podman of {whose} cannot be asked by this user; ask as that one"
     ]
 

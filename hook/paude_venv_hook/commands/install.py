@@ -80,7 +80,7 @@ def _attempt(engine: str, install: Callable[[], tuple[str, str]]) -> str:
 
 
 def _install_for_podman(podman: str, program: str, options: Options) -> tuple[str, str]:
-    why = podman_hook.why_elsewhere(podman, os.environ)
+    why = podman_hook.why_skipped(podman, os.environ)
     if why:
         return "skipped", f"skipped: {why}"
     folder = podman_hook.config_folder(os.environ)
@@ -89,7 +89,7 @@ def _install_for_podman(podman: str, program: str, options: Options) -> tuple[st
 
 
 def _install_for_docker(docker: str, program: str, options: Options) -> tuple[str, str]:
-    why = docker_install.why_elsewhere(docker, os.environ)
+    why = docker_install.why_skipped(docker, os.environ)
     if why:
         return "skipped", f"skipped: {why}"
     client = docker_install.find_client(docker, os.environ)

@@ -59,7 +59,7 @@ def engine_called_docker(environ: Mapping[str, str]) -> str:
     return "podman" if program and is_podman(program, environ) else "docker"
 
 
-def elsewhere(engine: str, environ: Mapping[str, str]) -> str:
+def find_remote_variable(engine: str, environ: Mapping[str, str]) -> str:
     """Return the variable by which the engine is on another machine, which has none of this one's folders, or ""."""
     variable = ENGINES[engine].machine
     return "" if (environ.get(variable) or "unix:").startswith("unix:") else variable

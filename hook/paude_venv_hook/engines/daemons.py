@@ -73,7 +73,7 @@ def named_daemon(engine: str, line: Iterable[Option], environ: Mapping[str, str]
     return Address()
 
 
-def why_elsewhere(address: Address) -> str:
+def why_remote(address: Address) -> str:
     """Return "", or why a daemon is on another machine, which has none of this one's folders.
 
     Of a context it is not known here: `stores.daemons.find_daemon` asks for its address.

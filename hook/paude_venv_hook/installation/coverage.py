@@ -74,9 +74,9 @@ def _why_down(daemon: Context, environ: Mapping[str, str]) -> str:
 
 
 def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    elsewhere = find_daemon("podman", program, (), environ).elsewhere
-    if elsewhere:
-        return "", elsewhere
+    remote = find_daemon("podman", program, (), environ).why_remote
+    if remote:
+        return "", remote
     hook = find_hook(environ)
     if not hook:
         return _wrapper(program) or ("", _NOTHING)

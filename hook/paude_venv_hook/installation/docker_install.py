@@ -123,7 +123,7 @@ def is_ours(context: Context, proxy_socket: str) -> bool:
     return context.description == DESCRIPTION or bool(context.socket and is_same_socket(context.socket, proxy_socket))
 
 
-def why_elsewhere(docker: str, environ: Mapping[str, str]) -> str:
+def why_skipped(docker: str, environ: Mapping[str, str]) -> str:
     """Return why the daemon that Docker's client uses is not on this machine, "" if it is."""
     daemon = daemon_in_use(docker, environ)
     if daemon and daemon.host and not daemon.host.startswith("unix:"):

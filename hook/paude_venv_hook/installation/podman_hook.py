@@ -136,7 +136,7 @@ def find_hook(environ: Mapping[str, str]) -> str:
     return next((path for folder in folders for path in _hook_files(folder) if os.path.isfile(path)), "")
 
 
-def why_elsewhere(podman: str, environ: Mapping[str, str]) -> str:
+def why_skipped(podman: str, environ: Mapping[str, str]) -> str:
     """Return why the containers of this Podman (a host path) are none of this machine, "" if they are.
 
     Raises EngineError if Podman does not say.

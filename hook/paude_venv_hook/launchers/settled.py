@@ -84,7 +84,7 @@ def settle_answer(answer: Answer, ask: Asking, *, is_ahead: bool = False, why_no
     if not answer.purposes:
         _remove_left_stores(answer, ask)
         return answer
-    why_not = why_not or ask.daemon().elsewhere
+    why_not = why_not or ask.daemon().why_remote
     if why_not:
         return fall_back(answer, why_not)
     try:

@@ -1,7 +1,7 @@
 """Whether the venv that a store keeps fits the image that gets it now.
 
-A store outlives its container and the image behind it: with Python at another path, or of another version, a venv that
-is there works no more. It is looked at if something is in a store that stays.
+A store outlives its container and the image behind it: with Python at another path, or of another version, its venv no
+longer works. Only stores that stay, and hold something, are looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Image(NamedTuple):
-    """What an engine tells of an image: its ID, and the version of the Python in it; "" for what it does not tell."""
+    """The ID of an image and the version of its Python, each "" if the engine does not name it."""
 
     identity: str = ""
     python: str = ""
@@ -45,8 +45,9 @@ def why_aged(venv: str, made_with: str, image: Image) -> str:
     if not version:
         return ""
     if image.python:
-        is_other = _minor(version) != _minor(image.python)
-        return f"Python {version} made it, and the image has {image.python}" if is_other else ""
+        if _minor(version) == _minor(image.python):
+            return ""
+        return f"Python {version} made it, and the image has {image.python}"
     if made_with and image.identity and made_with != image.identity:
         return f"the image is another one than when Python {version} made it"
     return ""

@@ -1,7 +1,7 @@
-"""Whose containers have a store: the daemon that a launch reaches, and what tells it from all others.
+"""The daemon whose containers use a store, and what tells it from all other daemons.
 
-A store is named after its purpose alone, so that a daemon that comes back, or a second one, finds its venv again. But a
-daemon knows only its own containers. So a store's record says which daemons it was made for.
+A store is named after its purpose alone: a daemon that comes back, or a second one, finds its venv again. But a daemon
+knows only its own containers. A store's record therefore says which daemons it was made for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from paude_venv_hook.docker_api.contexts import Context, find_context
 from paude_venv_hook.docker_api.sockets import ask_docker, is_same_socket, socket_in
 from paude_venv_hook.engines.choice import is_rootless
-from paude_venv_hook.engines.daemons import Address, named_daemon, why_elsewhere
+from paude_venv_hook.engines.daemons import Address, named_daemon, why_remote
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.json_values import get_text, parse_json
@@ -33,11 +33,11 @@ _LOCAL_PODMAN = "local"
 class Daemon(NamedTuple):
     """The daemon that a launch reaches.
 
-    `elsewhere` is "", or why it is on another machine. `identity` tells it from the other daemons of this one, "" if
+    `why_remote` is "", or why it is on another machine. `identity` tells it from the other daemons of this one, "" if
     that cannot be known.
     """
 
-    elsewhere: str = ""
+    why_remote: str = ""
     identity: str = ""
 
 
@@ -60,7 +60,7 @@ def identify_docker(ask_daemon: Callable[[str], Any]) -> str:
     """Return what tells a Docker daemon from others, "" if it does not answer.
 
     `ask_daemon` returns its answer to a GET of a path, or raises OSError. The ID of daemons before Docker 23 is that of
-    the machine, so that the folder of its containers belongs to it.
+    the machine; the folder of its containers belongs to the identity for that reason.
     """
     try:
         answer = ask_daemon("/info")
@@ -77,9 +77,9 @@ def _find_docker(program: str, options: list[Option], environ: Mapping[str, str]
         if not context:
             return Daemon()
         address = Address(context.said_in, context.host)
-    elsewhere = why_elsewhere(address)
-    if elsewhere:
-        return Daemon(elsewhere)
+    remote = why_remote(address)
+    if remote:
+        return Daemon(remote)
     try:
         socket = socket_in(address.host, address.said_in)
     except EngineError:
@@ -89,8 +89,9 @@ def _find_docker(program: str, options: list[Option], environ: Mapping[str, str]
 
 def _find_context(program: str, options: list[Option], environ: Mapping[str, str], name: str) -> Context | None:
     folders = [option.value for option in options if option.name == "--config" and option.value]
-    own = {"DOCKER_CONFIG": folders[-1]} if folders else {}
-    return find_context(program, {**environ, **own}, name)
+    if folders:
+        environ = {**environ, "DOCKER_CONFIG": folders[-1]}
+    return find_context(program, environ, name)
 
 
 def _find_podman(program: str, options: list[Option], environ: Mapping[str, str]) -> Daemon:
@@ -98,13 +99,17 @@ def _find_podman(program: str, options: list[Option], environ: Mapping[str, str]
     is_remote = any(option.name in ("--remote", "-r") for option in options)
     if address.context or (is_remote and not address.host):
         address = _find_connection(program, environ, address)
-    elsewhere = why_elsewhere(address)
-    if elsewhere:
-        return Daemon(elsewhere)
+    remote = why_remote(address)
+    if remote:
+        return Daemon(remote)
     if address.host and not is_same_socket(_path(address.host), _own_service(environ)):
         return Daemon("", address.host)
+    identity = [_LOCAL_PODMAN]
     roots = [option.value for option in options if option.name == "--root" and option.value]
-    return Daemon("", " ".join(filter(None, [_LOCAL_PODMAN, *roots[-1:], environ.get("CONTAINERS_STORAGE_CONF")])))
+    identity += roots[-1:]
+    if environ.get("CONTAINERS_STORAGE_CONF"):
+        identity.append(environ["CONTAINERS_STORAGE_CONF"])
+    return Daemon("", " ".join(identity))
 
 
 def _find_connection(program: str, environ: Mapping[str, str], address: Address) -> Address:

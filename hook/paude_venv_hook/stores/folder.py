@@ -26,15 +26,15 @@ from paude_venv_hook.text import shown
 VERSION = 1
 VENV = "venv"
 _RECORD = "store.json"
+_DATE = r"\d{4}-\d\d-\d\d"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # Venvs of containers, made by paude-venv-hook: backups may leave them out (https://bford.info/cachedir/).
 """
 _MOUNTED = re.compile(rf"/([A-Za-z0-9._-]+-[0-9a-f]{{16}})/{VENV}$")
 # The default ACL u::rwx,g::rwx,o::rwx as Linux keeps it (linux/posix_acl_xattr.h): a version, and for each entry its
 # tag, its permissions and an id, which these have not.
-_ACL = (2).to_bytes(4, "little") + b"".join(
-    tag.to_bytes(2, "little") + (7).to_bytes(2, "little") + b"\xff\xff\xff\xff" for tag in (0x01, 0x04, 0x20)
-)
+_ACL_END = (7).to_bytes(2, "little") + b"\xff\xff\xff\xff"
+_ACL = (2).to_bytes(4, "little") + b"".join(tag.to_bytes(2, "little") + _ACL_END for tag in (0x01, 0x04, 0x20))
 _ACL_NAME = "system.posix_acl_default"
 
 
@@ -111,16 +111,13 @@ def read_record(store: str) -> Record | None:
         daemons = data.get("daemons", [])
         later = (data.get("reason", ""), data.get("imageId", ""))
         record = Record(purpose, data["made"], data["lastUsed"], tuple(daemons), *later)
-        is_known = (
-            data["version"] == VERSION
-            and os.path.basename(store) == store_name(purpose)
-            and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in (record.made, record.last_used))
-            and isinstance(daemons, list)
-            and all(isinstance(text, str) for text in (*daemons, *later))
-        )
+        has_known_form = data["version"] == VERSION and isinstance(daemons, list)
+        is_in_place = os.path.basename(store) == store_name(purpose)
+        has_dates = all(re.fullmatch(_DATE, day) for day in (record.made, record.last_used))
+        has_texts = all(isinstance(text, str) for text in (*daemons, *later))
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return record if is_known else None
+    return record if has_known_form and is_in_place and has_dates and has_texts else None
 
 
 def is_empty(folder: str) -> bool:

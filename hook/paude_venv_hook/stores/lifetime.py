@@ -1,6 +1,6 @@
 """Stores that live as long as their container, as if the venv lay in the container itself.
 
-A new container begins with an empty one, and one that no container mounts any more goes.
+A new container begins with an empty store. A store that no container mounts any more is removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Users:
     """Which containers mount which stores: the engine is asked once, and only if that matters."""
 
     def __init__(self, ask: Callable[[], Containers]) -> None:
-        """Take what asks the engine for all its containers, stopped ones included, and raises StoreError."""
+        """Take a function that returns all containers of the engine, also stopped ones, or raises StoreError."""
         self._ask = ask
         self._names: set[str] | None = None
         self._daemon = ""
@@ -46,7 +46,8 @@ class Users:
             except StoreError:
                 self._is_silent = True
             else:
-                self._names.update(name_in(source) for container in containers for source in container.sources)
+                for container in containers:
+                    self._names.update(map(name_in, container.sources))
         return self._is_silent or store in self._names or bool(why_unasked(record, self._daemon))
 
 
@@ -60,13 +61,14 @@ def make_own_store(purpose: Purpose, users: Users, daemon: str, reason: str, *, 
     store = _choose(purpose, users, is_ahead=is_ahead)
     venv = make_store(store, daemon, reason)
     with suppress(OSError):
-        os.utime(os.path.dirname(venv))  # says that it was given away just now
+        os.utime(os.path.dirname(venv))  # says that a launch was promised it just now
     return store
 
 
 def _choose(purpose: Purpose, users: Users, *, is_ahead: bool) -> Purpose:
     for number in range(1, _MOST_COPIES):
-        candidate = purpose._replace(lifetime=CONTAINER, copy="" if number == 1 else str(number))
+        copy = "" if number == 1 else str(number)
+        candidate = purpose._replace(lifetime=CONTAINER, copy=copy)
         folder = os.path.dirname(store_path(candidate))
         record = read_record(folder)
         if record is None or is_empty(os.path.join(folder, VENV)):
@@ -92,7 +94,7 @@ def remove_left_stores(
         for folder, record in records_of(host_path).items():
             purpose, name = record.purpose, os.path.basename(folder)
             is_own = (purpose.engine, purpose.rootless, purpose.lifetime) == (engine, rootless, CONTAINER)
-            if is_own and name not in kept and not _was_given_away(folder) and not users.may_have(name, record):
+            if is_own and name not in kept and not _is_promised(folder) and not users.may_have(name, record):
                 with suppress(StoreError):
                     remove_store(_store(folder, record))
 
@@ -101,8 +103,8 @@ def _store(folder: str, record: Record) -> Store:
     return Store(folder, record, (), is_mounted=False, unasked="", has_workspace=True)
 
 
-def _was_given_away(folder: str) -> bool:
-    """Tell whether a launch was given the store just now, whose container may not be made yet."""
+def _is_promised(folder: str) -> bool:
+    """Tell whether a launch was promised the store just now: its container may not be made yet."""
     try:
         return abs(time.time() - os.stat(folder).st_mtime) < _RECENTLY
     except OSError:

@@ -1,4 +1,4 @@
-"""Which stores there are, and which containers have them."""
+"""List the stores, and the containers that use them."""
 
 from __future__ import annotations
 
@@ -48,12 +48,11 @@ class Containers(NamedTuple):
 
 
 class Store(NamedTuple):
-    """A store: the host path of its folder, what it is for, and who has it.
+    """A store: the host path of its folder, what it is for, and which containers use it.
 
-    `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true if a process
-    of this machine has it mounted, whoever started that. `unasked` is "" or why not each daemon was asked for which it
-    was made.
-    `has_workspace` is false if the folder in which its venv would be on the host is gone.
+    `containers` are those, running or not, that its engine says were made with it. `is_mounted` is true if any process
+    of this machine has it mounted. `unasked` is "", or the reason why one of the daemons for which it was made was not
+    asked. `has_workspace` is false if the folder in which its venv would be on the host is gone.
     """
 
     folder: str
@@ -80,7 +79,7 @@ class Store(NamedTuple):
 
     @property
     def state(self) -> str:
-        """In a word, whether it is needed: in use, idle or workspace gone; unknown if the engine is silent."""
+        """Whether it is needed: "in use", "idle", "workspace gone", or "unknown" if an engine is silent."""
         if self.containers or self.is_mounted:
             return "in use"
         if self.unasked:
@@ -89,43 +88,53 @@ class Store(NamedTuple):
 
 
 def list_stores(environ: Mapping[str, str]) -> tuple[list[Store], list[str]]:
-    """Return all stores, sorted by name, and what is wrong, a line each: folders of which nothing is known, engines.
+    """Return all stores, sorted by name, and a line on each problem: no store, a silent engine.
 
     Each engine that a store names is asked for its containers once. Raises StoreError if the folder of the stores
     cannot be read.
     """
     records, problems = _records(stores_folder())
-    answers: dict[tuple[str, bool], Containers] = {}
-    silent: dict[tuple[str, bool], str] = {}
-    for purpose in (record.purpose for record in records.values()):
-        key = purpose.engine, purpose.rootless
-        if key not in answers and key not in silent:
-            try:
-                answers[key] = ask_containers(purpose.engine, environ, rootless=purpose.rootless)
-            except StoreError as error:
-                silent[key] = str(error)
-                engine = shown(purpose.engine)
-                problems.append(f"which containers have the stores of {engine} is unknown: {error}")
+    answers, silent = _ask_engines(records.values(), environ)
+    for (engine, _), problem in silent.items():
+        problems.append(f"which containers use the stores of {shown(engine)} is unknown: {problem}")
     mounted = mounted_names()
-    others: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
     stores = []
     for folder, record in records.items():
         key = record.purpose.engine, record.purpose.rootless
         answer = answers.get(key, Containers())
         name = os.path.basename(folder)
-        users = tuple(container for container in answer.containers if _has(container, name))
+        users = tuple(container for container in answer.containers if _uses(container, name))
         unasked = silent.get(key, "")
         if not unasked:
             unasked = why_unasked(record, answer.daemon)
             if unasked:
-                others.setdefault(unasked, []).append(name)
+                unknown.setdefault(unasked, []).append(name)
         stores.append(Store(folder, record, users, name in mounted, unasked, _has_workspace(record.purpose)))
-    problems += [f"{', '.join(names)}: which containers have it is unknown: {why}" for why, names in others.items()]
+    problems += [f"{', '.join(names)}: which containers use it is unknown: {why}" for why, names in unknown.items()]
     return stores, problems
 
 
+def _ask_engines(
+    records: Iterable[Record], environ: Mapping[str, str]
+) -> tuple[dict[tuple[str, bool], Containers], dict[tuple[str, bool], str]]:
+    """Return the containers of each engine that has stores, and for each engine that is silent the reason.
+
+    The keys are the name of an engine, and whether it is a rootless one.
+    """
+    answers: dict[tuple[str, bool], Containers] = {}
+    silent: dict[tuple[str, bool], str] = {}
+    for key in dict.fromkeys((record.purpose.engine, record.purpose.rootless) for record in records):
+        engine, rootless = key
+        try:
+            answers[key] = ask_containers(engine, environ, rootless=rootless)
+        except StoreError as error:
+            silent[key] = str(error)
+    return answers, silent
+
+
 def why_unasked(record: Record, daemon: str) -> str:
-    """Return "", or which daemon but the one that was asked may have containers with a store, and what to do."""
+    """Return "", or which other daemon than the one that was asked may have containers with a store, and what to do."""
     engine = record.purpose.engine
     unasked = [identity for identity in record.daemons if identity != daemon]
     if not unasked:
@@ -165,16 +174,19 @@ def _records(folder: str) -> tuple[dict[str, Record], list[str]]:
         return {}, []
     except OSError as error:
         raise StoreError(f"{shown(folder)}: cannot be read: {error.strerror}; {remedy(error)}") from None
-    records = {path: read_record(path) for path in paths}
-    problems = [
-        f"{shown(path)}: has no store.json that this version knows; remove it yourself, if nobody needs it"
-        for path, record in records.items()
-        if record is None
-    ]
-    return {path: record for path, record in records.items() if record}, problems
+    records = {}
+    problems = []
+    for path in paths:
+        record = read_record(path)
+        if record:
+            records[path] = record
+        else:
+            why = "has no store.json that this version knows"
+            problems.append(f"{shown(path)}: {why}; remove it yourself, if nobody needs it")
+    return records, problems
 
 
-def _has(container: Container, name: str) -> bool:
+def _uses(container: Container, name: str) -> bool:
     # The end of the path, since Docker Desktop shows host paths as its machine has them; names are unique.
     return any(source.endswith(f"/{name}/{VENV}") for source in container.sources)
 
@@ -211,11 +223,13 @@ def unused_since(stores: Iterable[Store], day: str | None) -> list[Store]:
 
     With a day (YYYY-MM-DD) also those that no container has and no launch has asked for since.
     """
-    return [
-        store
-        for store in stores
-        if store.state == "workspace gone" or (store.state == "idle" and day and store.record.last_used <= day)
-    ]
+    return [store for store in stores if _is_unused(store, day)]
+
+
+def _is_unused(store: Store, day: str | None) -> bool:
+    if store.state == "workspace gone":
+        return True
+    return store.state == "idle" and day is not None and store.record.last_used <= day
 
 
 # ---- Engines
@@ -234,8 +248,8 @@ def ask_containers(
         return Containers()
     words = list(command) or [_program(engine, environ, rootless=rootless)]
     daemon = find_daemon(engine, words[0], global_options(words[1:]), environ)
-    if daemon.elsewhere:
-        raise StoreError(f"{daemon.elsewhere}; ask there")
+    if daemon.why_remote:
+        raise StoreError(f"{daemon.why_remote}; ask there")
     for _ in range(_ATTEMPTS):  # a container may go between the two questions
         listed, problem = _ask([*words, "ps", "--all", "--quiet", "--no-trunc"], environ)
         if listed is None or not listed.split():
@@ -246,7 +260,7 @@ def ask_containers(
     if listed is None:
         raise StoreError(f"{engine} does not answer: {problem}; see whether {engine} ps works")
     try:
-        containers = tuple(_container(engine, item) for item in parse_json(listed.strip() or "[]"))
+        containers = tuple(_container(engine, described) for described in parse_json(listed.strip() or "[]"))
     except (LookupError, TypeError, AttributeError):
         raise StoreError(
             f"{engine} describes its containers in a way that is not known here; please report it"
@@ -264,10 +278,11 @@ def read_containers(ask_daemon: Callable[[str], Any], daemon: str) -> Containers
     except OSError as error:
         raise StoreError(f"docker does not answer: {error.strerror}; see whether docker ps works") from None
     containers = []
-    for item in answer if isinstance(answer, list) else []:
-        name = str(next(iter(get_list(item, "Names")), "")).removeprefix("/")
-        sources = tuple(get_text(mount, "Source") for mount in get_list(item, "Mounts"))
-        containers.append(Container("docker", name, get_text(item, "State") == "running", sources))
+    for described in answer if isinstance(answer, list) else []:
+        names = [str(name) for name in get_list(described, "Names")] or [""]
+        sources = tuple(get_text(mount, "Source") for mount in get_list(described, "Mounts"))
+        is_running = get_text(described, "State") == "running"
+        containers.append(Container("docker", names[0].removeprefix("/"), is_running, sources))
     return Containers(tuple(containers), daemon)
 
 
@@ -276,9 +291,8 @@ def _program(engine: str, environ: Mapping[str, str], *, rootless: bool) -> str:
     if row and row.form != "docker":
         raise StoreError(f"{engine} does not describe its containers as Docker does; see {engine} list --all")
     if row and row.is_rootless and rootless != is_rootless(engine):
-        raise StoreError(
-            f"{engine} of {'an ordinary user' if rootless else 'root'} cannot be asked by this user; ask as that one"
-        )
+        owner = "an ordinary user" if rootless else "root"
+        raise StoreError(f"{engine} of {owner} cannot be asked by this user; ask as that one")
     program = find_program(engine, environ) if row else None
     if program is None:
         raise StoreError(f"{shown(engine)} is not on PATH; install it")
@@ -291,13 +305,15 @@ def _container(engine: str, described: dict[str, Any]) -> Container:
 
 
 def _ask(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Return what the engine says on stdout, None if it fails, and the last line of what it complains of."""
+    """Return what the engine says on stdout, None if it fails, and the last line of its stderr."""
     try:
         done = ask(command, environ, seconds=TIMEOUT)
     except OSError as error:
         return None, str(error.strerror)
-    said, complained = (data.decode(errors="surrogateescape") for data in (done.stdout, done.stderr))
-    return (None if done.returncode else said), complaint(complained)
+    problem = complaint(done.stderr.decode(errors="surrogateescape"))
+    if done.returncode:
+        return None, problem
+    return done.stdout.decode(errors="surrogateescape"), problem
 
 
 # ---- Sizes

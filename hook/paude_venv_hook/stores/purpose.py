@@ -31,7 +31,7 @@ class Purpose(NamedTuple):
       the image's id, which changes with each rebuild;
     - `platform`, as it is written: setup tools leave modules that were compiled for another architecture in place;
     - `configuration`, the devcontainer.json if it is none of the two default places: each has a setup of its own;
-    - `lifetime`, CONTAINER for a store that lives as long as its container, so that nothing of it meets what stays;
+    - `lifetime`, CONTAINER for a store that lives as long as its container: one that stays never gets its content;
     - `copy`, "2" and so on for a further store of that kind, for a container beside another one.
 
     What the launch does not say is "". The last three came later: a store without them keeps its name.
@@ -63,9 +63,10 @@ def read_purpose(data: Mapping[str, Any]) -> Purpose:
 
 
 def dump_purpose(purpose: Purpose) -> dict[str, Any]:
-    """Return what a record's JSON object says of a purpose: of the later fields only what is said."""
+    """Return a purpose as the fields of a record's JSON object; the later ones only if they are not empty."""
     fields = list(purpose._asdict().items())
-    return dict(fields[:_FIRST_FIELDS] + [(name, value) for name, value in fields[_FIRST_FIELDS:] if value])
+    later = [(name, value) for name, value in fields[_FIRST_FIELDS:] if value]
+    return dict(fields[:_FIRST_FIELDS] + later)
 
 
 def store_name(purpose: Purpose) -> str:
@@ -73,4 +74,5 @@ def store_name(purpose: Purpose) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(purpose.source))[:40].lstrip("-.")  # no flag, not hidden
     later = purpose[_FIRST_FIELDS:]
     fields = purpose if any(later) else purpose[:_FIRST_FIELDS]
-    return f"{name or 'venv'}-{sha256(json.dumps(fields).encode()).hexdigest()[:16]}"
+    digest = sha256(json.dumps(fields).encode()).hexdigest()[:16]
+    return f"{name or 'venv'}-{digest}"

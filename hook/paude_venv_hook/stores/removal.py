@@ -83,7 +83,7 @@ def _empty(descriptor: int) -> None:
 
 
 def _remove_files(name: str, descriptor: int) -> _Level:
-    """Remove what is no folder from the one that is open, and return what it is then."""
+    """Remove all but folders from the open folder, and return what is left of it."""
     folders = []
     with os.scandir(descriptor) as entries:
         for entry in list(entries):
@@ -126,5 +126,6 @@ def _explained(store: Store, command: str, path: str) -> Iterator[None]:
         help_ = command.format(shlex.quote(path))
         if isinstance(error, PermissionError):
             purpose = store.record.purpose
-            help_ = f"{'podman unshare' if purpose.engine == 'podman' and purpose.rootless else 'sudo'} {help_}"
+            is_rootless = purpose.engine == "podman" and purpose.rootless
+            help_ = f"podman unshare {help_}" if is_rootless else f"sudo {help_}"
         raise StoreError(f"{shown(store.name)}: cannot be removed: {error.strerror}; run {shown(help_)}") from None
