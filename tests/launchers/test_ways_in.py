@@ -481,12 +481,12 @@ def test_a_folder_one_level_down_that_is_shadowed_is_not_said_to_stay_visible(
 
 
 def test_what_a_list_can_name_and_what_it_cannot_are_lines_of_their_own(place: Place, make_venv: MakeVenv) -> None:
-    lay_out(same(venvs=("app/.venv", "app/sub/.venv", "env")), place, make_venv)
+    lay_out(same(venvs=("app/.venv", "app/sub/.venv", "lib/.venv")), place, make_venv)
 
     assert decide_line(place, "-v", f"{place.top}:/w") == [
         'sub/.venv stays visible in the container; to shadow what is there, write "venv": [".venv", "sub/.venv"] in '
         "paude.json",
-        "../env stays visible in the container; only a paude.json in that folder can name it",
+        "../lib/.venv stays visible in the container; only a paude.json in that folder can name it",
     ]
 
 
