@@ -143,7 +143,7 @@ def test_the_size_goes_to_all_engines_and_a_list_is_kept_as_it_was_written() -> 
 def test_a_part_of_the_memory_is_an_error_for_those_that_count_in_bytes() -> None:
     document = _document(settings=AUTO._replace(tmpfs=Tmpfs("50%")))
 
-    error = 'takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, say'
+    error = 'takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, for example'
     assert document["engines"] == {
         **{engine: {"runArgs": [EACH[engine][0], EACH[engine][1] + ",size=50%"]} for engine in list(ENGINES)[:4]},
         **{engine: {"runArgs": None, "error": f"{engine} {error}"} for engine in ("container", "bwrap")},

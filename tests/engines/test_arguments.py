@@ -139,8 +139,8 @@ def test_engines_that_know_no_quotes_get_none(engine: str) -> None:
             None,
             "container has no way to mount a tmpfs on /a=b, for its equals sign; rename the folder",
         ),
-        ("container", "/a", "9%", 'container takes no size of 9%; write "venv-tmpfs": {"size": "2g"}, say'),
-        ("bwrap", "/a", "9%", 'bwrap takes no size of 9%; write "venv-tmpfs": {"size": "2g"}, say'),
+        ("container", "/a", "9%", 'container takes no size of 9%; write "venv-tmpfs": {"size": "2g"}, for example'),
+        ("bwrap", "/a", "9%", 'bwrap takes no size of 9%; write "venv-tmpfs": {"size": "2g"}, for example'),
     ],
 )
 def test_what_an_engine_cannot_do_is_refused(engine: str, destination: str, size: str | None, problem: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from layout import fill
-from paude_venv_hook.engines.compose_grammar import default_files, parse_compose, without_options
+from paude_venv_hook.engines.compose_grammar import find_default_files, parse_compose, without_options
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_options_are_taken_away(line: str, left: str) -> None:
 def test_files_that_nothing_names_are_found_upwards(tmp_path: Path, entries: list[str], found: list[str]) -> None:
     fill(tmp_path, "src/deep/", *entries)
 
-    assert default_files(str(tmp_path / "src" / "deep")) == [str(tmp_path / name) for name in found]
+    assert find_default_files(str(tmp_path / "src" / "deep")) == [str(tmp_path / name) for name in found]
 
 
 def test_without_any_file_of_a_project_there_is_none(tmp_path: Path) -> None:
-    assert default_files(str(tmp_path)) == []
+    assert find_default_files(str(tmp_path)) == []

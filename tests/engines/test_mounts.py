@@ -13,7 +13,7 @@ from paude_venv_hook.engines.mounts import (
     parse_mount,
     parse_volume,
 )
-from paude_venv_hook.engines.run_grammar import options
+from paude_venv_hook.engines.run_grammar import read_options
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_volume_is_a_bind_unless_its_source_can_be_a_name(text: str, mount: Mo
     ],
 )
 def test_the_mounts_of_a_line_are_in_its_order(line: str, mounts: list[Mount]) -> None:
-    assert list(mounts_in(options(line.split()))) == mounts
+    assert list(mounts_in(read_options(line.split()))) == mounts
 
 
 @pytest.mark.parametrize("option", ["--mount", "-v", "--volume", "--tmpfs"])
@@ -103,7 +103,7 @@ def test_the_mounts_of_a_line_are_in_its_order(line: str, mounts: list[Mount]) -
 def test_a_value_with_a_control_character_is_unclear(option: str, value: str) -> None:
     """Go reads one line of CSV and drops the rest."""
     with pytest.raises(UnclearMountError, match=r"holds a control character; remove it$"):
-        list(mounts_in(options([option, value])))
+        list(mounts_in(read_options([option, value])))
 
 
 @pytest.mark.parametrize(

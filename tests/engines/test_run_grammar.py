@@ -16,9 +16,9 @@ from paude_venv_hook.engines.run_grammar import (
     VALUES,
     UnknownOptionError,
     find_subcommand,
-    options,
     parse_run,
     platform_in,
+    read_options,
 )
 
 PAUDE_LINE = (
@@ -257,7 +257,7 @@ def test_no_option_of_run_is_a_flag_and_takes_a_value() -> None:
     ],
 )
 def test_options_end_at_the_first_word_that_is_none(line: str, read: list[tuple[str, str | None]]) -> None:
-    assert [option[:2] for option in options(line.split())] == read
+    assert [option[:2] for option in read_options(line.split())] == read
 
 
 @pytest.mark.parametrize(
@@ -273,9 +273,9 @@ def test_options_end_at_the_first_word_that_is_none(line: str, read: list[tuple[
 def test_a_reader_that_is_lenient_goes_on_after_an_option_that_is_not_known(
     line: str, read: list[tuple[str, str | None]]
 ) -> None:
-    assert [option[:2] for option in options(line.split(), lenient=True)] == read
+    assert [option[:2] for option in read_options(line.split(), lenient=True)] == read
     with pytest.raises(UnknownOptionError):
-        list(options(line.split()))
+        list(read_options(line.split()))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_the_subcommand_is_the_first_word_that_is_no_option(line: str, subcomman
     ],
 )
 def test_the_platform_is_that_of_the_line(line: str, platform: str) -> None:
-    assert platform_in(options([*line.split(), "IMG"])) == platform
+    assert platform_in(read_options([*line.split(), "IMG"])) == platform
 
 
 # ---- Apple's container

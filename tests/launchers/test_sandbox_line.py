@@ -218,7 +218,9 @@ def test_a_part_of_the_memory_is_no_size_for_it(app: Path) -> None:
     added = prepared("--bind / / sh", app)
 
     assert added.words == ["--bind", "/", "/", "sh"]
-    assert added.warnings == ['.venv not shadowed: bwrap takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, say']
+    assert added.warnings == [
+        ('.venv not shadowed: bwrap takes no size of 50%; write "venv-tmpfs": {"size": "2g"}, for example')
+    ]
 
 
 @pytest.mark.parametrize(

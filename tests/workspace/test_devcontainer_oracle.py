@@ -22,7 +22,7 @@ import pytest
 
 from lab import missing
 from paude_venv_hook.engines.mounts import mounts_in
-from paude_venv_hook.engines.run_grammar import options
+from paude_venv_hook.engines.run_grammar import read_options
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.workspace.devcontainer import find_devcontainer, read_devcontainer
 from paude_venv_hook.workspace.variables import substitution
@@ -445,7 +445,7 @@ def test_a_launch_mounts_what_was_read(name: str, devcontainer: str, tmp_path: P
 
     path = os.path.join(workspace, FILE)
     found = read_devcontainer(path, workspace, environ)
-    mounts = list(mounts_in(options(line, 1)))
+    mounts = list(mounts_in(read_options(line, 1)))
     if found.mount:
         assert mounts.pop(0) == found.mount
     assert {mount.target for mount in mounts} == {mount.target for mount in found.mounts}

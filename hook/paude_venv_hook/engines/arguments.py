@@ -18,21 +18,26 @@ def docker_options(owner: tuple[int, int], size: str | None) -> str:
     """Return the options of a `--tmpfs` of Docker.
 
     `owner` is the uid and gid in the container. They stay even if mode 1777 makes them needless: Podman
-    refuses them, so that a docker command that talks to Podman fails instead of showing the host's venv.
+    refuses them, and a docker command that talks to Podman fails instead of showing the host's venv.
     """
-    return f"{_OPTIONS},uid={owner[0]},gid={owner[1]},mode=1777" + (f",size={size}" if size else "")
+    uid, gid = owner
+    return f"{_OPTIONS},uid={uid},gid={gid},mode=1777{_size_option(size)}"
 
 
 def podman_options(_: tuple[int, int], size: str | None) -> str:
     """Return the options of a `--tmpfs` of Podman, which sets no owner; Docker refuses `notmpcopyup`."""
-    return f"{_OPTIONS},notmpcopyup,mode=1777" + (f",size={size}" if size else "")
+    return f"{_OPTIONS},notmpcopyup,mode=1777{_size_option(size)}"
+
+
+def _size_option(size: str | None) -> str:
+    return f",size={size}" if size else ""
 
 
 # ---- An empty tmpfs on a container path; `owner` and `size` as above
 
 
 def docker_tmpfs(destination: str, owner: tuple[int, int], size: str | None) -> list[str]:
-    """Return the arguments of Docker, and of who speaks its language."""
+    """Return the arguments of Docker, and of engines that speak its language."""
     return ["--tmpfs", f"{destination}:{docker_options(owner, size)}"]
 
 
@@ -42,7 +47,9 @@ def podman_tmpfs(destination: str, owner: tuple[int, int], size: str | None) -> 
         return ["--tmpfs", f"{destination}:{podman_options(owner, size)}"]
     # --tmpfs would take what stands before the colon; --mount is CSV.
     fields = ["type=tmpfs", f"destination={destination}", "notmpcopyup", "exec", "tmpfs-mode=1777"]
-    return ["--mount", _csv([*fields, f"tmpfs-size={size}"] if size else fields)]
+    if size:
+        fields.append(f"tmpfs-size={size}")
+    return ["--mount", _csv(fields)]
 
 
 def container_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> list[str]:
@@ -50,7 +57,10 @@ def container_tmpfs(destination: str, _: tuple[int, int], size: str | None) -> l
 
     A size counts in whole MiB there, and 0 would be no limit.
     """
-    limit = f",size={-(-size_in_bytes(size) // _MIB)}m" if size else ""
+    limit = ""
+    if size:
+        mib = -(-size_in_bytes(size) // _MIB)  # rounded up
+        limit = f",size={mib}m"
     return ["--mount", f"type=tmpfs,destination={destination},mode=1777{limit}"]
 
 
@@ -79,7 +89,8 @@ def bwrap_bind(store: str, destination: str, _: str) -> list[str]:
 
 
 def _bind_fields(store: str, destination: str, label: str) -> list[str]:
-    return ["type=bind", f"source={store}", f"target={destination}", *filter(None, [label])]
+    fields = ["type=bind", f"source={store}", f"target={destination}"]
+    return [*fields, label] if label else fields
 
 
 def _csv(fields: list[str]) -> str:

@@ -45,9 +45,9 @@ class Operation(NamedTuple):
 
 
 class SandboxLine(NamedTuple):
-    """What a line mounts, in its order; the folder of the sandbox in which it starts, or ""; what lies in overlays.
+    """The mounts of a line, in its order; the folder of the sandbox in which it starts, or ""; the overlays' folders.
 
-    Those are the host paths of `--overlay-src`.
+    The last are the host paths of `--overlay-src`.
     """
 
     operations: tuple[Operation, ...]
@@ -63,7 +63,7 @@ class SandboxLine(NamedTuple):
         return seen
 
     def place_for(self, path: str) -> int:
-        """Return where an operation on a path of the sandbox has to stand, so that none covers it."""
+        """Return the index for an operation on a path of the sandbox: behind what would cover it."""
         return max((end for mount, end in self.operations if _is_in(path, mount.target)), default=0)
 
 
@@ -82,7 +82,7 @@ def parse_sandbox(arguments: Sequence[str]) -> SandboxLine:
         end = index + 1 + _WORDS[name]
         words = arguments[index + 1 : end]
         index = end
-        if len(words) < _WORDS[name]:  # for bwrap to complain of
+        if len(words) < _WORDS[name]:  # bwrap refuses it
             break
         if name == "--chdir":
             chdir = sandbox_path(words[0])

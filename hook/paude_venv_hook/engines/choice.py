@@ -1,4 +1,4 @@
-"""Which engine starts the container: said by the user, or found on PATH."""
+"""Choose the engine: the one that the user names, or one on PATH."""
 
 from __future__ import annotations
 
@@ -40,14 +40,13 @@ def choose_engine(flag: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def engine_by_name(*names: str) -> str:
-    """Return the engine that the first of these names of programs stands for that stands for any, else "".
+    """Return the first engine that one of these program names denotes, "" if none does.
 
-    `podman-remote`, `docker.real` and `nerdctl2` are what they begin with.
+    A name denotes the engine with which it begins: `podman-remote`, `docker.real` and `nerdctl2` do.
     """
     for name in names:
-        called = os.path.basename(name)
-        rest = called.lstrip(_LETTERS)
-        engine = called.removesuffix(rest)
+        base = os.path.basename(name)
+        engine = base.removesuffix(base.lstrip(_LETTERS))
         if engine in ENGINES:
             return engine
     return ""
@@ -60,9 +59,12 @@ def engine_called_docker(environ: Mapping[str, str]) -> str:
 
 
 def find_remote_variable(engine: str, environ: Mapping[str, str]) -> str:
-    """Return the variable by which the engine is on another machine, which has none of this one's folders, or ""."""
+    """Return the variable that sends the engine to another machine, which has none of this one's folders, or ""."""
     variable = ENGINES[engine].machine
-    return "" if (environ.get(variable) or "unix:").startswith("unix:") else variable
+    address = environ.get(variable)
+    if not address or address.startswith("unix:"):
+        return ""
+    return variable
 
 
 def is_rootless(engine: str) -> bool:

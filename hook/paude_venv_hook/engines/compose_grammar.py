@@ -13,7 +13,7 @@ from paude_venv_hook.engines.run_grammar import (
     GLOBAL_VALUES,
     UnknownOptionError,
     find_subcommand,
-    options,
+    read_options,
 )
 from paude_venv_hook.records import NamedTuple
 
@@ -55,10 +55,10 @@ _DEFAULT_OVERRIDES = (
 
 
 class ComposeLine(NamedTuple):
-    """A command line of compose: the options of the engine before the word `compose`, those after it, and what follows.
+    """A command line of compose.
 
-    A compose program of its own has none of the first. `start` and `end` are where the second ones start and end, and
-    `action` is the subcommand or "".
+    `engine_options` stand before the word `compose`; a compose program of its own has none. `options` are those of
+    compose, from the index `start` up to `end`. `action` is the subcommand, or "".
     """
 
     engine_options: tuple[Option, ...]
@@ -83,7 +83,7 @@ def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
     An option that is not known here takes the next word unless that is an option itself.
     """
     start = 0
-    before: tuple[Option, ...] = ()
+    engine_options: tuple[Option, ...] = ()
     if not name.endswith("compose") and not name.startswith(_NAMES):
         if not name.startswith(("docker", "podman")):
             return None
@@ -93,11 +93,11 @@ def parse_compose(name: str, arguments: Sequence[str]) -> ComposeLine | None:
             return None
         if subcommand != "compose":
             return None
-        before = tuple(options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES))
-    own = tuple(options(arguments, start, _FLAGS, _VALUES, lenient=True))
-    end = own[-1].end if own else start
+        engine_options = tuple(read_options(arguments, 0, GLOBAL_FLAGS, GLOBAL_VALUES))
+    compose_options = tuple(read_options(arguments, start, _FLAGS, _VALUES, lenient=True))
+    end = compose_options[-1].end if compose_options else start
     action = arguments[end] if end < len(arguments) else ""
-    return ComposeLine(before, start, own, end, action)
+    return ComposeLine(engine_options, start, compose_options, end, action)
 
 
 def without_options(line: ComposeLine, arguments: Sequence[str], names: Collection[str]) -> list[str]:
@@ -120,10 +120,10 @@ def _spell(options_given: Iterable[Option], besides: Collection[str]) -> list[st
     return words
 
 
-def default_files(folder: str) -> list[str]:
+def find_default_files(folder: str) -> list[str]:
     """Return the host paths of the files that compose reads if nothing names one, from a host folder upwards.
 
-    (compose-go, cli.WithDefaultConfigPath.) Without any it is an empty list.
+    An empty list if there are none (compose-go, cli.WithDefaultConfigPath).
     """
     while True:
         existing = _existing(folder, DEFAULT_FILES)
@@ -141,4 +141,5 @@ def has_default_file(folder: str) -> bool:
 
 
 def _existing(folder: str, names: Sequence[str]) -> list[str]:
-    return [path for path in (os.path.join(folder, name) for name in names) if os.path.exists(path)]
+    paths = [os.path.join(folder, name) for name in names]
+    return [path for path in paths if os.path.exists(path)]

@@ -1,8 +1,8 @@
-"""Which daemon a launch reaches, as far as its line and the environment say; for Podman, which containers. Pure."""
+"""Find the daemon that a launch reaches, as far as its line and the environment name it. Pure."""
 
 from __future__ import annotations
 
-from paude_venv_hook.engines.run_grammar import GRAMMARS, find_subcommand, options
+from paude_venv_hook.engines.run_grammar import GRAMMARS, find_subcommand, read_options
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
@@ -26,16 +26,16 @@ _VARIABLES = {
     "docker": (("DOCKER_HOST", _HOST), ("DOCKER_CONTEXT", _CONTEXT)),
     "podman": (("CONTAINER_HOST", _HOST), ("CONTAINER_CONNECTION", _CONTEXT)),
 }
-VARIABLES = {engine: tuple(name for name, _ in names) for engine, names in _VARIABLES.items()}
+VARIABLES = {engine: tuple(dict(names)) for engine, names in _VARIABLES.items()}
 # Addresses on this machine, the second on Windows.
 _LOCAL = ("unix:", "npipe:")
 
 
 class Address(NamedTuple):
-    """Where a daemon is, and the option or variable that says so.
+    """The address of a daemon, and the option or variable that names it.
 
-    `host` is its address, `context` the name of a docker context or a Podman connection that holds it. All are "" if
-    nothing is said.
+    `host` is the address itself, `context` the name of a docker context or a Podman connection that holds it. A field
+    that nothing names is "".
     """
 
     said_in: str = ""
@@ -50,16 +50,16 @@ def global_options(arguments: Sequence[str], form: str = "docker") -> list[Optio
     that has one there. An option that is not known raises nothing.
     """
     grammar = GRAMMARS[form]
-    found = list(options(arguments, 0, grammar.global_flags, grammar.global_values, lenient=True))
+    global_ones = list(read_options(arguments, 0, grammar.global_flags, grammar.global_values, lenient=True))
     try:
         subcommand, index = find_subcommand(arguments, grammar)
     except ValueError:
-        return found
+        return global_ones
     if subcommand in ("run", "create"):
         names = {name for name in (*grammar.global_flags, *grammar.global_values) if name.startswith("--")}
-        later = options(arguments, index, grammar.flags, grammar.values, lenient=True)
-        found += [option for option in later if option.name in names]
-    return found
+        later = read_options(arguments, index, grammar.flags, grammar.values, lenient=True)
+        global_ones += [option for option in later if option.name in names]
+    return global_ones
 
 
 def named_daemon(engine: str, line: Iterable[Option], environ: Mapping[str, str]) -> Address:

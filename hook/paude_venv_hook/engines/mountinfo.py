@@ -22,6 +22,10 @@ def parse_mountinfo(text: str) -> dict[str, Mounted]:
         fields = line.split(" ")
         if "-" not in fields[6:-1]:  # no line of a mount
             continue
-        root, path = (re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field) for field in fields[3:5])
+        root, path = map(_unescaped, fields[3:5])
         mounts[path] = Mounted(fields[fields.index("-") + 1], frozenset(fields[5].split(",")), root)
     return mounts
+
+
+def _unescaped(field: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

@@ -67,7 +67,7 @@ def replace_process(
         try:
             os.execve(program, [name or program, *arguments], variables)  # noqa: S606 - the point of it: no shell, and no child
         except OSError as error:
-            import errno  # noqa: PLC0415 - not for who is started
+            import errno  # noqa: PLC0415 - only for an error
 
             if error.errno != errno.ENOEXEC:
                 raise

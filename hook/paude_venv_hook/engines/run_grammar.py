@@ -1,6 +1,6 @@
 """How engines read the command line of `run` and `create`: Docker, Podman and nerdctl (with Go's pflag), and Apple's.
 
-That of bwrap is another thing: `bwrap_grammar`.
+That of bwrap is in `bwrap_grammar`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ GRAMMARS = {
 
 
 class UnknownOptionError(ValueError):
-    """An option of which it is not known whether it takes a value, so that what follows cannot be read."""
+    """An unknown option: it may take a value or not, and what follows cannot be read."""
 
 
 class Option(NamedTuple):
@@ -117,7 +117,7 @@ class Option(NamedTuple):
 
 
 class RunLine(NamedTuple):
-    """A `run` or `create`: where that word is, where options can be inserted, the options, and where the image is."""
+    """A `run` or `create`: the index of that word, the index for more options, the options, the index of the image."""
 
     subcommand_at: int
     insert_at: int
@@ -125,7 +125,7 @@ class RunLine(NamedTuple):
     image_at: int
 
 
-def options(
+def read_options(
     arguments: Sequence[str],
     start: int = 0,
     flags: Collection[str] = FLAGS,
@@ -153,8 +153,9 @@ def options(
             if attached is not None or name in flags or is_alone:
                 yield Option(name, attached, index)
             else:
+                value = arguments[index] if index < len(arguments) else None
                 index += 1
-                yield Option(name, arguments[index - 1] if index <= len(arguments) else None, index)
+                yield Option(name, value, index)
 
 
 def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
@@ -162,13 +163,13 @@ def _split(word: str, flags: Collection[str]) -> list[tuple[str, str | None]]:
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         return [(name, value if equals else None)]
-    found: list[tuple[str, str | None]] = []
+    cluster: list[tuple[str, str | None]] = []
     for position, letter in enumerate(word[1:], start=2):
         name, rest = f"-{letter}", word[position:]
         if rest.startswith("=") or (rest and name not in flags):
-            return [*found, (name, rest.removeprefix("="))]
-        found.append((name, None))
-    return found
+            return [*cluster, (name, rest.removeprefix("="))]
+        cluster.append((name, None))
+    return cluster
 
 
 def platform_in(options: Iterable[Option]) -> str:
@@ -181,21 +182,21 @@ def platform_in(options: Iterable[Option]) -> str:
     return values.get("--platform") or "/".join(filter(None, parts))
 
 
-def volumes_from_in(found: Iterable[Option]) -> list[str]:
+def volumes_from_in(options: Iterable[Option]) -> list[str]:
     """Return the containers whose mounts the options take over, each perhaps with more after a colon."""
-    return [option.value for option in found if option.name == "--volumes-from" and option.value]
+    return [option.value for option in options if option.name == "--volumes-from" and option.value]
 
 
-def pods_in(found: Iterable[Option]) -> list[str]:
+def pods_in(options: Iterable[Option]) -> list[str]:
     """Return the pod of Podman that is there already and that the options name."""
-    pods = [option.value for option in found if option.name == "--pod" and option.value]
+    pods = [option.value for option in options if option.name == "--pod" and option.value]
     return [pod for pod in pods if not pod.startswith("new:")]
 
 
-def labels_in(found: Iterable[Option], annotations: Collection[str] = ()) -> dict[str, str]:
+def labels_in(options: Iterable[Option], annotations: Collection[str] = ()) -> dict[str, str]:
     """Return the labels that the options give, and those of the annotations that stand for a label."""
     labels = {}
-    for option in found:
+    for option in options:
         key, _, value = (option.value or "").partition("=")
         if option.name in ("-l", "--label") or (option.name == "--annotation" and key in annotations):
             labels[key] = value
@@ -210,9 +211,10 @@ def parse_run(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docker"]) -
     subcommand, index = find_subcommand(arguments, grammar)
     if subcommand not in ("run", "create"):
         return None
-    found = tuple(options(arguments, index, grammar.flags, grammar.values))
-    image_at = _end(found, index)
-    return RunLine(index - 1, image_at if grammar.is_last else index, found, image_at)
+    line = tuple(read_options(arguments, index, grammar.flags, grammar.values))
+    image_at = _end(line, index)
+    insert_at = image_at if grammar.is_last else index
+    return RunLine(index - 1, insert_at, line, image_at)
 
 
 # What creates containers from something else than the options of a line: a file, an image's label, another container.
@@ -238,9 +240,9 @@ def find_subcommand(arguments: Sequence[str], grammar: Grammar = GRAMMARS["docke
     `container run` is `run`. Raises UnknownOptionError for an option before it that is not known.
     """
     before = grammar.global_flags, grammar.global_values
-    index = _end(options(arguments, 0, *before), 0)
+    index = _end(read_options(arguments, 0, *before), 0)
     if list(arguments[index : index + 1]) == ["container"]:
-        index = _end(options(arguments, index + 1, *before), index + 1)
+        index = _end(read_options(arguments, index + 1, *before), index + 1)
     return next(iter(arguments[index : index + 1]), ""), index + 1
 
 

@@ -1,4 +1,4 @@
-"""The engines, a row each: how its command line is read, what it is told, and what it cannot do.
+"""The engines, a row each: how to read its command line, how to spell its arguments, and what it cannot do.
 
 A new engine is a row here, the functions that spell its arguments (`arguments`) and, unless its command line is read
 like that of another one, a grammar (`run_grammar`, or a file like `bwrap_grammar`).
@@ -89,8 +89,9 @@ def why_not(engine: str, destination: str, size: str | None, *, on_disk: bool) -
     """Return "" or why the engine has no arguments for a container path, and what to do."""
     row = ENGINES[engine]
     if not on_disk and size and size.endswith("%") and not row.percent:
-        return f'{row.label} takes no size of {size}; write "venv-tmpfs": {{"size": "2g"}}, say'
-    odd = next((c for c in (row.no_bind_on if on_disk else row.no_tmpfs_on) if c in destination), "")
+        return f'{row.label} takes no size of {size}; write "venv-tmpfs": {{"size": "2g"}}, for example'
+    refused = row.no_bind_on if on_disk else row.no_tmpfs_on
+    odd = next((character for character in refused if character in destination), "")
     if not odd:
         return ""
     what = "a store" if on_disk else "a tmpfs"
@@ -104,7 +105,8 @@ def tmpfs_args(engine: str, destinations: Iterable[str], owner: tuple[int, int],
     """
     arguments = []
     for destination in destinations:
-        if problem := why_not(engine, destination, size, on_disk=False):
+        problem = why_not(engine, destination, size, on_disk=False)
+        if problem:
             raise EngineError(shown(problem))
         arguments += ENGINES[engine].tmpfs(destination, owner, size)
     return arguments
@@ -131,14 +133,16 @@ def store_args(engine: str, stores: Iterable[tuple[str, str]], *, label: bool) -
     row = ENGINES[engine]
     if label and row.selinux is None:
         raise EngineError(f"{row.label} does not label a store for SELinux, which keeps containers out; {_IN_MEMORY}")
+    selinux = row.selinux or "" if label else ""
     arguments = []
     for store, destination in stores:
-        if problem := why_not(engine, destination, None, on_disk=True):
+        problem = why_not(engine, destination, None, on_disk=True)
+        if problem:
             raise EngineError(shown(problem))
         odd = next((c for c in row.no_bind_on if c in store), "")
         if odd:
             raise EngineError(
                 f"{row.label} has no way to mount from {shown(store)}, for its {_CHARACTERS[odd]}; {_IN_MEMORY}"
             )
-        arguments += row.bind(store, destination, row.selinux or "" if label else "")
+        arguments += row.bind(store, destination, selinux)
     return arguments

@@ -26,7 +26,7 @@ class Questions(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """Mounts without what only the engine knew, and what a person should know."""
+    """The mounts of a container, in which volumes that are binds have become binds, and what a person should know."""
 
     mounts: list[Mount]
     notes: list[Note]
@@ -109,5 +109,6 @@ def _mounts_in(described: Iterable[Any]) -> list[Mount]:
 
 
 def _unasked(what: str, error: OSError) -> Note:
-    why = f"the engine does not tell: {error.strerror or error}"
+    reason = error.strerror or str(error)
+    why = f"the engine does not tell: {reason}"
     return Note(NoteKind.UNASKED, (what,), why, "mount the folder itself, or see whether the engine answers")

@@ -11,7 +11,7 @@ import re
 from paude_venv_hook.decision import decide_workspace, fall_back
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.engines.choice import choose_engine, engine_called_docker
-from paude_venv_hook.engines.compose_grammar import DEFAULT_FILES, default_files
+from paude_venv_hook.engines.compose_grammar import DEFAULT_FILES, find_default_files
 from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES, one_of, refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, UsageError
@@ -240,7 +240,7 @@ def _service_unknown(why_not: str, *, has_files: bool, is_error: bool) -> str:
 
 def _finds_files(folder: str, environ: Mapping[str, str]) -> bool:
     """Tell whether compose finds files by itself, from a host folder upwards, or the environment names some."""
-    return bool(environ.get("COMPOSE_FILE") or default_files(folder))
+    return bool(environ.get("COMPOSE_FILE") or find_default_files(folder))
 
 
 def in_service(

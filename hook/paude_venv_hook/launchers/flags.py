@@ -145,7 +145,7 @@ def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> t
     """
     if config is None:
         return "", ""
-    from paude_venv_hook.engines.run_grammar import options, platform_in  # noqa: PLC0415 - only for storage on disk
+    from paude_venv_hook.engines.run_grammar import platform_in, read_options  # noqa: PLC0415 - only for storage on disk
     from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - as above
     from paude_venv_hook.workspace.variables import substitution  # noqa: PLC0415 - as above
 
@@ -153,5 +153,5 @@ def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> t
     substitute = substitution(config, folder, "/", environ)
     image = document.get("image")
     run_args = [substitute(argument) for argument in document.get("runArgs") or ()]
-    platform = platform_in(options(run_args, lenient=True))
+    platform = platform_in(read_options(run_args, lenient=True))
     return (substitute(image) if isinstance(image, str) else ""), platform

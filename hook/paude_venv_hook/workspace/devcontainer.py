@@ -143,9 +143,9 @@ def is_containers_own(target: str) -> bool:
 def _options_of_run_args(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Option, ...]:
     if not config.get("runArgs"):
         return ()
-    from paude_venv_hook.engines.run_grammar import options  # noqa: PLC0415 - few files have any
+    from paude_venv_hook.engines.run_grammar import read_options  # noqa: PLC0415 - few files have any
 
-    return tuple(options([substitute(argument) for argument in config["runArgs"]], lenient=True))
+    return tuple(read_options([substitute(argument) for argument in config["runArgs"]], lenient=True))
 
 
 def _mounts(
