@@ -19,7 +19,7 @@ from paude_venv_hook.cli import main
 from paude_venv_hook.commands import init as templates
 from paude_venv_hook.workspace.environments import BY_CONTENT, UNGUARDED
 from paude_venv_hook.workspace.jsonfile import read_object
-from paude_venv_hook.workspace.setup import read_set_ups
+from paude_venv_hook.workspace.lifecycle import read_set_ups
 from registry import Registry, running_registry
 from template_files import (
     CONFIG,

@@ -141,6 +141,7 @@ PACKAGE = """
     workspace/git_root.py
     workspace/guards.py
     workspace/jsonfile.py
+    workspace/lifecycle.py
     workspace/links.py
     workspace/listed.py
     workspace/location.py

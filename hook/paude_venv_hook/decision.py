@@ -21,6 +21,7 @@ from paude_venv_hook.workspace.detection import Detection, detect
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.directories import find_directories
 from paude_venv_hook.workspace.environments import BY_DIRECTORY, is_made_again
+from paude_venv_hook.workspace.lifecycle import read_set_ups
 from paude_venv_hook.workspace.location import Location, Workspace, refuse_unmountable
 from paude_venv_hook.workspace.settings import FILE_NAME, MAX_DIRECTORIES, Settings, read_settings
 
@@ -469,8 +470,6 @@ def _read_set_ups(config: str | None, folder: str, plan: Plan) -> tuple[SetUp, .
     """Return what makes the environments of a workspace, as far as a devcontainer.json starts it."""
     if config is None or not plan.shadows:
         return ()
-    from paude_venv_hook.workspace.setup import read_set_ups  # noqa: PLC0415 - few launches have such a file
-
     return read_set_ups(config, folder)
 
 

@@ -20,7 +20,7 @@ from paude_venv_hook.workspace.environments import (
     is_made_again,
     made_once,
 )
-from paude_venv_hook.workspace.setup import read_set_ups
+from paude_venv_hook.workspace.lifecycle import read_set_ups
 
 TOOLS = [
     # What is written, and the environment that it makes: "" if the tool decides where, None for none in the workspace.

@@ -214,7 +214,7 @@ def _why_storage(answer: Answer) -> str:
     config = answer.config or find_devcontainer(answer.workspace_folder)
     if config is None:
         return "memory (no devcontainer.json)"
-    from paude_venv_hook.workspace.setup import read_set_ups  # noqa: PLC0415 - not for every workspace
+    from paude_venv_hook.workspace.lifecycle import read_set_ups  # noqa: PLC0415 - not for every workspace
 
     set_ups = read_set_ups(config, answer.workspace_folder)
     shadows = answer.plan.shadows

@@ -68,7 +68,10 @@ def _become(name: str, arguments: list[str]) -> int:
     if program is None:
         return _refuse(name, f"{chosen} is not on PATH; name it in {variable}", 127)
     if name.endswith("compose") or not _ACTIVE.isdisjoint(arguments):
-        from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - only if there may be something to add
+        from paude_venv_hook import spare_collector  # noqa: PLC0415 - only if there may be something to add
+
+        spare_collector()
+        from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - as above
         from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above
 
         level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(TELLS, ""), WARNINGS)

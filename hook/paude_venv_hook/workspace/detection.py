@@ -6,22 +6,21 @@ One level down, and in a `.venv` there, it looks too, to name what stays visible
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from paude_venv_hook.errors import WorkspaceError
-from paude_venv_hook.files import can_make, is_file, read_start, remedy
+from paude_venv_hook.files import can_make, is_file, remedy
 from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.contents import RESERVED, Directory, Kind, Unshadowed, no_mount_point
+from paude_venv_hook.workspace.lifecycle import read_set_ups
 from paude_venv_hook.workspace.venv import WITHOUT_VENVS, is_old_virtualenv, read_origin
 
 # The directories of tools, and the folder in each that holds the environments. In .pixi there is the project's
 # config.toml as well.
 _ENVIRONMENT_PARENTS = {".direnv": "", ".hatch": "", ".nox": "", ".pixi": "/envs", ".tox": ""}
-_COMMANDS = rb'(?:Create|Content|Start|Attach)Command|"?setup"?\s*:'
 _NO_FOLDERS_INSIDE = 2  # st_nlink of a directory without subdirectories; some file systems always report 1
 
 
@@ -123,11 +122,12 @@ def _reserve(
 
 
 def _notes_on_set_ups(folder: str, configurations: Sequence[str]) -> Sequence[Note]:
-    if not any(re.search(_COMMANDS, read_start(path)) for path in configurations):
+    set_ups = [item for path in configurations for item in read_set_ups(path, folder)]
+    if not set_ups:
         return ()
-    from paude_venv_hook.workspace.reserve import notes_on_others  # noqa: PLC0415 - few have a command
+    from paude_venv_hook.workspace.reserve import notes_on_others  # noqa: PLC0415 - few have such a command
 
-    return notes_on_others(folder, configurations)
+    return notes_on_others(folder, set_ups)
 
 
 def _relative(path: str, workspace_folder: str) -> str:

@@ -48,7 +48,7 @@ def made_by(words: Sequence[str], variables: Mapping[str, str]) -> str | None:
     if tuple(words[1:3]) == ("-m", "venv"):  # whatever the Python is called
         return _first(words[3:], _VENV_VALUES, None)
     words = _by_module(words)
-    maker = _MAKERS.get(posixpath.basename(words[0]))
+    maker = MAKERS.get(posixpath.basename(words[0]))
     return maker(words[1:], variables) if maker else None
 
 
@@ -179,7 +179,7 @@ def _yarn(words: Sequence[str], variables: Mapping[str, str]) -> str | None:
     return _npm(words if positionals else [*words, "install"], variables)
 
 
-_MAKERS: dict[str, _Maker] = {
+MAKERS: dict[str, _Maker] = {
     "virtualenv": _virtualenv,
     "pyvenv": _virtualenv,
     "uv": _uv,

@@ -77,7 +77,7 @@ class _Runner(NamedTuple):
 
 def is_runner(words: Sequence[str]) -> bool:
     """Tell whether a command runs targets that a file of the project describes."""
-    return posixpath.basename(words[0]) in _RUNNERS
+    return posixpath.basename(words[0]) in RUNNERS
 
 
 def targets_of(
@@ -88,7 +88,7 @@ def targets_of(
     `folder` is the container path in which it runs and `root` the workspace's, up to which a file is looked for. `read`
     returns the text of a file by its container path, "" for none.
     """
-    runner = _RUNNERS[posixpath.basename(words[0])]
+    runner = RUNNERS[posixpath.basename(words[0])]
     names, folders, files = [], [], []
     rest = list(words[1:])
     while rest:
@@ -318,7 +318,7 @@ _PACKAGE = _Runner(("package.json",), _parse_package, _NPM_VALUES)
 _MAKE = _Runner(_MAKEFILES, _parse_makefile, _MAKE_VALUES)
 _TASK = _Runner(_TASKFILES, _parse_taskfile, _TASK_VALUES)
 _INVOKE = _Runner(("tasks.py",), _parse_tasks_py, _INVOKE_VALUES)
-_RUNNERS = {
+RUNNERS = {
     "make": _MAKE,
     "gmake": _MAKE,
     "just": _Runner(_JUSTFILES, _parse_justfile, _JUST_VALUES),

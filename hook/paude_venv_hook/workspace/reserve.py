@@ -27,7 +27,7 @@ from paude_venv_hook.workspace.contents import RESERVED
 from paude_venv_hook.workspace.environments import BY_DIRECTORY, PACKAGES
 from paude_venv_hook.workspace.guards import HERE, find_guard
 from paude_venv_hook.workspace.jsonfile import blank_comments, read_object
-from paude_venv_hook.workspace.setup import read_set_ups
+from paude_venv_hook.workspace.lifecycle import read_set_ups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
     set_ups = _set_ups(folder, configurations)
-    others = _notes_on_others(folder, set_ups)
+    others = notes_on_others(folder, set_ups)
     if is_there and not is_unused(path):
         return Evidence("", others)
     # What the project says goes first: the answer is the same once the directory was made.
@@ -180,15 +180,8 @@ def _set_ups(folder: str, configurations: Sequence[str]) -> list[SetUp]:
 # ---- What a person should know
 
 
-def notes_on_others(folder: str, configurations: Sequence[str]) -> tuple[Note, ...]:
-    """Return a note on the venvs of other names than `.venv` that a container will make in a host folder.
-
-    The arguments are those of `find_evidence`.
-    """
-    return _notes_on_others(folder, _set_ups(folder, configurations))
-
-
-def _notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
+def notes_on_others(folder: str, set_ups: Sequence[SetUp]) -> tuple[Note, ...]:
+    """Return a note on the venvs of other names than `.venv` that a container will make in a host folder."""
     keys: dict[str, str] = {}
     for set_up in set_ups:
         path = os.path.join(folder, set_up.venv)

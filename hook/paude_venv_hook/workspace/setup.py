@@ -11,31 +11,27 @@ import posixpath
 import re
 
 from paude_venv_hook.engines.mounts import parse_mount
-from paude_venv_hook.errors import JsonFileError
 from paude_venv_hook.files import is_file, is_inside, read_start
 from paude_venv_hook.json_values import get_object, get_text
 from paude_venv_hook.workspace.environments import (
     AT_CREATION,
-    AT_EACH_START,
     BY_CONTENT,
     BY_DIRECTORY,
     BY_OTHER,
     UNGUARDED,
     SetUp,
 )
-from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.makers import UNKNOWN, made_by
 from paude_venv_hook.workspace.recipes import is_runner, python_commands, targets_of
 from paude_venv_hook.workspace.shell import Budget, Shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from paude_venv_hook.workspace.shell import Command
 
-_OF_PAUDE = "setup"  # of paude.json, at creation
 _MOST_FILES = 20
 _DEEPEST = 5
 _SOURCE = (".", "source")
@@ -47,38 +43,16 @@ _NAMED_AS_VENV = r"(?:^|/)\.?v?env$"
 _IN_VENV = r"/(?:bin/|Scripts/|pyvenv\.cfg$|lib/|\*$)"
 
 
-def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
-    """Return what makes an environment of the workspace, by a devcontainer.json or paude.json; both are host paths.
+def read_commands(
+    document: Mapping[str, Any], texts: Iterable[tuple[str, str]], workspace_folder: str
+) -> tuple[SetUp, ...]:
+    """Return what makes an environment of the workspace (a host path), by the commands of a document.
 
-    A file that cannot be read makes none: its own tools complain of it.
+    `texts` are these as a shell reads them, each with the key under which it stands.
     """
-    if not re.search(rb"(?:Create|Content|Start|Attach)Command|\bsetup\b", read_start(config)):
-        return ()
-    try:
-        document = read_object(config, unique_keys=False)
-    except JsonFileError:
-        return ()
     reader = _Reader(document, workspace_folder)
-    set_ups: list[SetUp] = []
-    for key in (*AT_CREATION, *AT_EACH_START, _OF_PAUDE):
-        for text in _texts(document.get(key)):
-            set_ups += reader.read(key, text)
+    set_ups = [item for key, text in texts for item in reader.read(key, text)]
     return tuple(dict.fromkeys(set_ups))
-
-
-def _texts(value: Any) -> list[str]:
-    """Return the commands of one key as texts for a shell: a text, a list of words, or an object of these."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [" ".join(_quoted(word) for word in value if isinstance(word, str))]
-    if isinstance(value, dict):
-        return [text for command in value.values() if not isinstance(command, dict) for text in _texts(command)]
-    return []
-
-
-def _quoted(word: str) -> str:
-    return word if re.fullmatch(r"[\w./=@%+:,-]+", word) else "'" + word.replace("'", "'\\''") + "'"
 
 
 class _Reader:
