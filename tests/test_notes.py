@@ -7,7 +7,7 @@ import pytest
 from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, unique_words, words
 
 
-@pytest.mark.parametrize("kind", NoteKind)
+@pytest.mark.parametrize("kind", list(NoteKind))
 def test_each_kind_has_words_that_are_one_printable_line(kind: NoteKind) -> None:
     line = words(Note(kind, ("a\nb", "c"), "why", "do it", "x/paude.json", ("c",)))
 

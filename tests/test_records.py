@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,6 +24,13 @@ class Point(NamedTuple):
     def total(self) -> int:
         """Both together."""
         return self.x + self.y
+
+
+class NamedPoint(Point):
+    """A point with more than fields."""
+
+    name = "P"
+    others: ClassVar[list[Point]] = []
 
 
 class Colour(Enum):
@@ -68,6 +76,13 @@ def test_a_record_can_be_copied_and_hashed() -> None:
     assert {point: 1}[Point(1, 2)] == 1
     assert point._asdict() == {"x": 1, "y": 2}
     assert Point._fields == ("x", "y")
+
+
+def test_a_class_made_of_a_record_has_its_fields() -> None:
+    point = NamedPoint(1)._replace(y=5)
+
+    assert point == (1, 5)
+    assert (type(point), point.name, point.total) == (NamedPoint, "P", 6)
 
 
 def test_the_members_of_an_enum_are_themselves_alone() -> None:

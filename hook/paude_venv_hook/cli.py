@@ -6,6 +6,7 @@ import os
 import sys
 
 from paude_venv_hook import __version__, commands
+from paude_venv_hook.command_line.options import plain_options
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.terminal import PROGRAM, guarded, write
 from paude_venv_hook.text import did_you_mean, shown
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paude_venv_hook.command_line.options import Argument, Command
+    from paude_venv_hook.command_line.options import Command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,9 +50,10 @@ def _program_help() -> str:
 def _run_command(name: str, words: Sequence[str], *, is_named: bool) -> int:
     """Run a command and return its exit code; `is_named` is false if `run` is meant because no command is named."""
     command = load(name)
-    if not words and not any(_is_required(argument) for argument in command.ARGUMENTS):
-        return command.execute(command.Options())  # the call before each launch, which does not load argparse
-    if name == "exec" and words[:1] == ["--"]:  # neither does a program, whose words are its own
+    options = plain_options(command, words)
+    if options is not None:
+        return command.execute(options)
+    if name == "exec" and words[:1] == ["--"]:  # the words of the program are its own
         options = command.Options()
         options.words = words
         return command.execute(options)
@@ -64,11 +66,6 @@ def _run_command(name: str, words: Sequence[str], *, is_named: bool) -> int:
         write("")
         return 0
     return command.execute(options)
-
-
-def _is_required(argument: Argument) -> bool:
-    names, keywords = argument
-    return not names[0].startswith("-") or "required" in keywords
 
 
 def load(name: str) -> Command:

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from enum import Enum as Enum  # noqa: PLC0414 - a type checker wants it said that it is passed on
     from typing import Any
     from typing import NamedTuple as NamedTuple  # noqa: PLC0414 - as above
@@ -20,6 +20,8 @@ else:
         """Makes fields of the annotations of a class, with the defaults that stand beside them."""
 
         def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+            if bases == (tuple,) or hasattr(bases[0], "_fields"):  # NamedTuple itself, or a class made of a record
+                return super().__new__(cls, name, bases, body)
             fields = tuple(body.get("__annotations__", ()))
             defaults = {field: body[field] for field in fields if field in body}
             places = {field: property(itemgetter(index)) for index, field in enumerate(fields)}
@@ -33,11 +35,18 @@ else:
 
         def __new__(cls, *values: Any, **named: Any) -> Any:
             """Make a record of the values of its fields."""
+            if named or len(values) != len(cls._fields):
+                values = cls._complete(values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _complete(cls, values: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+            """Return the values of all fields; TypeError if one is missing, unknown or said twice."""
             rest = cls._fields[len(values) :]
             given = {**cls._field_defaults, **named}
-            if len(values) > len(cls._fields) or not given.keys() >= set(rest) or not named.keys() <= set(rest):
+            if len(values) > len(cls._fields) or not named.keys() <= set(rest) <= given.keys():
                 raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
-            return super().__new__(cls, (*values, *(given[field] for field in rest)))
+            return [*values, *map(given.__getitem__, rest)]
 
         def __getnewargs__(self) -> tuple[Any, ...]:
             """Return of what a copy is made."""

@@ -120,6 +120,46 @@ class WorkspaceOptions:
         )
 
 
+def plain_options(command: Command, words: Sequence[str]) -> Any:
+    """Return a command's options if each word is the whole name of one, or the value of the one before; else None.
+
+    So are the calls before each launch. argparse reads all others, and takes a tenth of a run to load.
+    """
+    if any(_is_required(argument) for argument in command.ARGUMENTS):
+        return None
+    known = {name: argument for argument in command.ARGUMENTS for name in argument[0]}
+    options = command.Options()
+    rest = iter(words)
+    for word in rest:
+        if word not in known:
+            return None
+        names, keywords = known[word]
+        value: str | bool = True
+        if keywords.get("action") != "store_true":
+            value = next(rest, "")
+            is_option = value.startswith("-") and value != "-"
+            if not value or is_option or not _is_plain(value, keywords):
+                return None
+        setattr(options, attribute(names), value)
+    return options
+
+
+def _is_required(argument: Argument) -> bool:
+    names, keywords = argument
+    return not names[0].startswith("-") or "required" in keywords
+
+
+def _is_plain(value: str, keywords: dict[str, Any]) -> bool:
+    """Tell whether a value is all that an argument takes, and one that it takes."""
+    choices = keywords.get("choices")
+    return keywords.keys() <= {"choices", "help", "metavar"} and (choices is None or value in choices)
+
+
+def attribute(names: Sequence[str]) -> str:
+    """Return the attribute of the options that holds the value of an argument of these names."""
+    return names[0].lstrip("-").replace("-", "_")
+
+
 def write_output(output: str, data: bytes) -> None:
     """Write to the file that `--output` names. Raises OverlayError, also if its folder does not exist."""
     from paude_venv_hook.files import write_if_changed  # noqa: PLC0415 - not for --help

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from paude_venv_hook.command_line.options import VARIABLES, WORKSPACE_FOLDER
+from paude_venv_hook.command_line.options import VARIABLES, WORKSPACE_FOLDER, attribute
 from paude_venv_hook.engines.table import one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.terminal import PROGRAM
@@ -74,7 +74,7 @@ def parse(name: str, command: Command, words: Sequence[str], other_commands: Col
         raise UsageError(_explain(unknown, words, parser, other_commands))
     for names, _ in command.ARGUMENTS:
         # A script may pass a variable that is not set; an empty path would mean the current folder.
-        if getattr(options, names[0].lstrip("-").replace("-", "_")) in ("", [""]):
+        if getattr(options, attribute(names)) in ("", [""]):
             raise UsageError(f"{names[0]}: is empty; write a value, or leave it out")
     return options
 

@@ -18,7 +18,6 @@ from paude_venv_hook.command_line.options import (
 from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
-from paude_venv_hook.launchers.settled import settle_overlay
 from paude_venv_hook.overlay import dump, make_document
 from paude_venv_hook.terminal import tell, write
 from paude_venv_hook.text import say, shown
@@ -47,7 +46,11 @@ class Options(WorkspaceOptions):
 
 def execute(options: Options) -> int:
     """Make the mount points, and the stores for which the overlay has arguments, and write it."""
-    answer = settle_overlay(options.decide(), os.environ)
+    answer = options.decide()
+    if answer.purposes:
+        from paude_venv_hook.launchers.settled import settle_overlay  # noqa: PLC0415 - for storage on disk alone
+
+        answer = settle_overlay(answer, os.environ)
     data = dump(make_document(answer, os.environ))
     with made_ready([answer]) as notes_on_made:
         if options.output == "-":

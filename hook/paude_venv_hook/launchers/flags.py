@@ -101,7 +101,7 @@ def locate(
     devcontainer = read_devcontainer(os.path.abspath(config), folder, environ) if config else None
     others = devcontainer.mounts if devcontainer else ()
     mounted = {mount.target: mount.type for mount in others}
-    parts = _parts(folder, others) if others else []
+    parts = _parts(folder, others)
 
     if container_workspace_folder is not None:
         is_shared = bool(devcontainer and devcontainer.mount and devcontainer.mount.is_shared)
@@ -133,9 +133,12 @@ def _is_switched_off(devcontainer: Devcontainer) -> bool:
 
 def _parts(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
     """Return the binds of a devcontainer.json that carry the workspace once more, or a part of it."""
-    from paude_venv_hook.workspace.carried import carriers  # noqa: PLC0415 - few files have mounts
+    binds = [mount for mount in mounts if mount.type == "bind" and not is_containers_own(mount.target)]
+    if not binds:
+        return []
+    from paude_venv_hook.workspace.carried import carriers  # noqa: PLC0415 - few files bind anything
 
-    return carriers(os.path.realpath(folder), [mount for mount in mounts if not is_containers_own(mount.target)])
+    return carriers(os.path.realpath(folder), binds)
 
 
 def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 
 from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.engines.mounts import Mount, UnclearMountError, container_path, mounts_in, parse_mount
@@ -29,10 +28,13 @@ if TYPE_CHECKING:
 
 # A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
 # Some are its own with all that is in them; in others people have a place of their own, such as /opt/app.
-# Text, since few files need it compiled.
-_CONTAINERS_OWN = (
-    "/|/(home(/[^/]+)?|media|mnt|opt|root|srv|tmp|usr|usr/local|usr/share|usr/src|var|var/lib|var/tmp)"
-    "|/(usr/|usr/local/)?(bin|boot|dev|etc|include|lib|lib32|lib64|libexec|libx32|proc|run|sbin|sys)(/.*)?"
+_SYSTEM = frozenset(
+    "bin boot dev etc include lib lib32 lib64 libexec libx32 proc run sbin sys".split()  # noqa: SIM905 - reads better
+)
+_WITH_PLACES = frozenset(
+    """
+    / /home /media /mnt /opt /root /srv /tmp /usr /usr/local /usr/share /usr/src /var /var/lib /var/tmp
+    """.split()  # noqa: SIM905 - as above
 )
 
 COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-config, or print --format compose"
@@ -137,7 +139,10 @@ def _workspace_mount(
 
 def is_containers_own(target: str) -> bool:
     """Tell whether a container path is a folder of the container's own, on which no workspace should be mounted."""
-    return re.fullmatch(_CONTAINERS_OWN, target) is not None
+    if target in _WITH_PLACES or posixpath.dirname(target) == "/home":
+        return True
+    tops = [top for top in ("/", "/usr/", "/usr/local/") if target.startswith(top)]
+    return any(target.removeprefix(top).partition("/")[0] in _SYSTEM for top in tops)
 
 
 def _options_of_run_args(config: Mapping[str, Any], substitute: Callable[[str], str]) -> tuple[Option, ...]:
