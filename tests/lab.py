@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NoReturn
 
 import pytest
 
+# For tests of what a user is not allowed; `.ci/run` is root's and has none of them.
+NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read, write and look everywhere")
 LOUD = "NOT RUN HERE: "  # the table at the end begins with what must not be overlooked
 
 
@@ -15,3 +18,10 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("PAUDE_VENV_HOOK_REQUIRE_ENGINES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def need_devcontainer_cli() -> str:
+    """Return the program of the devcontainer CLI, without which the test is `missing` something."""
+    return shutil.which("devcontainer") or missing(
+        "there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli"
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from lab import NOT_ROOT
 from paude_venv_hook import files
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import can_make, mount_points, read_bytes, read_file, read_start, write_if_changed
@@ -182,7 +183,7 @@ def test_a_folder_in_which_not_even_root_may_write_is_refused() -> None:
     assert _refusal("/proc/sys/overlay.json").startswith("/proc/sys/overlay.json: cannot be written: ")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@NOT_ROOT
 def test_a_folder_in_which_one_may_not_write_is_refused(target: Path) -> None:
     target.write_bytes(b"old")
     target.parent.chmod(0o500)

@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from lab import missing
+from lab import need_devcontainer_cli
 from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import init as templates
@@ -348,8 +348,7 @@ def test_the_result_of_the_tools_is_that_of_publish(repository: Path, tmp_path: 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
     """Return a registry of this machine."""
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     with running_registry() as registry:
         yield registry
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,19 @@ COMPLETED = {
     "exec engine-of-the-te": "exec engine-of-the-test ",
     "exec -- engine-of-the-te": "exec -- engine-of-the-test ",
 }
-# Typed after that: it writes the line as it is now, and ends the shell.
-SHOW = "\x18s"
+# Typed after each: it writes the line as it is now, and empties it. What ends the shell is typed in the end.
+SHOW, END = "\x18s", "\x18e"
 SETUP = {
-    "bash": """bind -x '"\\C-xs": printf "%s" "$READLINE_LINE" >line; kill -KILL $$'""",
-    "zsh": """autoload -U compinit && compinit -u && zle -N show && bindkey '^Xs' show
-        show() { printf '%s' "$BUFFER" >line; kill -KILL $$ }""",
+    "bash": """
+        show() { printf '%s\\n' "$READLINE_LINE" >>lines; READLINE_LINE=; }
+        bind -x '"\\C-xs": show'; bind -x '"\\C-xe": kill -KILL $$'
+    """,
+    "zsh": """
+        autoload -U compinit && compinit -u
+        show() { printf '%s\\n' "$BUFFER" >>lines; BUFFER=; }
+        leave() { kill -KILL $$ }
+        zle -N show && zle -N leave && bindkey '^Xs' show && bindkey '^Xe' leave
+    """,
 }
 OPTIONS = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}
 
@@ -66,46 +74,39 @@ def folder(workspace: Path) -> Path:
     return fill(workspace, "devcontainer.json", "source/", "sources.txt")
 
 
-def typed(shell: str, setup: str, line: str, environ: dict[str, str]) -> str:
-    """Return what a line, and then Tab, become in a terminal with this shell."""
+def typed(shell: str, setup: str, lines: Iterable[str], environ: dict[str, str]) -> list[str]:
+    """Return what each line, and then Tab, become in a terminal with this shell."""
     words = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", need(shell), *OPTIONS[shell]]
-    keys = f"{SETUP[shell]}\n{setup}\n{line}\t{SHOW}".encode()
-    done = subprocess.run(words, input=keys, capture_output=True, check=False, env=environ, timeout=60)
-    assert os.path.exists("line"), done.stdout.decode()
-    return Path("line").read_text(encoding="utf-8")
+    keys = "".join(f"paude-venv-hook {line}\t{SHOW}" for line in lines)
+    text = f"{SETUP[shell]}\n{setup}\n{keys}{END}"
+    done = subprocess.run(words, input=text.encode(), capture_output=True, check=False, env=environ, timeout=60)
+    assert os.path.exists("lines"), done.stdout.decode()
+    return [line.removeprefix("paude-venv-hook ") for line in Path("lines").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-@pytest.mark.parametrize("line", COMPLETED)
-def test_tab_completes(environ: dict[str, str], folder: Path, shell: str, line: str) -> None:
+def test_tab_completes_but_does_not_offer_what_is_for_podman(environ: dict[str, str], folder: Path, shell: str) -> None:
     setup = f'eval "$(paude-venv-hook completion {need(shell) and shell})"'
 
-    assert typed(shell, setup, f"paude-venv-hook {line}", environ) == f"paude-venv-hook {COMPLETED[line]}"
+    completed = typed(shell, setup, [*COMPLETED, "oci"], environ)
+
+    assert dict(zip([*COMPLETED, "oci"], completed, strict=True)) == {**COMPLETED, "oci": "oci"}
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_tab_does_not_offer_what_is_for_podman(environ: dict[str, str], folder: Path, shell: str) -> None:
-    setup = f'eval "$(paude-venv-hook completion {need(shell) and shell})"'
-
-    assert typed(shell, setup, "paude-venv-hook oci", environ) == "paude-venv-hook oci"
-
-
-def offered(line: str, setup: str, environ: dict[str, str]) -> list[str]:
-    """Return what fish offers for the last word of a line."""
-    words = [need("fish"), "-c", f"{setup}; complete --do-complete $argv[1]", line]
+def offered(lines: Iterable[str], setup: str, environ: dict[str, str]) -> list[list[str]]:
+    """Return what fish offers for the last word of each line."""
+    script = f"{setup}; for line in $argv; complete --do-complete $line; echo; end"
+    words = [need("fish"), "-c", script, *(f"paude-venv-hook {line}" for line in lines)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environ)
-    return [item.partition("\t")[0] for item in done.stdout.splitlines()]
+    return [[item.partition("\t")[0] for item in items.splitlines()] for items in done.stdout.split("\n\n")[:-1]]
 
 
-@pytest.mark.parametrize("line", COMPLETED)
-def test_fish_offers(environ: dict[str, str], folder: Path, line: str) -> None:
-    expected = COMPLETED[line].split()[-1]
+def test_fish_offers_what_completes_but_not_what_is_for_podman(environ: dict[str, str], folder: Path) -> None:
+    *completing, all_words = offered([*COMPLETED, ""], "paude-venv-hook completion fish | source", environ)
 
-    assert offered(f"paude-venv-hook {line}", "paude-venv-hook completion fish | source", environ) == [expected]
-
-
-def test_fish_does_not_offer_what_is_for_podman(environ: dict[str, str], folder: Path) -> None:
-    assert "oci-precreate" not in offered("paude-venv-hook ", "paude-venv-hook completion fish | source", environ)
+    assert completing == [[completed.split()[-1]] for completed in COMPLETED.values()]
+    assert "print" in all_words
+    assert "oci-precreate" not in all_words
 
 
 def test_shells_find_the_scripts_where_they_are_installed(
@@ -114,9 +115,9 @@ def test_shells_find_the_scripts_where_they_are_installed(
     share = installed.parent / "share"
 
     environ["XDG_DATA_DIRS"] = f"{share}:/usr/local/share:/usr/share"  # a system's own are there without
-    assert offered("paude-venv-hook pri", "true", environ) == ["print"]
+    assert offered(["pri"], "true", environ) == [["print"]]
     environ["FPATH"] = f"{share}/zsh/site-functions:{zsh_functions(environ)}"
-    assert typed("zsh", "true", "paude-venv-hook pri", environ) == "paude-venv-hook print "
+    assert typed("zsh", "true", ["pri"], environ) == ["print "]
 
 
 def zsh_functions(environ: dict[str, str]) -> str:

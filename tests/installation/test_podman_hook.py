@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Done, Hook, MakeVenv
+from lab import NOT_ROOT
 from layout import fill
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.installation import podman_hook
@@ -623,7 +624,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert sorted(files(tmp_path)) == sorted(["bin/paude-venv-hook", "programs/podman", entry])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can write to each folder")
+@NOT_ROOT
 def test_a_folder_of_somebody_else_is_passed_over(podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "hooks").mkdir(mode=0o555)
     podman(tmp_path / "hooks")

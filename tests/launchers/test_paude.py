@@ -28,7 +28,9 @@ class Paude:
 
     def __init__(self, version: str, workspace: Path, folder: Path) -> None:
         """Take an empty folder for the programs and for what they write down."""
-        self.program = shutil.which(f"paude-{version}") or missing(f"paude-{version} is not on PATH")
+        self.program = shutil.which(f"paude-{version}") or missing(
+            "not each release of paude is on PATH, as paude-VERSION"
+        )
         self.workspace, self.lines = workspace, folder / "lines"
         self.engine, self.wrapper = folder / "engine", folder / "wrapper"
         script = f"""\

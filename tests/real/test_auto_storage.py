@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from real.conftest import give_to_owner
 from real.containers import ENVIRONMENT, HOOK, PROGRAM, Container, Engine, need_engine, run, tree_hash
@@ -53,8 +52,7 @@ def tools(engine: Engine, tmp_path: Path, data: Path) -> Iterator[Tools]:
 
 def launched(engine: Engine, how: str, tmp_path: Path, data: Path) -> Iterator[Tools]:
     """Yield the devcontainer CLI, launched in one way; its containers are removed at the end."""
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     (tmp_path / "scratch").mkdir(mode=0o755, exist_ok=True)
     tools = Tools(engine, how, tmp_path / "scratch")
     tools.variables = {"XDG_DATA_HOME": str(data)}

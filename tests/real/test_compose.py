@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from paude_venv_hook.launchers.compose import dump
 from real.containers import (
@@ -253,8 +253,7 @@ def test_the_shadows_may_be_among_the_projects_own_files(
 
 @proves("devcontainer up of a service of compose, with --override-config")
 def test_a_devcontainer_of_compose(docker_compose: Compose, workspace: Path, make_host_venv: MakeVenv) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     venv = make_host_venv(workspace / ".venv")
     docker_compose.configure(f"{workspace.parent} -> /workspaces")
     base = {"dockerComposeFile": ["../compose.yaml"], "service": "app", "workspaceFolder": "/workspaces/app"}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from real.containers import (
     ENVIRONMENT,
@@ -342,8 +342,7 @@ def test_a_file_that_compose_reads_by_itself(docker_project: Project, workspace:
 
 @proves("devcontainer up of a project of two services, through `--docker-path` alone")
 def test_a_devcontainer_of_two_services(docker_project: Project, workspace: Path, make_host_venv: MakeVenv) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     make_host_venv(workspace / ".venv")
     project = docker_project
     project.configure(app={"volumes": ["..:/workspaces"]}, worker={"volumes": [".:/code"]})

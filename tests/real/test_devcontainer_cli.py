@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lab import missing
+from lab import need_devcontainer_cli
 from layout import fill
 from real.containers import (
     ENVIRONMENT,
@@ -30,8 +29,7 @@ WORKS = "python3 -m venv .venv && .venv/bin/pip --version && .venv/bin/python -c
 @pytest.fixture(params=["wrapper", "override"])
 def tools(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[Tools]:
     """Return the devcontainer CLI; its containers are removed at the end."""
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     (tmp_path / "scratch").mkdir(mode=0o755)
     tools = Tools(engine, request.param, tmp_path / "scratch")
     yield tools

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeVenv
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from real.composes import OLDER, find_compose
 from real.containers import ENVIRONMENT, PATIENCE_SECONDS, PROGRAM, Container, Engine, patiently
@@ -227,8 +227,7 @@ commands = {sys.executable} list.py
 @pytest.mark.parametrize("kind", ["one container", "compose"])
 @proves("`exec -- devcontainer up`: one container, and a project of compose")
 def test_devcontainer_up(around: Around, kind: str) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     image = around.engine.image
     service = {"image": image, "network_mode": "host", "command": "sleep infinity", "volumes": ["..:/workspaces/app"]}
     fill(around.folder, f".devcontainer/compose.yaml = {json.dumps({'services': {'app': service}})}")

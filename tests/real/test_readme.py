@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import terminal_picture
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill, planned
 from readmes import ROOT
 from real.containers import ENVIRONMENT, SCRIPTS, Container, Engine, patiently, run, tree_hash
@@ -183,8 +183,7 @@ def test_compose_override(written: list[str], docker_project: Project, shell: Sh
 @docker_only
 @pytest.mark.parametrize("with_devcontainer", ["with devcontainer.json"], indirect=True)
 def test_devcontainer_up(written: list[str], engine: Engine, shell: Shell, workspace: Path, tmp_path: Path) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     fill(workspace, f".devcontainer/devcontainer.json = {json.dumps({'image': IMAGE, 'runArgs': ['--network=host']})}")
     fill(tmp_path, "temporary/")
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from paude_venv_hook.workspace.jsonfile import read_object
 from real.conftest import give_to_owner
 from real.containers import (
@@ -102,8 +102,7 @@ def engine(image: str) -> Engine:
     """Return Docker."""
     if sys.version_info < (3, 11):
         missing("the templates are for Python 3.11 and newer")
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     return need_engine("docker", image)
 
 

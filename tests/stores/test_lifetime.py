@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from lab import NOT_ROOT
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores import lifetime
 from paude_venv_hook.stores.folder import make_store, read_record, store_path, stores_folder
@@ -141,7 +142,7 @@ def test_a_store_that_cannot_be_emptied_is_left_and_another_one_is_used(mocker: 
     assert own(users()) == SECOND
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may look everywhere")
+@NOT_ROOT
 def test_a_store_that_a_container_closed_is_not_taken_for_empty() -> None:
     fill(FIRST).chmod(0)
 

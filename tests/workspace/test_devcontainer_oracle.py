@@ -10,7 +10,6 @@ import json
 import os
 import posixpath
 import shlex
-import shutil
 import subprocess
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab import missing
+from lab import need_devcontainer_cli
 from paude_venv_hook.engines.mounts import mounts_in
 from paude_venv_hook.engines.run_grammar import read_options
 from paude_venv_hook.errors import HookError
@@ -356,7 +355,7 @@ def ask_us(workspace: str, environ: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def devcontainer() -> str:
-    return shutil.which("devcontainer") or missing("the devcontainer command (npm: @devcontainers/cli) is not on PATH")
+    return need_devcontainer_cli()
 
 
 @pytest.fixture(scope="module")

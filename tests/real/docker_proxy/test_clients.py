@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from real.containers import Container, Engine, as_owner, devcontainer, run, tree_hash
 from real.docker_proxy.harness import Way
@@ -112,8 +111,7 @@ def test_compose(way: Way, engine: Engine, hosts: Path, make_venv: MakeVenv, tmp
 
 @proves("Docker's proxy: devcontainer CLI, `up` with a Dockerfile, `up` again, `exec`, and anew")
 def test_the_devcontainer_cli(way: Way, docker: Engine, hosts: Path, tmp_path: Path) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     config = tmp_path / "devcontainer.json"
     label = f"paude-venv-hook-test={uuid.uuid4().hex}"
     fill(tmp_path, f"Dockerfile = FROM {docker.image}\nCOPY file /copied\n", "file = copied")
