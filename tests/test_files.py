@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_mock import MockerFixture
 
 from lab import NOT_ROOT
@@ -256,8 +257,8 @@ for number in range(20):
 
 KILLED_AT_RANDOM = """
 import random, time
-kill, numbers = 0, set()
-while kill < 100 or len(numbers) < 20:  # it was often written in between, however busy the machine is
+kill, numbers, rounds = 0, set(), int(sys.argv[2])
+while kill < rounds or len(numbers) < rounds // 5:  # it was often written in between, however busy the machine is
     kill += 1
     child = os.fork()
     if not child:
@@ -280,8 +281,8 @@ def _start(code: str, target: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def _run(code: str, target: Path) -> tuple[int, str]:
-    with _start(code, target) as process:
+def _run(code: str, target: Path, *arguments: str) -> tuple[int, str]:
+    with _start(code, target, *arguments) as process:
         errors = process.communicate()[1]
     return process.returncode, errors
 
@@ -330,7 +331,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_whole(target: Path, code: s
 def test_a_writer_that_is_killed_at_any_of_its_moments_leaves_a_whole_file(target: Path) -> None:
     assert _run("write(0)", target) == (0, "")
 
-    assert _run(KILLED_AT_RANDOM, target) == (0, "")
+    assert _run(KILLED_AT_RANDOM, target, str(settings().max_examples)) == (0, "")
 
     _assert_that_the_next_writer_cleans_up(target)
 

@@ -890,7 +890,7 @@ def test_clients_wait_for_a_daemon_whose_queue_is_full() -> None:
 
 
 def test_many_clients_at_once_each_get_their_own(tmp_path: Path, make_venv: MakeVenv) -> None:
-    apps = [tmp_path / f"app{number}" for number in range(60)]
+    apps = [tmp_path / f"app{number}" for number in range(30)]
     for app in apps:
         make_venv(app / ".venv")
         fill(app, "paude.json = {}")
