@@ -39,12 +39,13 @@ def seconds(number):
 took = min(seconds(number) for number in range(5))
 path = overlay.default_path(".")
 engines = set()
-for kill in range(400):  # 40, and on a busy machine as many more as it takes to see both engines
+for kill in range(400):  # 40, and on a busy machine as many more, with more time, as it takes to see both engines
     child = os.fork()
     if not child:
         for number in range(kill, 1000):
             run(number)
-    time.sleep(random.uniform(0, 2 * took))  # some are killed in their second run, which changes the overlay too
+    some = 2 * took * (1 + kill // 40)
+    time.sleep(random.uniform(0, some))  # some are killed in their second run, which changes the overlay too
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     document = overlay.load(path)
