@@ -166,10 +166,10 @@ def docker(engine: Engine, cache: Path, index: dict[str, str], tmp_path_factory:
     ]
     program = tmp_path_factory.mktemp("docker") / "docker"
     program.write_text(f"""#!/bin/sh
-if [ "$1" = run ]; then
-    shift
-    set -- run {shlex.join(options)} "$@"
-fi
+case $1 in
+    run) shift && set -- run {shlex.join(options)} "$@" ;;
+    build) shift && set -- build --network=host "$@" ;; # BuildKit has no other network in a private daemon
+esac
 exec {shlex.join(engine.command)} "$@"
 """)
     program.chmod(0o755)

@@ -451,7 +451,8 @@ def test_npm_fills_a_node_modules_of_its_own(engine: Engine, workspace: Path, tm
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
         missing("node and npm are not on PATH")
-    modules = Path(npm).resolve().parents[2]  # npm/bin/npm-cli.js
+    shutil.copy(Path(node).resolve(), tmp_path / "node")  # the engines of another suite do not see /usr
+    shutil.copytree(Path(npm).resolve().parents[2], tmp_path / "modules", symlinks=True)  # npm/bin/npm-cli.js
     package = fill(
         tmp_path / "dep", 'package.json = {"name": "dep", "version": "1.0.0"}', "index.js = module.exports = 7"
     )
@@ -465,7 +466,8 @@ def test_npm_fills_a_node_modules_of_its_own(engine: Engine, workspace: Path, tm
     )
     options = [
         *(f"--user={OWNER}", bind(workspace, "/app"), "--workdir=/app", "--env=HOME=/tmp"),
-        *(bind(Path(node).resolve(), "/usr/local/bin/node", read_only=True), bind(modules, "/modules", read_only=True)),
+        bind(tmp_path / "node", "/usr/local/bin/node", read_only=True),
+        bind(tmp_path / "modules", "/modules", read_only=True),
     ]
     install = (
         "node /modules/npm/bin/npm-cli.js {} --offline --no-audit --no-fund --silent && node -p 'require(\"dep\")'"
