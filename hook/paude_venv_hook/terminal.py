@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, suppress
 
 from paude_venv_hook.errors import HookError, OverlayError, UsageError
-from paude_venv_hook.notes import words
 from paude_venv_hook.text import say, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from paude_venv_hook.notes import Note
@@ -38,8 +36,7 @@ def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
     129 and 143 another signal, 141 that nobody reads.
     """
     try:
-        with _signals_end_it():
-            return action()
+        return _until_signalled(action)
     except HookError as error:
         complain(f"error[{error.code}]: {error}")
         return refused or (2 if isinstance(error, UsageError) else 1)
@@ -57,20 +54,21 @@ def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
         return 3
 
 
-@contextmanager
-def _signals_end_it() -> Iterator[None]:
-    """Raise Ended for the signals that end this process: what is half done is then tidied up."""
+def _until_signalled(action: Callable[[], int]) -> int:
+    """Return what the action returns; the signals that end this process raise Ended: what is half done is tidied up."""
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` itself makes enums first, at some cost
 
     changed = []
     try:
         for name in ("SIGHUP", "SIGTERM"):
             number = getattr(_signal, name, None)  # Windows has only one of them
-            with suppress(ValueError, TypeError):  # only the main thread has signals
+            try:
                 if _signal.getsignal(number) == _signal.SIG_DFL:  # `nohup` wants it ignored
                     _signal.signal(number, _end)
                     changed.append(number)
-        yield
+            except (ValueError, TypeError):  # only the main thread has signals
+                continue
+        return action()
     finally:
         for number in changed:
             _signal.signal(number, _signal.SIG_DFL)
@@ -116,6 +114,8 @@ def tell(notes: Iterable[Note]) -> None:
 
 def lines_of(notes: Iterable[Note]) -> list[str]:
     """Return the lines for what a person should know, each once, under the name of this program."""
+    from paude_venv_hook.notes import words  # noqa: PLC0415 - not for what is only passed on
+
     lines = []
     for note in notes:
         prefix = "warning: " if note.is_warning else ""

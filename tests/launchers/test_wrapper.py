@@ -479,7 +479,7 @@ def test_a_call_of_compose_that_is_passed_on_loads_little_more(
     loaded = loaded_by_wrapper(name, arguments)
 
     assert "paude_venv_hook.engines.compose_grammar" in loaded
-    assert not {"re", "json", "subprocess", "socket", "paude_venv_hook.proxy.private"} & {*loaded}
+    assert not {"collections", "contextlib", "json", "re", "subprocess", "paude_venv_hook.proxy.private"} & {*loaded}
 
 
 def loaded_by_wrapper(name: str, arguments: list[str]) -> list[str]:

@@ -403,7 +403,8 @@ def test_what_a_stranger_writes_is_read_in_bounds(app: Path, name: str, text: st
 
 @given(text=st.text(alphabet=" \n;&|(){}<>\"'`$#\\=!-[]abfiothenvusync./", max_size=200))
 def test_any_text_is_read(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.getbasetemp()
+    folder = tmp_path_factory.getbasetemp() / "any-text"  # for all examples
+    folder.mkdir(exist_ok=True)
 
     for item in read(folder, {"postCreateCommand": text}):
         assert not item.venv.startswith(("/", ".."))

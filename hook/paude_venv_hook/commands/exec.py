@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from paude_venv_hook.command_line.options import QUIET, argument
 from paude_venv_hook.engines.programs import find_program
@@ -13,6 +12,10 @@ from paude_venv_hook.launchers.around import Line, start
 from paude_venv_hook.proxy.place import lead_out
 from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
 from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUMMARY = "start an engine, or any program that starts containers, with the shadows added"
 POSITION = 5

@@ -5,9 +5,11 @@ That of bwrap is in `bwrap_grammar`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-
 from paude_venv_hook.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 # The options before the subcommand, then those of `run` and `create`, of Docker 20.10 to 28, Podman 4.3 to 5.8 and
 # nerdctl 2.3, with Finch. Those that take no value are the flags.

@@ -6,8 +6,6 @@ like that of another one, a grammar (`run_grammar`, or a file like `bwrap_gramma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from paude_venv_hook.engines.arguments import (
     bwrap_bind,
     bwrap_tmpfs,
@@ -22,6 +20,10 @@ from paude_venv_hook.engines.arguments import (
 from paude_venv_hook.errors import EngineError, UsageError
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _IN_MEMORY = 'write "venv-storage": "memory" in paude.json'
 _CHARACTERS = {":": "colon", ",": "comma", "=": "equals sign"}

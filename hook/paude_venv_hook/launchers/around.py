@@ -7,6 +7,8 @@
 | Docker's compose that starts some | a private proxy of Docker's API around it |
 | podman-compose that starts some | it starts the wrapper of Podman |
 | anything else | a private proxy around it, and our wrappers first on PATH |
+
+What is passed on as it is loads little: compose programs are called for every look at a project.
 """
 
 from __future__ import annotations
@@ -15,14 +17,10 @@ import os
 import stat
 import sys
 
-from paude_venv_hook.docker_api.daemon import OPTIONS, place_of_api, place_of_line, with_config
-from paude_venv_hook.engines.choice import engine_by_name, is_podman
 from paude_venv_hook.engines.compose_grammar import parse_compose, without_options
-from paude_venv_hook.engines.daemons import global_options
 from paude_venv_hook.engines.programs import ask, find_program, replace_process
 from paude_venv_hook.engines.run_grammar import UnknownOptionError, find_subcommand
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import read_start
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import EVERYTHING, SHADOWS, TELLS, WARNINGS, complain, guarded, warn
 from paude_venv_hook.text import shown
@@ -78,6 +76,8 @@ def start(line: Line) -> int:
     compose = parse_compose(name, line.arguments) or parse_compose(line.engine, line.arguments)
     if compose:
         return guarded(lambda: _start_compose(line, compose), refused=125)
+    from paude_venv_hook.engines.choice import engine_by_name  # noqa: PLC0415 - not for compose
+
     engine = line.engine or engine_by_name(os.path.realpath(line.program), line.program, line.name)
     if engine:
         return _start_engine(line, engine)
@@ -101,6 +101,10 @@ def _why_elsewhere(line: Line) -> str:
         return ""
     if subcommand not in ("create", "run"):
         return ""
+    from paude_venv_hook.docker_api.daemon import place_of_line  # noqa: PLC0415 - not if nothing is started
+    from paude_venv_hook.engines.choice import is_podman  # noqa: PLC0415 - as above
+    from paude_venv_hook.engines.daemons import global_options  # noqa: PLC0415 - as above
+
     place = place_of_line(global_options(line.arguments), line.program, os.environ)
     if not place or not place.why_elsewhere or is_podman(line.program, os.environ):
         return ""
@@ -117,6 +121,8 @@ def _start_compose(line: Line, compose: ComposeLine) -> int:
             called = " ".join(filter(None, words))
             complain(f"nothing shadowed: {shown(called)} starts no new container")
         return line.start()
+    from paude_venv_hook.docker_api.daemon import place_of_line  # noqa: PLC0415 - not if nothing is started
+
     provider = _provider(line, compose)
     if provider == "podman-compose":
         return _start_podman_compose(line, compose)
@@ -150,6 +156,7 @@ def _why_out_of_reach(program: str) -> str:
 def _start_on(line: Line, compose: ComposeLine, daemon: Place) -> int:
     """Become compose, with a private proxy in front of the daemon that it would reach."""
     from paude_venv_hook.docker_api.builder import selected_builder  # noqa: PLC0415 - not if nothing is started
+    from paude_venv_hook.docker_api.daemon import OPTIONS, with_config  # noqa: PLC0415 - as above
     from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - as above
 
     environ = {**os.environ, "DOCKER_HOST": daemon.host}
@@ -173,6 +180,9 @@ def _provider(line: Line, compose: ComposeLine) -> str:
     The last means that it is docker-compose, started by Podman. A program of its own may be a script that leads to
     another one: that is asked for its version.
     """
+    from paude_venv_hook.engines.choice import is_podman  # noqa: PLC0415 - not if nothing is started
+    from paude_venv_hook.files import read_start  # noqa: PLC0415 - as above
+
     if os.path.basename(os.path.realpath(line.program)).startswith("podman-compose"):
         return "podman-compose"
     if compose.start:
@@ -212,12 +222,14 @@ def _start_around(line: Line, name: str) -> int:
         return line.start_without(f"{name} takes our environment away; {_advice(line, behind)}")
     if behind is not None:
         return line.start_without(f"it is not seen what starts behind {shown(name)}; {_advice(line, behind)}")
+    from paude_venv_hook.docker_api.daemon import place_of_api  # noqa: PLC0415 - not for an engine
+
     daemon = place_of_api(find_program("docker", os.environ), os.environ)
     socket = daemon.socket if daemon and _is_socket(daemon.socket) else ""
     links = _links()
     if not socket and not links:
         return line.start_without("there is no docker, no podman and no socket of Docker here; install one of them")
-    from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - not for an engine
+    from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - as above
 
     environ = {**os.environ, TELLS: str(min(line.tells, SHADOWS))}
     try:
@@ -282,6 +294,8 @@ def _find_wrapper(name: str) -> str | None:
 
 def _names_docker(files: Sequence[str]) -> bool:
     """Tell whether a file of the current folder names a variable of Docker's."""
+    from paude_venv_hook.files import read_start  # noqa: PLC0415 - for tox alone
+
     return any(b"DOCKER" in read_start(file) for file in files)
 
 
