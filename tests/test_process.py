@@ -187,6 +187,25 @@ def test_the_proxy_loads_what_plans_only_when_the_first_container_is_created() -
     assert not modules & {"paude_venv_hook.proxy.planning", "paude_venv_hook.workspace"}
 
 
+def test_what_plans_a_container_is_loaded_once_and_not_in_each_helper_of_the_proxy(workspace: Path) -> None:
+    fill(workspace, "paude.json = {}", ".venv/pyvenv.cfg")
+    code = """if True:
+        import json, os, sys
+        from paude_venv_hook.proxy.planning import plan_create
+        from paude_venv_hook.proxy.setup import Setup
+        setup = Setup("/no.sock", "/own.sock", dict(os.environ), engine="docker")
+        body = json.dumps({"HostConfig": {"Binds": [f"{sys.argv[1]}:/app"]}}).encode()
+        before = set(sys.modules)
+        (_, changed, *_), _ = plan_create(body, b"/containers/create", setup)
+        print("Tmpfs" in changed.decode(), *set(sys.modules) - before)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(workspace)], capture_output=True, text=True, check=True, cwd=workspace
+    )
+
+    assert done.stdout == "True\n"
+
+
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, cwd=workspace)
     failed = subprocess.run([*command, "no-such"], capture_output=True, text=True, check=False, cwd=workspace)
