@@ -91,6 +91,14 @@ def is_file(path: str) -> bool:
         return False
 
 
+def is_socket(path: str) -> bool:
+    """Tell whether the host path leads to a socket."""
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def read_start(path: str) -> bytes:
     """Return the first 64 KB of the file at a host path, nothing if it cannot be read or is no regular file."""
     try:

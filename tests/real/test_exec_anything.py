@@ -23,7 +23,7 @@ from conftest import MakeVenv
 from lab import missing, need_devcontainer_cli
 from layout import fill
 from real.composes import OLDER, find_compose
-from real.containers import ENVIRONMENT, PATIENCE_SECONDS, PROGRAM, Container, Engine, patiently
+from real.containers import ENVIRONMENT, PATIENCE_SECONDS, PROGRAM, Container, Engine, need_engine, patiently
 from real.docker_proxy.harness import UPSTREAM, Dialogue, until
 
 proves = pytest.mark.proves
@@ -79,9 +79,11 @@ def around(engine: Engine, workspace: Path, make_venv: MakeVenv) -> Iterator[Aro
 # ---- programs that start containers
 
 
-@proves("`exec -- PROGRAM`: what a shell script starts with both engines is shadowed; its exit code")
-def test_a_script(around: Around) -> None:
-    script = f"{around.run_line}; echo between; {around.run_line}; exit 7"
+@proves("`exec -- PROGRAM`: what a shell script starts is shadowed, also with the other engine; its exit code")
+def test_a_script(around: Around, image: str) -> None:
+    engine = around.engine.name
+    other = need_engine({"docker": "podman", "podman": "docker"}[engine], image)
+    script = f"{around.run_line}; echo between; {around.run_line.replace(engine, other.name, 1)}; exit 7"
 
     done = around("sh", "-c", script, check=False)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 
 from paude_venv_hook.docker_api.contexts import find_context, find_docker
 from paude_venv_hook.errors import EngineError
+from paude_venv_hook.files import is_socket
 from paude_venv_hook.folders import home_folder, needed_folder, user_folder
 from paude_venv_hook.json_values import get_list, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
@@ -151,14 +151,6 @@ def is_same_socket(path: str, other: str) -> bool:
         return True
     try:
         return os.path.samefile(path, other)
-    except OSError:
-        return False
-
-
-def is_socket(path: str) -> bool:
-    """Tell whether the host path leads to a socket."""
-    try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
         return False
 

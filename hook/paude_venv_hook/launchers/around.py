@@ -14,7 +14,6 @@ What is passed on as it is loads little: compose programs are called for every l
 from __future__ import annotations
 
 import os
-import stat
 import sys
 
 from paude_venv_hook.engines.compose_grammar import parse_compose, without_options
@@ -138,7 +137,7 @@ def _start_compose(line: Line, compose: ComposeLine) -> int:
     why = daemon.why_elsewhere or _why_out_of_reach(line.program)
     if why:
         return line.start_without(why)
-    if not _is_socket(daemon.socket):
+    if not is_socket(daemon.socket):
         return line.start()  # compose itself says that nothing is there
     return _start_on(line, compose, daemon)
 
@@ -225,7 +224,7 @@ def _start_around(line: Line, name: str) -> int:
     from paude_venv_hook.docker_api.daemon import place_of_api  # noqa: PLC0415 - not for an engine
 
     daemon = place_of_api(find_program("docker", os.environ), os.environ)
-    socket = daemon.socket if daemon and _is_socket(daemon.socket) else ""
+    socket = daemon.socket if daemon and is_socket(daemon.socket) else ""
     links = _links()
     if not socket and not links:
         return line.start_without("there is no docker, no podman and no socket of Docker here; install one of them")
@@ -310,10 +309,3 @@ def _current_folder() -> str:
         return os.getcwd()
     except OSError:  # it was removed
         return ""
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)
-    except OSError:
-        return False

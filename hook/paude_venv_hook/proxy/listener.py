@@ -8,9 +8,9 @@ import signal
 import socket
 from contextlib import contextmanager, suppress
 
-from paude_venv_hook.docker_api.sockets import is_same_socket, is_socket, refuse_long
+from paude_venv_hook.docker_api.sockets import is_same_socket, refuse_long
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.files import locked
+from paude_venv_hook.files import is_socket, locked
 from paude_venv_hook.proxy.closed import refuse_open
 from paude_venv_hook.proxy.server import serve
 from paude_venv_hook.terminal import complain
