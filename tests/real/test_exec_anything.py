@@ -558,24 +558,25 @@ def test_compose_gives_what_it_gives_without_us(any_project: Compose, row: Rows)
 
 
 @on_docker
+@pytest.mark.parametrize("any_project", ["2.26.1"], indirect=True)  # it needs no buildx on the machine
 @pytest.mark.parametrize("by", ["DOCKER_HOST", "context"])
-@proves("`exec -- docker compose build`, `up --build`: the builder that was selected with `docker buildx use`")
-def test_the_builder_of_compose(project: Compose, tmp_path: Path, by: str) -> None:
-    config = own_docker_config(project.around, tmp_path)
+@proves("`exec -- docker-compose up --build`: the builder that was selected with `docker buildx use`")
+def test_the_builder_of_compose(any_project: Compose, tmp_path: Path, by: str) -> None:
+    config = own_docker_config(any_project.around, tmp_path)
     key = f"unix://{UPSTREAM}"
     if by == "context":
         key = "near"
-        del project.around.environ["DOCKER_HOST"]
-        project.around("docker", "context", "create", key, "--docker", f"host=unix://{UPSTREAM}", plain=True)
-        project.around("docker", "context", "use", key, plain=True)
+        del any_project.around.environ["DOCKER_HOST"]
+        any_project.around("docker", "context", "create", key, "--docker", f"host=unix://{UPSTREAM}", plain=True)
+        any_project.around("docker", "context", "use", key, plain=True)
     builder = {"Name": "mine", "Driver": "that of mine", "Nodes": [{"Name": "mine0", "Endpoint": key}]}
     fill(config, f"buildx/instances/mine = {json.dumps(builder)}")
     fill(config, f"buildx/current = {json.dumps({'Key': key, 'Name': 'mine'})}")
-    fill(project.around.folder, f"Dockerfile = FROM {project.around.engine.image}\n")
-    project.configure(web={"build": "."})
+    fill(any_project.around.folder, f"Dockerfile = FROM {any_project.around.engine.image}\n")
+    any_project.configure(web={"build": "."})
 
     for is_plain in (True, False):
-        assert 'driver "that of mine"' in project("up", "--build", plain=is_plain, check=False).stderr
+        assert 'driver "that of mine"' in any_project("up", "--build", plain=is_plain, check=False).stderr
 
 
 @on_docker
