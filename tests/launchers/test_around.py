@@ -86,15 +86,16 @@ def wrapper(name: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("docker-compose --host={} -p x watch", "-p x watch"),
     ],
 )
-def test_what_starts_containers_gets_a_private_socket_and_no_other_word(
+def test_what_starts_containers_is_led_to_a_private_socket_and_sees_no_other_variable(
     docker: Daemon, command: list[str], runtime: Path, line: str, left: str
 ) -> None:
     done = execute(command, *line.format(f"unix://{docker.socket}").split())
 
     words, _, variables = done.stdout.strip().partition(" | ")
-    host, *others = variables.split()
-    assert (done.returncode, done.stderr, words, others) == (0, "", left, ["unset", "unset"])
+    option, host, rest = words.split(" ", 2)
+    assert (done.returncode, done.stderr, option, rest) == (0, "", "-H", left)
     assert host.startswith(PRIVATE.format(runtime))
+    assert variables == f"unix://{docker.socket} unset unset"  # compose puts them into what it reads
 
 
 @pytest.mark.parametrize("line", ["docker compose ps", "docker compose -f up down -v", "docker-compose logs up"])
@@ -115,7 +116,7 @@ def test_the_wrappers_do_the_same_without_a_word(docker: Daemon, runtime: Path, 
     started, passed = wrapper(name, *words, "up"), wrapper(name, *words, "ps")
 
     assert (started.stderr, passed.stderr) == ("", "")
-    assert f"| {PRIVATE.format(runtime)}" in started.stdout
+    assert started.stdout.startswith(f"-H {PRIVATE.format(runtime)}")
     assert f"| unix://{docker.socket} " in passed.stdout
 
 
@@ -333,9 +334,10 @@ def test_compose_inside_of_a_script_takes_the_daemon_of_its_user(
     done = execute(command, "/bin/sh", "-c", f"{script}; echo $DOCKER_HOST")
 
     compose, own = done.stdout.splitlines()
-    host = compose.partition(" | ")[2].split()[0]
-    assert host.startswith(PRIVATE.format(runtime)) == is_private
-    assert host != own
+    words, _, variables = compose.partition(" | ")
+    assert words.startswith(f"-H {PRIVATE.format(runtime)}") == is_private
+    assert own not in compose
+    assert PRIVATE.format(runtime) not in variables
 
 
 def test_a_client_of_the_api_is_shadowed(docker: Daemon, command: list[str], app: Path) -> None:
@@ -477,6 +479,28 @@ def test_with_podman_alone_docker_host_is_left_alone(
     host, run = done.stdout.splitlines()
     assert host == f"unix://{tmp_path}/none.sock"
     assert run.startswith("run --tmpfs ")
+
+
+@pytest.mark.parametrize("words", [["make"], ["docker", "compose", "up"]])
+def test_a_socket_that_this_user_may_not_use_is_left_to_its_clients(
+    docker: Daemon, programs: Programs, runtime: Path, words: list[str]
+) -> None:
+    code = """if True:
+        import os, sys
+        from paude_venv_hook.__main__ import main
+
+        access = os.access
+        os.access = lambda path, mode: not path.endswith(".sock") and access(path, mode)
+        raise SystemExit(main())
+    """
+    programs("make", 'echo "$DOCKER_HOST"')
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "exec", "--", *words], capture_output=True, text=True, check=False
+    )
+
+    assert f"unix://{docker.socket}" in done.stdout
+    assert (PRIVATE.format(runtime) in done.stdout, done.stderr) == (False, "")
 
 
 def test_a_socket_that_cannot_be_made_stops_nothing(

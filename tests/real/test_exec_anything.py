@@ -493,7 +493,8 @@ def env_names_a_profile(compose: Compose) -> tuple[list[str], Path]:
 
 
 def a_subfolder_has_variables_of_its_own(compose: Compose) -> tuple[list[str], Path]:
-    compose.configure(web={"volumes": [".:/app"], "environment": {"DB": "${DB-}"}})
+    environment = {"DB": "${DB-}", "DOCKER_HOST": "${DOCKER_HOST-}", "DOCKER_CONTEXT": "${DOCKER_CONTEXT-}"}
+    compose.configure(web={"volumes": [".:/app"], "environment": environment})
     fill(compose.around.folder, ".env = DB=above\n", "sub/.env = DB=below\n")
     return ["up", "-d"], compose.around.folder / "sub"
 

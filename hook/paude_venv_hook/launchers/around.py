@@ -137,8 +137,8 @@ def _start_compose(line: Line, compose: ComposeLine) -> int:
     why = daemon.why_elsewhere or _why_out_of_reach(line.program)
     if why:
         return line.start_without(why)
-    if not is_socket(daemon.socket):
-        return line.start()  # compose itself says that nothing is there
+    if not _is_usable(daemon.socket):
+        return line.start()  # compose itself says that nothing is there, or whom it is for
     return _start_on(line, compose, daemon)
 
 
@@ -153,24 +153,28 @@ def _why_out_of_reach(program: str) -> str:
 
 
 def _start_on(line: Line, compose: ComposeLine, daemon: Place) -> int:
-    """Become compose, with a private proxy in front of the daemon that it would reach."""
+    """Become compose, with a private proxy in front of the daemon that it would reach.
+
+    The line names it, and no variable does: those are for the files of compose to use, and what comes of them decides
+    whether a container is made anew.
+    """
     from paude_venv_hook.docker_api.builder import selected_builder  # noqa: PLC0415 - not if nothing is started
     from paude_venv_hook.docker_api.daemon import OPTIONS, with_config  # noqa: PLC0415 - as above
+    from paude_venv_hook.proxy.place import address  # noqa: PLC0415 - as above
     from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - as above
 
-    environ = {**os.environ, "DOCKER_HOST": daemon.host}
-    environ.pop("DOCKER_CONTEXT", None)
+    environ = dict(os.environ)
     builder = selected_builder(daemon.context or daemon.host, with_config(compose.engine_options, environ))
     if builder:
         environ.setdefault("BUILDX_BUILDER", builder)
     try:
-        surround(environ, {}, _upstream(daemon.socket, line))
+        folder = surround({}, _upstream(daemon.socket, line))
     except EngineError as error:
         return line.start_without(str(error))
     arguments = line.arguments
     if any(option.name in OPTIONS for option in (*compose.engine_options, *compose.options)):
         arguments = without_options(compose, arguments, OPTIONS)
-    return replace_process(line.program, arguments, environ=environ)
+    return replace_process(line.program, ["-H", address(folder), *arguments], environ=environ)
 
 
 def _provider(line: Line, compose: ComposeLine) -> str:
@@ -224,17 +228,19 @@ def _start_around(line: Line, name: str) -> int:
     from paude_venv_hook.docker_api.daemon import place_of_api  # noqa: PLC0415 - not for an engine
 
     daemon = place_of_api(find_program("docker", os.environ), os.environ)
-    socket = daemon.socket if daemon and is_socket(daemon.socket) else ""
+    socket = daemon.socket if daemon and _is_usable(daemon.socket) else ""
     links = _links()
     if not socket and not links:
         return line.start_without("there is no docker, no podman and no socket of Docker here; install one of them")
+    from paude_venv_hook.proxy.place import lead_to  # noqa: PLC0415 - as above
     from paude_venv_hook.proxy.private import surround  # noqa: PLC0415 - as above
 
-    environ = {**os.environ, TELLS: str(min(line.tells, SHADOWS))}
     try:
-        surround(environ, links, _upstream(socket, line))
+        folder = surround(links, _upstream(socket, line))
     except EngineError as error:
         return line.start_without(str(error))
+    environ = {**os.environ, TELLS: str(min(line.tells, SHADOWS))}
+    lead_to(folder, environ, has_proxy=bool(socket), has_programs=bool(links))
     if name == "tox" and socket and line.tells >= WARNINGS and not _names_docker(_TOX_FILES):
         warn(["tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"])
     return replace_process(line.program, line.arguments, name=line.name, environ=environ)
@@ -302,6 +308,13 @@ def _upstream(socket: str, line: Line) -> Upstream:
     from paude_venv_hook.proxy.private import Upstream  # noqa: PLC0415 - not for an engine
 
     return Upstream(socket, dict(os.environ), _current_folder(), line.tells)
+
+
+def _is_usable(path: str) -> bool:
+    """Tell whether a host path leads to a socket that this user may use; of another one, its clients tell best."""
+    from paude_venv_hook.files import is_socket  # noqa: PLC0415 - not if nothing is started
+
+    return is_socket(path) and os.access(path, os.W_OK)
 
 
 def _current_folder() -> str:

@@ -1,7 +1,7 @@
 """How long a private proxy lives: as long as the program, and whatever that has started, can need its socket.
 
 What is left of them is known by a descriptor of the program's process, by a pipe that all it starts inherit, and, for
-those who close what they inherit, by the address in the environment of each process.
+those who close what they inherit, by the address in the environment, or on the command line, of each process.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Life:
 
     def _end_if_unused(self) -> None:
         socket = self._setup.own
-        if _is_connected(socket) or _is_in_an_environment(f"DOCKER_HOST=unix://{socket}"):
+        if _is_connected(socket) or _is_named(f"unix://{socket}"):
             self._loop.later(self._pause, self._end_if_unused)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         else:
@@ -128,22 +128,24 @@ def _is_connected(socket: str) -> bool:
     return any(words[5] == _CONNECTED and words[-1].rstrip("\n") == socket for words in connections)
 
 
-def _is_in_an_environment(variable: str) -> bool:
-    """Tell whether a process of this user was started with the variable, if this system tells (proc(5))."""
-    wanted = os.fsencode(variable)
+def _is_named(address: str) -> bool:
+    """Tell whether a process of this user was started with the address, if this system tells (proc(5))."""
+    word = os.fsencode(address)
+    wanted = {b"DOCKER_HOST=" + word, word}  # a variable, and compose's `-H`
     try:
         processes = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         return False
-    return any(wanted in _environment(process) for process in processes)
+    return any(not wanted.isdisjoint(_given(process)) for process in processes)
 
 
-def _environment(process: str) -> list[bytes]:
-    try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
+def _given(process: str) -> list[bytes]:
+    """Return the variables and the words with which a process was started."""
+    given = []
+    for name in ("environ", "cmdline"):
+        with suppress(OSError), open(f"/proc/{process}/{name}", "rb") as file:
+            given += file.read().split(b"\0")
+    return given
 
 
 def _let_go_of_stderr() -> None:

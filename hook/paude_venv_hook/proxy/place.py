@@ -25,10 +25,15 @@ def write_before(folder: str, environ: Mapping[str, str]) -> None:
         file.write(environ.get("DOCKER_HOST", ""))
 
 
+def address(folder: str) -> str:
+    """Return the address of the private socket in a folder (a host path), as Docker's client has it."""
+    return f"{_UNIX}{os.path.join(folder, SOCKET)}"
+
+
 def lead_to(folder: str, environ: MutableMapping[str, str], *, has_proxy: bool, has_programs: bool) -> None:
     """Lead clients of Docker's API to the private socket of a folder (a host path), and shells to its programs."""
     if has_proxy:
-        environ["DOCKER_HOST"] = f"{_UNIX}{os.path.join(folder, SOCKET)}"
+        environ["DOCKER_HOST"] = address(folder)
     if has_programs:
         path = environ.get("PATH", os.defpath)
         environ["PATH"] = f"{os.path.join(folder, PROGRAMS)}{os.pathsep}{path}"

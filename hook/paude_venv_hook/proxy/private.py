@@ -14,12 +14,12 @@ from contextlib import suppress
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import locked
 from paude_venv_hook.proxy.closed import refuse_open
-from paude_venv_hook.proxy.place import FAMILY, PROGRAMS, SOCKET, lead_to, write_before
+from paude_venv_hook.proxy.place import FAMILY, PROGRAMS, SOCKET, write_before
 from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from paude_venv_hook.proxy.loop import Loop
     from paude_venv_hook.proxy.person import Person
@@ -57,16 +57,16 @@ class Upstream(NamedTuple):
     tells: int
 
 
-def surround(environ: MutableMapping[str, str], links: Mapping[str, str], upstream: Upstream) -> None:
-    """Start a helper with a private folder, and lead the environment to it; the caller becomes the program.
+def surround(links: Mapping[str, str], upstream: Upstream) -> str:
+    """Start a helper, and return the host path of its private folder; the caller becomes the program.
 
     `links` are the programs that are to come first on PATH: their names, and the host paths of what they lead to.
     Raises EngineError if the folder or the helper cannot be made.
     """
     folder = ""
     try:
-        folder, lock = _make_folder(environ)
-        write_before(folder, environ)
+        folder, lock = _make_folder(upstream.environ)
+        write_before(folder, upstream.environ)
         _make_links(os.path.join(folder, PROGRAMS), links)
         listener = _listen(os.path.join(folder, SOCKET)) if upstream.socket else -1
         holders, _ = _make_pipe()
@@ -79,7 +79,7 @@ def surround(environ: MutableMapping[str, str], links: Mapping[str, str], upstre
         raise EngineError(
             f"a private socket cannot be made: {why}; let XDG_RUNTIME_DIR name a folder of yours with a short path"
         ) from None
-    lead_to(folder, environ, has_proxy=bool(upstream.socket), has_programs=bool(links))
+    return folder
 
 
 # ---- the folder
