@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -11,6 +9,8 @@ if TYPE_CHECKING:
 
 def parse_json(data: bytes | str) -> Any:
     """Return the value of a JSON text, None for what is no JSON, or nested too deeply to be read."""
+    import json  # noqa: PLC0415 - not for a launch without a JSON file
+
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

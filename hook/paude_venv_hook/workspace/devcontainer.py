@@ -15,9 +15,6 @@ from paude_venv_hook.errors import DevcontainerError
 from paude_venv_hook.json_values import kind_of
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
-from paude_venv_hook.workspace.git_root import git_root
-from paude_venv_hook.workspace.jsonfile import read_object
-from paude_venv_hook.workspace.variables import substitution, substitution_at_reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +80,9 @@ def read_devcontainer(path: str, workspace_folder: str, environ: Mapping[str, st
 
     Raises JsonFileError, or DevcontainerError for a value of the wrong type.
     """
+    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - not for a launch that says its mounts
+    from paude_venv_hook.workspace.variables import substitution, substitution_at_reading  # noqa: PLC0415 - as above
+
     config = read_object(path, unique_keys=False)
     _check_types(path, config)
     folder = config.get("workspaceFolder")
@@ -199,5 +199,7 @@ def check_list(path: str, key: str, values: Any, example: str, types: tuple[type
 
 def default_mount(workspace_folder: str, environ: Mapping[str, str]) -> Mount:
     """Return the workspace mount that the tools make by themselves: the git root at /workspaces/<its name>."""
+    from paude_venv_hook.workspace.git_root import git_root  # noqa: PLC0415 - not for a launch that says its mounts
+
     source = git_root(workspace_folder, environ) or workspace_folder
     return Mount("bind", source, container_path(f"/workspaces/{os.path.basename(source)}"))

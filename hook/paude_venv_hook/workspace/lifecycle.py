@@ -6,12 +6,9 @@ reads commands (`setup`), which takes a tenth of a whole run.
 
 from __future__ import annotations
 
-import re
-
 from paude_venv_hook.errors import JsonFileError
 from paude_venv_hook.files import read_start
 from paude_venv_hook.workspace.environments import AT_CREATION, AT_EACH_START
-from paude_venv_hook.workspace.jsonfile import read_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +37,8 @@ def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
     start = read_start(config)
     if not any(key.encode() in start for key in _KEYS):
         return ()
+    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - many workspaces have no command
+
     try:
         document = read_object(config, unique_keys=False)
     except JsonFileError:
@@ -69,4 +68,6 @@ def _texts(value: Any) -> list[str]:
 
 
 def _quoted(word: str) -> str:
+    import re  # noqa: PLC0415 - for the few commands that are lists
+
     return word if re.fullmatch(r"[\w./=@%+:,-]+", word) else "'" + word.replace("'", "'\\''") + "'"

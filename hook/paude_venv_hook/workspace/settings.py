@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from paude_venv_hook.engines.mountable import has_control_characters, is_utf8
 from paude_venv_hook.errors import SettingsError
@@ -11,11 +10,10 @@ from paude_venv_hook.folders import user_folder
 from paude_venv_hook.json_values import kind_of
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
-from paude_venv_hook.workspace.jsonfile import read_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar
 
     _Value = TypeVar("_Value")
@@ -82,7 +80,7 @@ def read_settings(
     Raises JsonFileError and SettingsError, which name the file and the key.
     """
     own, users = os.path.join(workspace_folder, FILE_NAME), user_file()
-    documents = {path: read_object(path) for path in (own, users) if os.path.lexists(path)}
+    documents = _read_files([path for path in (own, users) if os.path.lexists(path)])
 
     venv_given = _first_outside_files("--venv", flag, "PAUDE_VENV", environ, parse_venv_text)
     venv_in_file = _first_in_files(documents, "venv", _check_venv)
@@ -152,6 +150,15 @@ def _without_effect(documents: Mapping[str, Mapping[str, Any]], paths: tuple[str
             why = f"has no effect, since storage is disk ({shown(source)})"
             return [f"{shown(path)}: venv-tmpfs: {why}; remove it"]
     return []
+
+
+def _read_files(paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what the files of these host paths hold. Raises JsonFileError."""
+    if not paths:
+        return {}
+    from paude_venv_hook.workspace.jsonfile import read_object  # noqa: PLC0415 - many workspaces have no settings
+
+    return {path: read_object(path) for path in paths}
 
 
 def user_file() -> str:
@@ -275,6 +282,8 @@ def check_size(size: Any, where: str) -> None:
     """Raise SettingsError unless the kernel would take `size` as a tmpfs size (tmpfs(5), memparse in the kernel)."""
     if not isinstance(size, str):
         raise SettingsError(f'{where}: must be text such as "2g" or "50%", not {kind_of(size)}')
+    import re  # noqa: PLC0415 - few settings name a size
+
     match = re.fullmatch(_SIZE, size)
     if match:
         number, unit = int(match[1][:20]), match[2].lower()

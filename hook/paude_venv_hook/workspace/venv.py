@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from paude_venv_hook.files import is_file, read_start
 
@@ -71,7 +70,9 @@ def _made_at(folder: str, command: str) -> str:
             if name == "VIRTUAL_ENV" and value and "$" not in value:  # `$(…)`: a relocatable one, or Windows
                 return value.strip("\"'")
     words = command.partition(" -m venv ")[2]
-    return re.sub(r"(?:-\S+ )*", "", words, count=1)
+    while words.startswith("-") and " " in words:  # the options of venv
+        words = words.partition(" ")[2]
+    return words
 
 
 def _has_its_python(values: dict[str, str]) -> bool:
