@@ -318,6 +318,20 @@ def test_a_client_inside_of_a_script_sees_no_variable_if_there_was_none(
     assert ps == "ps | unset near unset"
 
 
+def test_a_line_inside_of_a_script_names_the_daemons_socket_and_not_the_private_one(
+    docker: Daemon, command: list[str], app: Path
+) -> None:
+    script = (
+        "docker run -e DOCKER_HOST=$DOCKER_HOST -v ${DOCKER_HOST#unix://}:/s -v .:/app IMG; docker -H $DOCKER_HOST ps"
+    )
+
+    run, ps = execute(command, "/bin/sh", "-c", script).stdout.splitlines()
+
+    host = f"unix://{docker.socket}"
+    assert f" -e DOCKER_HOST={host} -v {docker.socket}:/s -v .:/app IMG | {host} " in run
+    assert ps.startswith(f"-H {host} ps | ")
+
+
 @pytest.mark.parametrize(
     ("script", "is_private"),
     [

@@ -55,7 +55,7 @@ def _become(name: str, arguments: list[str]) -> int:
     from paude_venv_hook.engines.programs import find_program, replace_process  # noqa: PLC0415 - ^C may come here
     from paude_venv_hook.proxy.place import lead_back  # noqa: PLC0415 - as above
 
-    lead_back(os.environ)
+    arguments = lead_back(os.environ, arguments)
     variable = f"PAUDE_VENV_{name.upper().replace('-', '_')}"
     chosen = os.environ.get(variable) or name
     if os.path.dirname(chosen) and not os.path.isabs(chosen):  # a repository could bring such a program

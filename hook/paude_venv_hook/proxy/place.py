@@ -9,7 +9,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping, Sequence
 
 # The folder that holds the private ones of a user; the name tells a socket of ours from every other one.
 FAMILY = "paude-exec"
@@ -19,10 +19,10 @@ _BEFORE = "docker-host-before"
 _UNIX = "unix://"
 
 
-def write_before(folder: str, environ: Mapping[str, str]) -> None:
-    """Keep in the private folder (a host path) what DOCKER_HOST was. Raises OSError."""
+def write_before(folder: str, environ: Mapping[str, str], socket: str) -> None:
+    """Keep in a private folder what DOCKER_HOST was, and the host path of the daemon's socket. Raises OSError."""
     with open(os.path.join(folder, _BEFORE), "x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(environ.get("DOCKER_HOST", ""))
+        file.write(f"{environ.get('DOCKER_HOST', '')}\n{socket}")
 
 
 def address(folder: str) -> str:
@@ -39,25 +39,27 @@ def lead_to(folder: str, environ: MutableMapping[str, str], *, has_proxy: bool, 
         environ["PATH"] = f"{os.path.join(folder, PROGRAMS)}{os.pathsep}{path}"
 
 
-def lead_back(environ: MutableMapping[str, str]) -> None:
-    """Put DOCKER_HOST back, if it leads to a private socket, to what it was before.
+def lead_back(environ: MutableMapping[str, str], words: Sequence[str] = ()) -> list[str]:
+    """Put DOCKER_HOST back, if it leads to a private socket, to what it was before, and return words led back too.
 
-    What somebody set meanwhile stays. PATH stays too: a program that is started from here, such as a plugin, may start
-    an engine itself.
+    Those are of a command line: a script may have put the private socket into it, such as `-v ${DOCKER_HOST#unix://}:…`,
+    and what it starts may outlive that. What somebody set meanwhile stays. PATH stays too: a program that is started
+    from here, such as a plugin, may start an engine itself.
     """
-    socket = environ.get("DOCKER_HOST", "").removeprefix(_UNIX)
-    folder = os.path.dirname(socket)
+    private = environ.get("DOCKER_HOST", "").removeprefix(_UNIX)
+    folder = os.path.dirname(private)
     if not is_private(folder):
-        return
+        return [*words]
     try:
         with open(os.path.join(folder, _BEFORE), encoding="utf-8", errors="surrogateescape") as file:
-            before = file.read()
+            before, _, socket = file.read().partition("\n")
     except OSError:  # it ended already
-        before = ""
+        before, socket = "", private
     if before:
         environ["DOCKER_HOST"] = before
     else:
         del environ["DOCKER_HOST"]
+    return [word.replace(private, socket) for word in words]
 
 
 def lead_out(environ: MutableMapping[str, str]) -> None:

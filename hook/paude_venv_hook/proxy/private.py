@@ -66,7 +66,7 @@ def surround(links: Mapping[str, str], upstream: Upstream) -> str:
     folder = ""
     try:
         folder, lock = _make_folder(upstream.environ)
-        write_before(folder, upstream.environ)
+        write_before(folder, upstream.environ, upstream.socket)
         _make_links(os.path.join(folder, PROGRAMS), links)
         listener = _listen(os.path.join(folder, SOCKET)) if upstream.socket else -1
         holders, _ = _make_pipe()
