@@ -6,8 +6,9 @@ A note is made by what decides; nothing compares or takes apart its words.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
 
-from paude_venv_hook.records import Enum, NamedTuple
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 MOST_NAMED = 5  # at most this many venvs are named in one line
@@ -17,28 +18,28 @@ _BESIDE = 3  # more of one name, in folders beside each other, become one patter
 class NoteKind(Enum):
     """What a note is about."""
 
-    SKIPPED = "skipped"  # a directory, or everything, is not shadowed though somebody may expect it
-    VISIBLE = "visible"  # venvs of the host stay visible, which a setting could shadow
-    SHARED = "shared"  # the mount is shared with the host
-    MEANT = "meant"  # a bind whose source is a venv itself: whoever wrote it meant it
-    UNASKED = "unasked"  # the engine knows more of the mounts, and cannot be asked
-    EMPTIED = "emptied"  # a restart empties a venv that is meant to stay
-    IN_MEMORY = "in memory"  # a store cannot be used
-    AGED = "aged"  # a venv that stayed on disk may not work with this image
-    GUARDED = "guarded"  # a command makes no venv if there is a directory of that name
-    TROUBLE = "trouble"  # a venv of the host does not run on this machine
-    LANDS = "lands"  # a container will make a venv that is not shadowed
-    KEPT = "kept"  # a tool of the host keeps an environment elsewhere, and would forget it for a .venv
-    CENTRAL = "central"  # uv keeps environments in its cache
-    EMPTY = "empty"  # a shadow is empty in a running container, which may cover something of the image
-    WORKS = "works"  # a venv of the host would work in this container
-    UNNAMED = "unnamed"  # there are devcontainer.json files, of which none is the default
-    SETTING = "setting"  # a value in the settings is odd
-    WORKSPACE = "workspace"  # something in the workspace is odd
-    MADE_FOR_RESERVE = "made for reserve"  # an empty .venv was made on the host
-    MADE_FOR_LIST = "made for list"  # directories of a list were made on the host
-    MADE_BEFORE = "made before"  # a container that starts again was made without its shadow
-    NOTHING = "nothing"  # there is nothing to shadow
+    SKIPPED = auto()  # a directory, or everything, is not shadowed though somebody may expect it
+    VISIBLE = auto()  # venvs of the host stay visible, which a setting could shadow
+    SHARED = auto()  # the mount is shared with the host
+    MEANT = auto()  # a bind whose source is a venv itself: whoever wrote it meant it
+    UNASKED = auto()  # the engine knows more of the mounts, and cannot be asked
+    EMPTIED = auto()  # a restart empties a venv that is meant to stay
+    IN_MEMORY = auto()  # a store cannot be used
+    AGED = auto()  # a venv that stayed on disk may not work with this image
+    GUARDED = auto()  # a command makes no venv if there is a directory of that name
+    TROUBLE = auto()  # a venv of the host does not run on this machine
+    LANDS = auto()  # a container will make a venv that is not shadowed
+    KEPT = auto()  # a tool of the host keeps an environment elsewhere, and would forget it for a .venv
+    CENTRAL = auto()  # uv keeps environments in its cache
+    EMPTY = auto()  # a shadow is empty in a running container, which may cover something of the image
+    WORKS = auto()  # a venv of the host would work in this container
+    UNNAMED = auto()  # there are devcontainer.json files, of which none is the default
+    SETTING = auto()  # a value in the settings is odd
+    WORKSPACE = auto()  # something in the workspace is odd
+    MADE_FOR_RESERVE = auto()  # an empty .venv was made on the host
+    MADE_FOR_LIST = auto()  # directories of a list were made on the host
+    MADE_BEFORE = auto()  # a container that starts again was made without its shadow
+    NOTHING = auto()  # there is nothing to shadow
 
 
 class Note(NamedTuple):

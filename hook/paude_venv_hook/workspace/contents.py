@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from paude_venv_hook.records import Enum, NamedTuple
+from enum import Enum
+
+from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 
 RESERVED = ".venv"  # where a venv is awaited, and what a symlink or a file may stand for
