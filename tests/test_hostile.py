@@ -190,9 +190,13 @@ FIFOS = {
 
 @pytest.mark.parametrize("kind", ["FIFO", pytest.param("device", marks=linux), "loop"])
 @pytest.mark.parametrize("name", FIFOS)
-def test_what_is_no_file_blocks_nothing_and_is_never_read(workspace: Path, name: str, kind: str) -> None:
+def test_what_is_no_file_blocks_nothing_and_is_never_read(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, kind: str
+) -> None:
     """Git is not on PATH, for a git that reads a FIFO waits for ever."""
     home = workspace.parent / "home"
+    for variable, value in {"HOME": home, "PATH": home, "PAUDE_VENV_ENGINE": "podman"}.items():
+        monkeypatch.setenv(variable, str(value))
     path = workspace / name
     if "devcontainer" not in name:
         config = {"dockerComposeFile": [], "service": "app"} if name == ".env" else {}
@@ -209,7 +213,7 @@ def test_what_is_no_file_blocks_nothing_and_is_never_read(workspace: Path, name:
         problem = problem.replace("not a regular file; replace or remove it", loop)
 
     for arguments in (["print", "--format", "compose", "--target", "/app"] if name == ".env" else ["run"], ["status"]):
-        code, _, err = hook(*arguments, env={"HOME": str(home), "PATH": str(home)})
+        code, err = main(arguments), capsys.readouterr().err
 
         if problem:
             assert (code, err) == (1, f"paude-venv-hook: {problem}\n")
