@@ -26,10 +26,13 @@ def test_that_passes():
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n1"])
-def test_each_reason_for_a_skip_is_one_line_and_the_loud_one_is_first(pytester: pytest.Pytester, workers: str) -> None:
+def test_each_reason_for_a_skip_is_one_line_and_the_loud_one_is_first(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a worker begins sooner
     pytester.makepyfile(TESTS)
 
-    done = pytester.runpytest_inprocess("-p", "closing", workers)
+    done = pytester.runpytest_inprocess("-p", "closing", "-p", "xdist", workers)
 
     done.stdout.fnmatch_lines([
         "=* what was not run, and why =*",

@@ -13,7 +13,7 @@ SENSITIVE = ("tests/launchers/test_wrapper.py", "tests/proxy/test_listener.py", 
 
 def test_tests_of_signals_pass_where_signals_are_ignored() -> None:
     done = subprocess.run(
-        ["sh", "-c", 'trap "" INT HUP PIPE QUIT; exec "$@"', "sh", *pytest_line("-n1", *SENSITIVE)],
+        ["sh", "-c", 'trap "" INT HUP PIPE QUIT; exec "$@"', "sh", *pytest_line("-p", "xdist", "-n1", *SENSITIVE)],
         cwd=ROOT, env=environ(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -26,7 +26,7 @@ def test_what_is_ignored_does_not_end_the_run(tmp_path: Path) -> None:
     path.write_text("import os, signal\ndef test(): os.kill(os.getpid(), signal.SIGHUP)\n")
 
     done = subprocess.run(
-        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *pytest_line("-n0", "-p", "dispositions", path)],
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *pytest_line("-p", "dispositions", path)],
         cwd=tmp_path, env=environ(), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -39,6 +39,6 @@ def pytest_line(*arguments: str | Path) -> list[str | Path]:
 
 
 def environ() -> dict[str, str]:
-    """Return the environment of a run that is not this one's worker."""
+    """Return the environment of a run that is not this one's worker, with the plugins that it names, to begin soon."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV"))}
-    return {**own, "PYTHONPATH": str(ROOT / "tests")}
+    return {**own, "PYTHONPATH": str(ROOT / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
