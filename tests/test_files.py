@@ -258,7 +258,7 @@ for number in range(20):
 KILLED_AT_RANDOM = """
 import random, time
 kill, numbers, rounds = 0, set(), int(sys.argv[2])
-while kill < rounds or len(numbers) < rounds // 5:  # it was often written in between, however busy the machine is
+while kill < rounds or len(numbers) < rounds // 10:  # it was often written in between, however busy the machine is
     kill += 1
     child = os.fork()
     if not child:
