@@ -452,8 +452,14 @@ def test_tox_has_to_pass_the_variable_on(
     assert execute(command, "tox").stderr == (f"paude-venv-hook: warning: {line}\n" if is_said else "")
 
 
-@pytest.mark.parametrize("kind", ["folder", "file"])
-def test_what_is_no_program_ends_as_in_a_shell(command: list[str], tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("folder", "is a folder; name a program"),
+        ("file", "is no program; make it one with chmod +x, or name another one"),
+    ],
+)
+def test_what_is_no_program_ends_as_in_a_shell(command: list[str], tmp_path: Path, kind: str, problem: str) -> None:
     path = tmp_path / "it"
     if kind == "folder":
         path.mkdir()
@@ -463,7 +469,7 @@ def test_what_is_no_program_ends_as_in_a_shell(command: list[str], tmp_path: Pat
     done = execute(command, str(path))
 
     assert done.returncode == 126
-    assert done.stderr == f"paude-venv-hook: {path}: is no program; make it one with chmod +x, or name another one\n"
+    assert done.stderr == f"paude-venv-hook: {path}: {problem}\n"
 
 
 def test_without_any_engine_it_runs_and_one_line_says_so(

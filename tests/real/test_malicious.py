@@ -172,13 +172,12 @@ PRINT_REFUSED = {
     "a workspace on a relative path": (
         (mounted_on(".."),),
         'error[devcontainer]: {workspace}/.devcontainer.json: workspaceMount: "type=bind,source=.,target=.." is no '
-        'mount; write "type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without control characters',
+        'mount; write "type=bind,source=FOLDER,target=/FOLDER"',
     ),
     "a workspace on two lines": (
         (mounted_on("/w\n--privileged"),),
         'error[devcontainer]: {workspace}/.devcontainer.json: workspaceMount: "type=bind,source=.,'
-        'target=/w\\n--privileged" is no mount; write "type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without '
-        "control characters",
+        'target=/w\\n--privileged" holds a control character, or is not UTF-8; remove that',
     ),
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # As argparse says it.
 _MISSING, _NO_VALUE = "the following arguments are required", "expected one argument"
+_TOO_MUCH = "ignored explicit argument"
 
 
 class _PlainFormatter(argparse.HelpFormatter):
@@ -42,6 +43,8 @@ class _Parser(argparse.ArgumentParser):
         if needed and message.startswith(_MISSING):
             raise UsageError(f"{_name_of(self)}: one word is missing; use {_listed(needed[0])}")
         problem = message.removeprefix("argument ").replace(_NO_VALUE, "needs a value")
+        if _TOO_MUCH in problem:
+            raise UsageError(f"{problem.partition(':')[0]}: takes no value; leave out what follows the =")
         raise UsageError(f"{shown(problem)}; see {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

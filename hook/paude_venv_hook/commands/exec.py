@@ -1,4 +1,4 @@
-"""`exec`: whatever follows, so that the containers that it starts are shadowed."""
+"""`exec`: start a program, and shadow the venvs in the containers that it starts."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Options:
 
 
 def execute(options: Options) -> int:
-    """Become the program, in such a way that the containers that it starts have shadows.
+    """Become the program; the containers that it starts have shadows.
 
-    Returns only if that cannot be: 125 for wrong settings, 126, 127, or the code of an error.
+    Returns only if that fails: 125 for wrong settings, 126, 127, or the code of an error.
     """
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
@@ -58,11 +58,22 @@ def execute(options: Options) -> int:
     lead_out(os.environ)
     name, *arguments = words
     program = find_program(name, os.environ)
-    if program is None and os.path.dirname(name) and os.path.exists(name):
-        complain(f"{shown(name)}: is no program; make it one with chmod +x, or name another one")
-        return 126
     if program is None:
-        complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
-        return 127
+        return _refuse(name)
     tells = ERRORS if options.quiet else EVERYTHING
     return start(Line(program, arguments, name, tells, options.engine or ""))
+
+
+def _refuse(name: str) -> int:
+    """Say why there is no program of this name, and return the exit code that a shell would."""
+    if os.path.isdir(name):
+        complain(f"{shown(name)}: is a folder; name a program")
+        return 126
+    if not os.path.dirname(name):
+        complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
+        return 127
+    if not os.path.exists(name):
+        complain(f"{shown(name)}: does not exist; name another program")
+        return 127
+    complain(f"{shown(name)}: is no program; make it one with chmod +x, or name another one")
+    return 126

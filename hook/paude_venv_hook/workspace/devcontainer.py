@@ -123,14 +123,15 @@ def _workspace_mount(
     text = substitute(config["workspaceMount"] or "")
     if not text:
         return None, "workspaceMount is empty in devcontainer.json, so the workspace is not mounted"
-    mount = None if has_control_characters(text) else parse_mount(text)
-    if mount and mount.type != "bind":
+    if has_control_characters(text) or not is_utf8(text):
+        problem = "holds a control character, or is not UTF-8; remove that"
+        raise DevcontainerError(f'{shown(path)}: workspaceMount: "{shown(text)}" {problem}')
+    mount = parse_mount(text)
+    if mount.type != "bind":
         return None, f"workspaceMount in devcontainer.json is no bind mount but a {shown(mount.type)}"
-    if not mount or not mount.source or not mount.target.startswith("/") or not is_utf8(text):
-        raise DevcontainerError(
-            f'{shown(path)}: workspaceMount: "{shown(text)}" is no mount; write '
-            '"type=bind,source=FOLDER,target=/FOLDER", in UTF-8 and without control characters'
-        )
+    if not mount.source or not mount.target.startswith("/"):
+        advice = 'write "type=bind,source=FOLDER,target=/FOLDER"'
+        raise DevcontainerError(f'{shown(path)}: workspaceMount: "{shown(text)}" is no mount; {advice}')
     if is_containers_own(mount.target):
         return None, f"workspaceMount in devcontainer.json is on {shown(mount.target)}, a folder of the container's own"
     source = os.path.normpath(os.path.join(workspace_folder, mount.source))
