@@ -407,6 +407,8 @@ def test_a_nested_one_adds_nothing_twice(docker: Daemon, command: list[str], app
         ("env", "-i A=b docker run IMG",
          "env takes our environment away; write env -i A=b paude-venv-hook exec -- docker …"),
         ("env", "A=b - sh -c true", "env takes our environment away; write env … paude-venv-hook exec -- PROGRAM …"),
+        ("systemd-run", "--user docker run IMG",
+         "systemd-run takes our environment away; write systemd-run --user paude-venv-hook exec -- docker …"),
         ("nice", "bwrap sh", "it is not seen what starts behind nice; write nice paude-venv-hook exec -- bwrap …"),
     ],
 )  # fmt: skip
@@ -421,13 +423,22 @@ def test_what_is_not_covered_runs_as_it_is_and_one_line_says_what_to_write(
     assert done.stderr == f"paude-venv-hook: warning: nothing shadowed: {line}\n"
 
 
-@pytest.mark.parametrize("words", ["A=b grep -i x", "-u A docker ps", "-C / make -i", ""])
-def test_env_that_keeps_our_variables_is_as_any_program(
-    docker: Daemon, programs: Programs, command: list[str], runtime: Path, words: str
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("env", "A=b grep -i x"),
+        ("env", "-u A docker ps"),
+        ("env", "-C / make -i"),
+        ("env", ""),
+        ("systemd-run", "--user --scope make"),
+    ],
+)
+def test_what_keeps_our_variables_is_as_any_program(
+    docker: Daemon, programs: Programs, command: list[str], runtime: Path, name: str, words: str
 ) -> None:
-    programs("env", 'echo "$* | $DOCKER_HOST"')
+    programs(name, 'echo "$* | $DOCKER_HOST"')
 
-    done = execute(command, "env", *words.split())
+    done = execute(command, name, *words.split())
 
     assert done.stdout.startswith(f"{words} | {PRIVATE.format(runtime)}")
     assert done.stderr == ""

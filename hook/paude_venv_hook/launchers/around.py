@@ -248,6 +248,8 @@ def _start_around(line: Line, name: str) -> int:
 
 def _takes_environment_away(name: str, arguments: Sequence[str]) -> bool:
     """Tell whether a program of that name starts another one without the variables that it has itself."""
+    if name == "systemd-run":
+        return "--scope" not in arguments
     if name != "env":
         return name in _TAKE_AWAY
     for word in arguments:
