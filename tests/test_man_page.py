@@ -16,7 +16,7 @@ from paude_venv_hook import __version__, overlay
 from paude_venv_hook.cli import command_names
 from paude_venv_hook.launchers.wrapper import MARK
 from paude_venv_hook.stores.folder import stores_folder
-from paude_venv_hook.terminal import TELLS
+from paude_venv_hook.terminal import VERBOSITY_VARIABLE
 from paude_venv_hook.workspace.settings import user_file
 
 PACKAGE = Path(__file__).parents[1] / "hook" / "paude_venv_hook"
@@ -83,7 +83,7 @@ def test_each_command_for_people_is_there_with_all_that_its_help_says(text: str,
 
 def test_each_variable_that_is_read_is_there(text: str) -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    read = set(re.findall(r"\bPAUDE_VENV(?:_[A-Z]+)*\b(?!_)", sources)) - {MARK, TELLS}
+    read = set(re.findall(r"\bPAUDE_VENV(?:_[A-Z]+)*\b(?!_)", sources)) - {MARK, VERBOSITY_VARIABLE}
 
     assert set(re.findall(r"\b(?:PAUDE_VENV)(?:_[A-Z]+)*", section(text, "ENVIRONMENT"))) == read
     for name in re.findall(r"\b(?:XDG_[A-Z_]+|NO_COLOR)\b", section(text, "ENVIRONMENT")):

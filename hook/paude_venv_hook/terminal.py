@@ -1,4 +1,4 @@
-"""What is said to people, and how: stdout carries data, stderr speaks; an error becomes a line and an exit code."""
+"""Output: data on stdout, lines for people on stderr; an error becomes one such line and an exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 
 from paude_venv_hook.errors import HookError, OverlayError, UsageError
-from paude_venv_hook.text import say, shown
+from paude_venv_hook.text import print_line, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,24 +21,24 @@ PROGRAM = "paude-venv-hook"
 # Verbosity levels; each includes the one before: nothing but errors (--quiet); notes (a wrapper); what is shadowed; why
 # nothing is (exec).
 ERRORS, WARNINGS, SHADOWS, EVERYTHING = range(4)
-# What a launch says to the wrapper that it leads to, such as the one that podman-compose starts: one of those numbers.
-TELLS = "PAUDE_VENV_TELLS"
+# One of these numbers, for the wrapper that a launch leads to, such as the one that podman-compose starts.
+VERBOSITY_VARIABLE = "PAUDE_VENV_TELLS"
 
 
 class Ended(BaseException):
-    """A signal asks this process to end; its argument is the signal's number."""
+    """Raised when a signal asks this process to end; its argument is the signal's number."""
 
 
 def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
-    """Return the exit code of the action, or the one of its error, after saying what it is.
+    """Return the exit code of the action; an error is printed in one line, and has an exit code too.
 
     1 is an error that the user can correct, 2 a wrong command line (or `refused` for both), 3 a bug of ours, 130 ^C,
-    129 and 143 another signal, 141 that nobody reads.
+    129 and 143 another signal, 141 a reader that has gone.
     """
     try:
         return _until_signalled(action)
     except HookError as error:
-        complain(f"error[{error.code}]: {error}")
+        say(f"error[{error.code}]: {error}")
         return refused or (2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         return 130
@@ -48,9 +48,9 @@ def guarded(action: Callable[[], int], *, refused: int | None = None) -> int:
         return 141
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
         if isinstance(error, FileNotFoundError) and _folder_is_gone():
-            complain("error[workspace]: the current folder was removed; change to another one")
+            say("error[workspace]: the current folder was removed; change to another one")
             return refused or 1
-        complain(bug(error))
+        say(bug(error))
         return 3
 
 
@@ -87,32 +87,34 @@ def _folder_is_gone() -> bool:
 
 
 def bug(error: Exception) -> str:
-    """Return what is to be said of an error that is our own."""
+    """Return the line for an error of this program itself."""
     at = error.__traceback__
     while at and at.tb_next:
         at = at.tb_next
-    where = f"{os.path.basename(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}" if at else "unknown place"
+    where = "unknown place"
+    if at:
+        where = f"{os.path.basename(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}"
     return f"bug: {type(error).__name__} at {where}: {shown(str(error))}; please report it"
 
 
-def complain(line: str) -> None:
-    """Say a line under the name of this program."""
-    say(f"{PROGRAM}: {line}")
+def say(line: str) -> None:
+    """Print a line on stderr, after the name of this program."""
+    print_line(f"{PROGRAM}: {line}")
 
 
-def warn(messages: Iterable[str]) -> None:
+def say_warnings(messages: Iterable[str]) -> None:
     """Print each message as a warning."""
     for message in messages:
-        complain(f"warning: {message}")
+        say(f"warning: {message}")
 
 
-def tell(notes: Iterable[Note]) -> None:
+def say_notes(notes: Iterable[Note]) -> None:
     """Print what a person should know, each line once."""
-    for line in lines_of(notes):
-        say(line)
+    for line in lines_of_notes(notes):
+        print_line(line)
 
 
-def lines_of(notes: Iterable[Note]) -> list[str]:
+def lines_of_notes(notes: Iterable[Note]) -> list[str]:
     """Return the lines for what a person should know, each once, under the name of this program."""
     from paude_venv_hook.notes import words  # noqa: PLC0415 - not for what is only passed on
 
@@ -123,14 +125,14 @@ def lines_of(notes: Iterable[Note]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def announce(shadows: Iterable[Shadow]) -> None:
+def say_shadows(shadows: Iterable[Shadow]) -> None:
     """Print what the new container shadows, if anything."""
-    for line in announcement(shadows):
-        say(line)
+    for line in line_on_shadows(shadows):
+        print_line(line)
 
 
-def announcement(shadows: Iterable[Shadow]) -> list[str]:
-    """Return the line that says what a new container shadows, none for nothing."""
+def line_on_shadows(shadows: Iterable[Shadow]) -> list[str]:
+    """Return the line that names the shadows of a new container; an empty list for none."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in shadows))
     return [f"Shadowing venv: {names}"] if names else []
 
@@ -138,7 +140,7 @@ def announcement(shadows: Iterable[Shadow]) -> list[str]:
 def write(text: str) -> None:
     """Write data to stdout, as UTF-8 whatever the locale says: the paths of an overlay are UTF-8.
 
-    Raises OverlayError if it cannot be written, BrokenPipeError if nobody reads any more.
+    Raises OverlayError if it cannot be written, BrokenPipeError if its reader has gone.
     """
     if not sys.stdout:
         if text:
@@ -149,7 +151,7 @@ def write(text: str) -> None:
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python would complain once more when it closes stdout.
+        # Python would print the error once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise

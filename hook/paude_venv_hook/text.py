@@ -1,4 +1,4 @@
-"""Text for people: names that are safe to print, a guess at what was meant, and a line on stderr."""
+"""Text for people: names that are safe to print, the known word nearest to a wrong one, a line on stderr."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ def shown(name: str) -> str:
     """Return `name` as one printable line: control characters, lone surrogates and the like become escapes."""
     if name.isprintable():
         return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return "".join(map(_printable, name))
 
 
-def complaint(stderr: str) -> str:
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def last_line(stderr: str) -> str:
     """Return the last line of a program's stderr, shortened to fit into one line of ours."""
-    line = shown((stderr.strip().splitlines() or ["no reason given"])[-1])
+    lines = stderr.strip().splitlines() or ["no reason given"]
+    line = shown(lines[-1])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
@@ -32,7 +39,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' (did you mean "{near[0]}"?)' if near else ""
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line on stderr; if that fails (a full disk, a closed terminal) the launch goes on."""
     if sys.stderr:  # None if it was closed
         try:

@@ -353,10 +353,10 @@ def test_what_takes_long_says_what_it_does(
     purpose = app if action == "clean" else app._replace(source="/gone")
     fill(purpose)
     said = threading.Event()
-    real, say = open_folder, text.say
+    real, print_line = open_folder, text.print_line
 
-    def say_and_tell(line: str) -> None:
-        say(line)
+    def print_and_note(line: str) -> None:
+        print_line(line)
         said.set()
 
     def wait(path: str, above: int | None = None) -> int:
@@ -364,7 +364,7 @@ def test_what_takes_long_says_what_it_does(
         return real(path, above)
 
     mocker.patch("paude_venv_hook.stores.removal.open_folder", wait)
-    mocker.patch.object(command, "say", say_and_tell)
+    mocker.patch.object(command, "print_line", print_and_note)
     mocker.patch.object(command, "PATIENCE", 0)
 
     name = store_name(purpose)

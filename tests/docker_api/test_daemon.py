@@ -86,7 +86,7 @@ def test_docker_is_not_asked_if_nothing_was_chosen(programs: Programs, environ: 
 def test_a_daemon_is_on_this_machine_if_it_has_a_socket(host: str, socket: str, why: str) -> None:
     place = Place(host, "-H")
 
-    assert (place.socket, place.why_elsewhere) == (socket, why)
+    assert (place.socket, place.why_remote) == (socket, why)
 
 
 def test_clients_of_the_api_know_the_usual_place_and_no_contexts(

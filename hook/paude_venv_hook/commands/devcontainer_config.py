@@ -9,7 +9,7 @@ from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launchers.devcontainer_cli import make_override
 from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
-from paude_venv_hook.terminal import tell, write
+from paude_venv_hook.terminal import say_notes, write
 
 SUMMARY = "print the devcontainer.json with the run arguments added"
 POSITION = 6
@@ -44,5 +44,5 @@ def execute(options: Options) -> int:
             write_output(options.output, override.data)
     if not options.quiet:
         notes = [note for answer in override.answers for note in answer.notes]
-        tell([*notes, *notes_on_made, *notes_on_nothing(override.answers)])
+        say_notes([*notes, *notes_on_made, *notes_on_nothing(override.answers)])
     return 0

@@ -13,7 +13,7 @@ from paude_venv_hook.docker_api.sockets import (
     socket_in,
 )
 from paude_venv_hook.errors import EngineError
-from paude_venv_hook.terminal import warn
+from paude_venv_hook.terminal import say_warnings
 
 SUMMARY = "serve Docker's API with the shadows added, for every client of it"
 POSITION = 11
@@ -54,7 +54,7 @@ def execute(options: Options) -> int:
     else:
         upstream = Upstream(_path(options.upstream, "--upstream"))
     if not is_same_socket(own, upstream.path):  # which `run` refuses
-        warn(filter(None, [upstream.why_silent()]))  # its daemon may come later
+        say_warnings(filter(None, [upstream.why_silent()]))  # its daemon may come later
     if passed:
         with passed:
             return run(passed, upstream.path, os.environ)

@@ -10,7 +10,7 @@ from paude_venv_hook.engines.table import ENGINES, one_of
 from paude_venv_hook.errors import UsageError
 from paude_venv_hook.launchers.around import Line, start
 from paude_venv_hook.proxy.place import lead_out
-from paude_venv_hook.terminal import ERRORS, EVERYTHING, complain
+from paude_venv_hook.terminal import ERRORS, EVERYTHING, say
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -60,20 +60,20 @@ def execute(options: Options) -> int:
     program = find_program(name, os.environ)
     if program is None:
         return _refuse(name)
-    tells = ERRORS if options.quiet else EVERYTHING
-    return start(Line(program, arguments, name, tells, options.engine or ""))
+    verbosity = ERRORS if options.quiet else EVERYTHING
+    return start(Line(program, arguments, name, verbosity, options.engine or ""))
 
 
 def _refuse(name: str) -> int:
     """Say why there is no program of this name, and return the exit code that a shell would."""
     if os.path.isdir(name):
-        complain(f"{shown(name)}: is a folder; name a program")
+        say(f"{shown(name)}: is a folder; name a program")
         return 126
     if not os.path.dirname(name):
-        complain(f"{shown(name)}: is not on PATH; install it or write its whole path")
+        say(f"{shown(name)}: is not on PATH; install it or write its whole path")
         return 127
     if not os.path.exists(name):
-        complain(f"{shown(name)}: does not exist; name another program")
+        say(f"{shown(name)}: does not exist; name another program")
         return 127
-    complain(f"{shown(name)}: is no program; make it one with chmod +x, or name another one")
+    say(f"{shown(name)}: is no program; make it one with chmod +x, or name another one")
     return 126

@@ -15,7 +15,7 @@ from paude_venv_hook.errors import UsageError, WorkspaceError
 from paude_venv_hook.files import is_inside, read_bytes, remedy
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
-from paude_venv_hook.text import did_you_mean, say, shown
+from paude_venv_hook.text import did_you_mean, print_line, shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.settings import FILE_NAME, STORAGES
@@ -60,10 +60,10 @@ def execute(options: Options) -> int:
     copied = init(options.template, options.folder, options.storage)
     write("".join(f"{shown(path)}\n" for path in copied.written))
     for message in copied.messages():
-        say(message)
+        print_line(message)
     merge = "merge what is shown above, then " if copied.additions else ""
     folder = shown(shlex.quote(options.folder))
-    say(f"next: {merge}devcontainer up --workspace-folder {folder} --docker-path paude-venv-docker")
+    print_line(f"next: {merge}devcontainer up --workspace-folder {folder} --docker-path paude-venv-docker")
     return 0
 
 

@@ -15,7 +15,7 @@ from paude_venv_hook.installation import docker_install, podman_hook
 from paude_venv_hook.installation.changes import carry_out, render
 from paude_venv_hook.installation.docker_install import CONTEXT
 from paude_venv_hook.installation.own_program import own_program
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import say, say_warnings, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def _attempt(engine: str, install: Callable[[], tuple[str, str]]) -> str:
     try:
         result, line = install()
     except HookError as error:
-        complain(f"error[{error.code}]: {engine}: {error}")
+        say(f"error[{error.code}]: {engine}: {error}")
         return "failed"
-    complain(f"{engine}: {line}")
+    say(f"{engine}: {line}")
     return result
 
 
@@ -99,7 +99,7 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
     except EngineError as error:
         return "skipped", f"skipped: {error}"
     if target.change:
-        warn([target.change])
+        say_warnings([target.change])
     units = docker_install.find_user_units(os.environ)
     steps = docker_install.plan_install(client, units, program, target.upstream.path)
     use = docker_install.plan_use(client) if options.use else []
@@ -118,7 +118,7 @@ def _install_for_docker(docker: str, program: str, options: Options) -> tuple[st
     carry_out(use)
     variable = docker_install.why_context_is_not_used(client.own, os.environ)
     if variable:
-        warn([variable])
+        say_warnings([variable])
     line += f" (Docker {version} answers through the context {CONTEXT}"
     if use or client.uses_ours:
         return "installed", f"{line}, which is in use)"

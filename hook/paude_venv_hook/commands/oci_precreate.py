@@ -6,7 +6,7 @@ import os
 import sys
 
 from paude_venv_hook.launchers.oci import filter_config
-from paude_venv_hook.terminal import warn, write
+from paude_venv_hook.terminal import say_warnings, write
 
 SUMMARY = "be Podman's precreate hook: an OCI config from stdin to stdout"
 POSITION = None  # for Podman, not for people
@@ -24,5 +24,5 @@ def execute(_: Options) -> int:
     """Pass an OCI config on from stdin to stdout, with the shadows added."""
     data, warnings = filter_config(sys.stdin.buffer.read(), os.environ)
     write(data.decode("utf-8", "surrogateescape"))
-    warn(warnings)
+    say_warnings(warnings)
     return 0

@@ -26,7 +26,7 @@ from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.settled import settle_line, settle_overlay
 from paude_venv_hook.overlay import dump, make_document
-from paude_venv_hook.terminal import complain, tell, write
+from paude_venv_hook.terminal import say, say_notes, write
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -129,19 +129,19 @@ def execute(options: Options) -> int:
         write_output(options.output, text.encode(errors="surrogateescape"))
     if not options.quiet:
         notes = [note for answer in answers for note in answer.notes]
-        tell([*notes, *notes_on_made, *notes_on_nothing(answers)])
-        _tell_place(answers[0], options)
+        say_notes([*notes, *notes_on_made, *notes_on_nothing(answers)])
+        _say_place(answers[0], options)
     return 0
 
 
-def _tell_place(answer: Answer, options: Options) -> None:
+def _say_place(answer: Answer, options: Options) -> None:
     """Print for which place arguments are, if devcontainer.json says it: a line by hand may mount elsewhere."""
     mount = answer.location.mount
     is_said = options.container_workspace_folder is not None
     if options.format not in _ARGUMENTS or is_said or not answer.plan.shadows or not mount:
         return
     if mount.source != mount.target:
-        complain(f"for {shown(mount.source)} mounted on {shown(mount.target)}; if you mount it elsewhere, add --target")
+        say(f"for {shown(mount.source)} mounted on {shown(mount.target)}; if you mount it elsewhere, add --target")
 
 
 def _refuse_what_is_for_others(options: Options) -> None:
@@ -227,7 +227,7 @@ def _print_patch(options: Options) -> int:
         _refuse_others(path, options.format)
         write_output(path, text.encode())
     if not options.quiet:
-        tell(answer.notes)
+        say_notes(answer.notes)
         for line in lines:
-            complain(line)
+            say(line)
     return 0

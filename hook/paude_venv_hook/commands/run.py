@@ -19,8 +19,8 @@ from paude_venv_hook.files import write_if_changed
 from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.overlay import dump, make_document
-from paude_venv_hook.terminal import tell, write
-from paude_venv_hook.text import say, shown
+from paude_venv_hook.terminal import say_notes, write
+from paude_venv_hook.text import print_line, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def execute(options: Options) -> int:
         else:
             write_if_changed(overlay_path(None, answer.workspace_folder), data, OR_OUTPUT)
     if not options.quiet:
-        tell([*answer.notes, *notes_on_made, *notes_on_nothing([answer])])
-        _announce_plan(answer)
+        say_notes([*answer.notes, *notes_on_made, *notes_on_nothing([answer])])
+        _say_plan(answer)
     return 0
 
 
-def _announce_plan(answer: Answer) -> None:
+def _say_plan(answer: Answer) -> None:
     """Print what is planned, if anything, and for which place in the container if that is not the host's path."""
     names = ", ".join(dict.fromkeys(shown(shadow.path) for shadow in answer.plan.shadows))
     if not names:
@@ -74,4 +74,4 @@ def _announce_plan(answer: Answer) -> None:
     place = ""
     if mount and mount.source != mount.target:
         place = f", for {shown(mount.source)} mounted on {shown(mount.target)}"
-    say(f"Planned shadow: {names}{place}; the launcher that reads the overlay adds it")
+    print_line(f"Planned shadow: {names}{place}; the launcher that reads the overlay adds it")

@@ -14,8 +14,8 @@ from paude_venv_hook.files import is_inside
 from paude_venv_hook.stores.folder import stores_folder
 from paude_venv_hook.stores.listing import list_stores, size_of, unused_since
 from paude_venv_hook.stores.removal import empty_store, remove_store
-from paude_venv_hook.terminal import complain, warn, write
-from paude_venv_hook.text import did_you_mean, say, shown
+from paude_venv_hook.terminal import say, say_warnings, write
+from paude_venv_hook.text import did_you_mean, print_line, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def execute(options: Options) -> int:
     _refuse_what_does_not_fit(options)
     days = _number_of_days(options.older)
     stores, problems = list_stores(os.environ)
-    warn(problems)
+    say_warnings(problems)
     if options.action == "list":
         write(_list_as_json(stores) if options.json else render(stores))
         return 0
@@ -112,12 +112,12 @@ def _clean(stores: Sequence[Store], options: Options) -> int:
     folder = os.path.realpath(".")
     chosen = choose(stores, options.names, folder, below=options.all)
     if not chosen:
-        complain(f"nothing is emptied: no store is for a venv of {shown(folder)}; {_where_stores_are(stores, folder)}")
+        say(f"nothing is emptied: no store is for a venv of {shown(folder)}; {_where_stores_are(stores, folder)}")
         return 0
     emptied = _do_each(chosen, empty_store, "Emptying")
     if emptied:
         of_folder = "" if options.names else f" of {shown(folder)}"
-        complain(f"emptied {_count(emptied)}{of_folder}; the next start finds no venv there")
+        say(f"emptied {_count(emptied)}{of_folder}; the next start finds no venv there")
     return 0 if emptied == len(chosen) else 1
 
 
@@ -136,15 +136,15 @@ def _prune(stores: Sequence[Store], days: int | None, *, dry_run: bool) -> int:
     day = None if days is None else (date.today() - timedelta(days)).isoformat()  # noqa: DTZ011 - theirs
     unused = unused_since(stores, day)
     if not unused:
-        complain("nothing is removed: each store is still of use; see paude-venv-hook store list")
+        say("nothing is removed: each store is still of use; see paude-venv-hook store list")
         return 0
     if dry_run:
         write("".join(f"{store.name}\n" for store in unused))
-        complain(f"would remove {_count(len(unused))}; nothing is changed yet")
+        say(f"would remove {_count(len(unused))}; nothing is changed yet")
         return 0
     removed = _do_each(unused, remove_store, "Removing")
     if removed:
-        complain(f"removed {_count(removed)}")
+        say(f"removed {_count(removed)}")
     return 0 if removed == len(unused) else 1
 
 
@@ -204,10 +204,10 @@ def _do_each(stores: Sequence[Store], action: Callable[[Store], None], word: str
     done = 0
     for store in stores:
         try:
-            with _announced(f"{word} {store.name} …"):
+            with _said_if_slow(f"{word} {store.name} …"):
                 action(store)
         except StoreError as error:
-            complain(f"error[{error.code}]: {error}")
+            say(f"error[{error.code}]: {error}")
         else:
             write(f"{store.name}\n")
             done += 1
@@ -215,9 +215,9 @@ def _do_each(stores: Sequence[Store], action: Callable[[Store], None], word: str
 
 
 @contextmanager
-def _announced(line: str) -> Iterator[None]:
+def _said_if_slow(line: str) -> Iterator[None]:
     """Say the line if the block takes a while."""
-    timer = threading.Timer(PATIENCE, say, [line])
+    timer = threading.Timer(PATIENCE, print_line, [line])
     timer.daemon = True
     timer.start()
     try:

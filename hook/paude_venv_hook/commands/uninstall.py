@@ -11,7 +11,7 @@ from paude_venv_hook.engines.table import COMMON
 from paude_venv_hook.errors import HookError
 from paude_venv_hook.installation import docker_removal, podman_hook
 from paude_venv_hook.installation.changes import carry_out, render
-from paude_venv_hook.terminal import complain, warn, write
+from paude_venv_hook.terminal import say, say_warnings, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def _attempt(engine: str, uninstall: Callable[[], str]) -> bool:
     try:
         line = uninstall()
     except HookError as error:
-        complain(f"error[{error.code}]: {engine}: {error}")
+        say(f"error[{error.code}]: {engine}: {error}")
         return False
-    complain(f"{engine}: {line}")
+    say(f"{engine}: {line}")
     return True
 
 
@@ -72,7 +72,7 @@ def _uninstall_for_docker(*, dry_run: bool) -> str:
         for folder in removal.folders:
             with suppress(OSError):
                 os.rmdir(folder)  # it is empty, or it stays
-    warn(removal.stays)
+    say_warnings(removal.stays)
     return _summary(removal.steps, dry_run=dry_run)
 
 

@@ -24,8 +24,8 @@ from paude_venv_hook.notes import Note, NoteKind, nothing, unique_words
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
-from paude_venv_hook.terminal import complain, tell, write
-from paude_venv_hook.text import complaint, shown
+from paude_venv_hook.terminal import say, say_notes, write
+from paude_venv_hook.text import last_line, shown
 from paude_venv_hook.workspace.location import check_workspace_folder
 
 TYPE_CHECKING = False
@@ -106,9 +106,9 @@ def _notes_on_empty(checks: Iterable[Check]) -> list[Note]:
 def _print(results: Sequence[Result], last_lines: Iterable[str], *, quiet: bool) -> None:
     if not quiet:
         for result in results:
-            tell(result.notes)
+            say_notes(result.notes)
         for line in last_lines:
-            complain(f"last launch: {line}")
+            say(f"last launch: {line}")
     for result in results:
         for check in result.checks:
             write(f"{shown(check.path)}: {check.problem or 'shadowed'} ({shown(check.destination)})\n")
@@ -438,7 +438,7 @@ def _ask(command: Sequence[str], advice: str = "") -> str:
 def _output(done: CompletedProcess[bytes], command: Sequence[str], advice: str = "") -> str:
     """Return what a command of an engine wrote. Raises VerifyError with the advice if it failed."""
     if done.returncode:
-        why = complaint(os.fsdecode(done.stderr))
+        why = last_line(os.fsdecode(done.stderr))
         raise VerifyError(f"{' '.join(command[:2])} failed: {why}; {advice or _advice(command[0])}")
     return os.fsdecode(done.stdout)
 

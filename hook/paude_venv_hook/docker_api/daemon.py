@@ -45,7 +45,7 @@ class Place(NamedTuple):
         return path or _USUAL_SOCKET
 
     @property
-    def why_elsewhere(self) -> str:
+    def why_remote(self) -> str:
         """Why the daemon is none of this machine, "" if it is one."""
         if self.socket:
             return ""

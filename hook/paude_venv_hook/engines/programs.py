@@ -73,9 +73,11 @@ def replace_process(
                 raise
             os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - as above
     except OSError as error:
-        from paude_venv_hook.text import say, shown  # noqa: PLC0415 - only on the way to a message
+        from paude_venv_hook.text import print_line, shown  # noqa: PLC0415 - only on the way to a message
 
         for number, handler in zip(ignored, before, strict=True):
             _signal.signal(number, handler)
-        say(f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}; name a program that starts")
+        print_line(
+            f"paude-venv-hook: {shown(program)}: cannot be started: {error.strerror}; name a program that starts"
+        )
         return 126

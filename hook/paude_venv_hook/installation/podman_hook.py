@@ -20,7 +20,7 @@ from paude_venv_hook.folders import config_home, needed_folder, user_folder
 from paude_venv_hook.installation.changes import Change, carry_out, render
 from paude_venv_hook.installation.own_program import is_root
 from paude_venv_hook.terminal import PROGRAM, write
-from paude_venv_hook.text import complaint, shown
+from paude_venv_hook.text import last_line, shown
 
 HOOK_FILE = "paude-venv-hook.json"
 OWN_FOLDER = "paude-venv-hook.d"
@@ -195,7 +195,7 @@ def _ask_help(podman: str, environ: Mapping[str, str]) -> str:
     except OSError as error:
         raise EngineError(f"{shown(podman)}: cannot be asked: {error.strerror}; see whether it works") from None
     if done.returncode:
-        raise EngineError(f"{shown(podman)} --help failed: {complaint(os.fsdecode(done.stderr))}; see whether it works")
+        raise EngineError(f"{shown(podman)} --help failed: {last_line(os.fsdecode(done.stderr))}; see whether it works")
     return os.fsdecode(done.stdout)
 
 

@@ -21,7 +21,7 @@ from paude_venv_hook.engines.programs import ask, find_program, replace_process
 from paude_venv_hook.engines.run_grammar import UnknownOptionError, find_subcommand
 from paude_venv_hook.errors import EngineError
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.terminal import EVERYTHING, SHADOWS, TELLS, WARNINGS, complain, guarded, warn
+from paude_venv_hook.terminal import EVERYTHING, SHADOWS, VERBOSITY_VARIABLE, WARNINGS, guarded, say, say_warnings
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ class Line(NamedTuple):
     program: str
     arguments: Sequence[str]
     name: str
-    tells: int
+    verbosity: int
     engine: str = ""
 
     def start(self) -> int:
@@ -61,8 +61,8 @@ class Line(NamedTuple):
 
     def start_without(self, why: str) -> int:
         """Become the program as if we were not there, after one line that says why nothing is shadowed."""
-        if self.tells >= WARNINGS:
-            warn([f"nothing shadowed: {why}"])
+        if self.verbosity >= WARNINGS:
+            say_warnings([f"nothing shadowed: {why}"])
         return self.start()
 
 
@@ -84,15 +84,15 @@ def start(line: Line) -> int:
 
 
 def _start_engine(line: Line, engine: str) -> int:
-    why = _why_elsewhere(line) if engine == "docker" else ""
+    why = _why_remote(line) if engine == "docker" else ""
     if why:
         return line.start_without(why)
     from paude_venv_hook.launchers.run_line import launch  # noqa: PLC0415 - it loads all that plans
 
-    return launch(line.program, line.arguments, name=line.name, engine=line.engine, tells=line.tells)
+    return launch(line.program, line.arguments, name=line.name, engine=line.engine, verbosity=line.verbosity)
 
 
-def _why_elsewhere(line: Line) -> str:
+def _why_remote(line: Line) -> str:
     """Return why a line of docker makes its container on another machine, "" if it does not."""
     try:
         subcommand, _ = find_subcommand(line.arguments)
@@ -105,9 +105,9 @@ def _why_elsewhere(line: Line) -> str:
     from paude_venv_hook.engines.daemons import global_options  # noqa: PLC0415 - as above
 
     place = place_of_line(global_options(line.arguments), line.program, os.environ)
-    if not place or not place.why_elsewhere or is_podman(line.program, os.environ):
+    if not place or not place.why_remote or is_podman(line.program, os.environ):
         return ""
-    return place.why_elsewhere
+    return place.why_remote
 
 
 # ---- compose
@@ -115,10 +115,10 @@ def _why_elsewhere(line: Line) -> str:
 
 def _start_compose(line: Line, compose: ComposeLine) -> int:
     if not compose.starts:
-        if line.tells >= EVERYTHING:
+        if line.verbosity >= EVERYTHING:
             words = [os.path.basename(line.name), *line.arguments[compose.start - 1 : compose.start], compose.action]
             called = " ".join(filter(None, words))
-            complain(f"nothing shadowed: {shown(called)} starts no new container")
+            say(f"nothing shadowed: {shown(called)} starts no new container")
         return line.start()
     from paude_venv_hook.docker_api.daemon import place_of_line  # noqa: PLC0415 - not if nothing is started
 
@@ -134,7 +134,7 @@ def _start_compose(line: Line, compose: ComposeLine) -> int:
     daemon = place_of_line((*compose.engine_options, *compose.options), docker, os.environ)
     if not daemon:
         return line.start_without("docker does not tell where the daemon of its context is")
-    why = daemon.why_elsewhere or _why_out_of_reach(line.program)
+    why = daemon.why_remote or _why_out_of_reach(line.program)
     if why:
         return line.start_without(why)
     if not _is_usable(daemon.socket):
@@ -211,7 +211,7 @@ def _start_podman_compose(line: Line, compose: ComposeLine) -> int:
     wrapper = _find_wrapper("podman")
     if not wrapper:
         return line.start_without("paude-venv-podman is not installed beside this program; install all of it")
-    words, variables = with_wrapper(line.arguments, compose, wrapper, _current_folder(), line.tells)
+    words, variables = with_wrapper(line.arguments, compose, wrapper, _current_folder(), line.verbosity)
     return replace_process(line.program, words, environ={**os.environ, **variables})
 
 
@@ -239,10 +239,12 @@ def _start_around(line: Line, name: str) -> int:
         folder = surround(links, _upstream(socket, line))
     except EngineError as error:
         return line.start_without(str(error))
-    environ = {**os.environ, TELLS: str(min(line.tells, SHADOWS))}
+    environ = {**os.environ, VERBOSITY_VARIABLE: str(min(line.verbosity, SHADOWS))}
     lead_to(folder, environ, has_proxy=bool(socket), has_programs=bool(links))
-    if name == "tox" and socket and line.tells >= WARNINGS and not _names_docker(_TOX_FILES):
-        warn(["tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"])
+    if name == "tox" and socket and line.verbosity >= WARNINGS and not _names_docker(_TOX_FILES):
+        say_warnings(
+            ["tox passes no DOCKER_HOST on; for what uses Docker's API, write pass_env = DOCKER_HOST in tox.ini"]
+        )
     return replace_process(line.program, line.arguments, name=line.name, environ=environ)
 
 
@@ -309,7 +311,7 @@ def _names_docker(files: Sequence[str]) -> bool:
 def _upstream(socket: str, line: Line) -> Upstream:
     from paude_venv_hook.proxy.private import Upstream  # noqa: PLC0415 - not for an engine
 
-    return Upstream(socket, dict(os.environ), _current_folder(), line.tells)
+    return Upstream(socket, dict(os.environ), _current_folder(), line.verbosity)
 
 
 def _is_usable(path: str) -> bool:

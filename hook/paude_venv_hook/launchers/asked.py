@@ -8,7 +8,7 @@ from functools import partial
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.engines.volumes import Questions
 from paude_venv_hook.json_values import parse_json
-from paude_venv_hook.text import complaint
+from paude_venv_hook.text import last_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _inspect(command: Sequence[str], environ: Mapping[str, str], name: str) -> A
         stderr = os.fsdecode(done.stderr)
         if _NO_SUCH in stderr.lower():
             return None
-        raise OSError(None, complaint(stderr))
+        raise OSError(None, last_line(stderr))
     answer = parse_json(done.stdout)
     if isinstance(answer, list):
         return answer[0] if answer else None

@@ -12,7 +12,7 @@ from paude_venv_hook.json_values import get_list, get_object, get_text, parse_js
 from paude_venv_hook.launch import Launch
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in
-from paude_venv_hook.text import complaint, shown
+from paude_venv_hook.text import last_line, shown
 from paude_venv_hook.workspace.carried import carriers
 from paude_venv_hook.workspace.devcontainer import check_list, check_text, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
@@ -150,7 +150,7 @@ def ask_config(
 def _complaint(stderr: bytes) -> str:
     lines = stderr.decode(errors="replace").splitlines()
     complaints = [line.strip() for line in lines if line.strip() and not line.startswith("time=")]  # those are warnings
-    return f"it says: {complaint(complaints[0])}" if complaints else "it gives no reason"
+    return f"it says: {last_line(complaints[0])}" if complaints else "it gives no reason"
 
 
 def mounts_of(config: Mapping[str, Any], service: str) -> list[Mount]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.terminal import SHADOWS, TELLS
+from paude_venv_hook.terminal import SHADOWS, VERBOSITY_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ _OPTION = "--podman-path"
 
 
 def with_wrapper(
-    arguments: Sequence[str], line: ComposeLine, wrapper: str, folder: str, tells: int
+    arguments: Sequence[str], line: ComposeLine, wrapper: str, folder: str, verbosity: int
 ) -> tuple[list[str], dict[str, str]]:
     """Return the words of a line of podman-compose that start the wrapper (a host path), and variables for it.
 
-    `folder` is the host folder in which it starts, `tells` how much is said.
+    `folder` is the host folder in which it starts, `verbosity` how much is said.
     """
     words = [*arguments[: line.end], _OPTION, wrapper, *arguments[line.end :]]
-    variables = {TELLS: str(min(tells, SHADOWS))}
+    variables = {VERBOSITY_VARIABLE: str(min(verbosity, SHADOWS))}
     for podman in line.values(_OPTION)[-1:]:
         is_path = bool(os.path.dirname(podman))
         variables["PAUDE_VENV_PODMAN"] = os.path.join(folder, podman) if is_path else podman

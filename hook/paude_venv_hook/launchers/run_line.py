@@ -31,11 +31,11 @@ from paude_venv_hook.terminal import (
     ERRORS,
     EVERYTHING,
     SHADOWS,
-    TELLS,
+    VERBOSITY_VARIABLE,
     WARNINGS,
-    announce,
     guarded,
-    tell,
+    say_notes,
+    say_shadows,
 )
 from paude_venv_hook.text import shown
 
@@ -50,10 +50,12 @@ if TYPE_CHECKING:
 _COVERED = {"podman": "Podman's hook covers it: paude-venv-hook install --engine podman"}
 
 
-def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", tells: int = WARNINGS) -> int:
+def launch(
+    program: str, arguments: Sequence[str], *, name: str = "", engine: str = "", verbosity: int = WARNINGS
+) -> int:
     """Replace this process by the engine at the host path, with the shadows added.
 
-    `name` says what the program is if its own name does not, `engine` whatever that is. `tells` is how much is said
+    `name` says what the program is if its own name does not, `engine` whatever that is. `verbosity` is how much is said
     (`terminal`). Returns an exit code only if the program cannot be started: 125, as engines do before the start, if
     the settings are wrong. What is no fault of the settings, such as a mount point that cannot be made, stops no launch
     that works without us.
@@ -61,7 +63,7 @@ def launch(program: str, arguments: Sequence[str], *, name: str = "", engine: st
     known = engine or engine_by_name(os.path.realpath(program), program, name)
     starts = _starts_container(arguments, known)
     is_other = starts and not engine and known == "docker" and is_podman(program, os.environ)
-    call = _Call(program, arguments, name, "podman" if is_other else known, starts, tells)
+    call = _Call(program, arguments, name, "podman" if is_other else known, starts, verbosity)
     return guarded(lambda: _add_and_start(call), refused=125)
 
 
@@ -73,7 +75,7 @@ class _Call(NamedTuple):
     name: str
     engine: str
     starts: bool
-    tells: int
+    verbosity: int
 
 
 def _add_and_start(call: _Call) -> int:
@@ -85,17 +87,17 @@ def _add_and_start(call: _Call) -> int:
         return _start_without(call, nothing(why, "change to another one"))
     rewritten = _rewrite(call, folder)
     try:
-        _make_ready_and_tell(rewritten, call.tells)
+        _make_ready_and_say(rewritten, call.verbosity)
     except (OverlayError, WorkspaceError) as error:
         return _start_without(call, nothing(str(error)))
     if rewritten.decision.answers:
-        os.environ[TELLS] = str(ERRORS)  # all is said, also if the program is our wrapper
+        os.environ[VERBOSITY_VARIABLE] = str(ERRORS)  # all is said, also if the program is our wrapper
     return replace_process(call.program, rewritten.words)
 
 
 def _start_without(call: _Call, note: Note) -> int:
-    if call.starts and call.tells >= WARNINGS:
-        tell([note])
+    if call.starts and call.verbosity >= WARNINGS:
+        say_notes([note])
     return replace_process(call.program, call.arguments)
 
 
@@ -115,18 +117,18 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
     return rewrite_run_line(call.program, call.arguments, call.engine, os.environ, folder)
 
 
-def _make_ready_and_tell(rewritten: Rewritten, tells: int) -> None:
+def _make_ready_and_say(rewritten: Rewritten, verbosity: int) -> None:
     """Make mount points, and say what a person should know. Raises OverlayError, WorkspaceError."""
     decision = rewritten.decision
     with made_ready(decision.answers) as notes_on_made:
-        if tells >= WARNINGS:
-            tell(decision.notes)
-        if tells >= SHADOWS:
-            announce(decision.shadows)
-        if tells >= EVERYTHING and rewritten.why_nothing:
-            tell([rewritten.why_nothing])
-        if tells >= WARNINGS:
-            tell(notes_on_made)
+        if verbosity >= WARNINGS:
+            say_notes(decision.notes)
+        if verbosity >= SHADOWS:
+            say_shadows(decision.shadows)
+        if verbosity >= EVERYTHING and rewritten.why_nothing:
+            say_notes([rewritten.why_nothing])
+        if verbosity >= WARNINGS:
+            say_notes(notes_on_made)
 
 
 def _starts_container(arguments: Sequence[str], engine: str) -> bool:

@@ -72,15 +72,15 @@ def _become(name: str, arguments: list[str]) -> int:
 
         spare_collector()
         from paude_venv_hook.launchers.around import Line, start  # noqa: PLC0415 - as above
-        from paude_venv_hook.terminal import ERRORS, SHADOWS, TELLS, WARNINGS  # noqa: PLC0415 - as above
+        from paude_venv_hook.terminal import ERRORS, SHADOWS, VERBOSITY_VARIABLE, WARNINGS  # noqa: PLC0415 - as above
 
-        level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(TELLS, ""), WARNINGS)
+        level = {str(ERRORS): ERRORS, str(SHADOWS): SHADOWS}.get(os.environ.get(VERBOSITY_VARIABLE, ""), WARNINGS)
         return start(Line(program, arguments, name, level))
     return replace_process(program, arguments)
 
 
 def _refuse(name: str, why: str, code: int) -> int:
-    from paude_venv_hook.text import say, shown  # noqa: PLC0415 - only on the way to a message
+    from paude_venv_hook.text import print_line, shown  # noqa: PLC0415 - only on the way to a message
 
-    say(f"paude-venv-{name}: {shown(why)}")
+    print_line(f"paude-venv-{name}: {shown(why)}")
     return code

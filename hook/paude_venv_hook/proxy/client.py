@@ -29,7 +29,7 @@ from paude_venv_hook.proxy.framing import (
 from paude_venv_hook.proxy.helpers import Helper
 from paude_venv_hook.proxy.loop import IN
 from paude_venv_hook.proxy.pump import BLOCK_BYTES, LINGER_SECONDS, Pump
-from paude_venv_hook.terminal import PROGRAM, WARNINGS, bug, complain
+from paude_venv_hook.terminal import PROGRAM, WARNINGS, bug, say
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ class Client:
         except _GoneError:
             self._loop.drop(self._sock)
         except Exception as error:  # noqa: BLE001 - our bug must not end the proxy, and the client should know
-            complain(bug(error))
+            say(bug(error))
             self._refuse(500, bug(error))
 
     # ---- the steps
@@ -262,8 +262,8 @@ class Client:
         """Say what a person should know: the one who asked for us, else whoever reads stderr."""
         person = self._shared.person
         if not person:
-            complain(f"warning: {warning}")
-        elif person.tells >= WARNINGS:
+            say(f"warning: {warning}")
+        elif person.verbosity >= WARNINGS:
             person.tell([f"{PROGRAM}: warning: {warning}"])
 
     def _let_help(self, work: Callable[[], Any]) -> Steps:

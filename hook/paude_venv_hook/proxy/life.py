@@ -80,7 +80,7 @@ class Life:
 
     def _ask_for_reused(self) -> None:
         """Find the containers that compose has reused, and tell of them."""
-        if not self._person.projects or self._person.tells < WARNINGS:
+        if not self._person.projects or self._person.verbosity < WARNINGS:
             return
         from paude_venv_hook.proxy.planning import nothing_more  # noqa: PLC0415 - only if compose was started
         from paude_venv_hook.proxy.reused import lines_on_reused  # noqa: PLC0415 - as above

@@ -13,7 +13,7 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import is_socket, locked
 from paude_venv_hook.proxy.closed import refuse_open
 from paude_venv_hook.proxy.server import serve
-from paude_venv_hook.terminal import complain
+from paude_venv_hook.terminal import say
 from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ def run(listener: socket.socket, upstream: str, environ: Mapping[str, str]) -> i
     path = listener.getsockname()
     if is_same_socket(path, upstream):
         raise EngineError(f"--upstream: {shown(upstream)} is the proxy's own socket; name Docker's")
-    complain(f"in front of {shown(upstream)}; for what is to use it: export DOCKER_HOST=unix://{shown(path)}")
+    say(f"in front of {shown(upstream)}; for what is to use it: export DOCKER_HOST=unix://{shown(path)}")
     with _signals() as signals:
         serve(listener, upstream, environ, signals.fileno())
         return _CODES[signal.Signals(signals.recv(1)[0])]

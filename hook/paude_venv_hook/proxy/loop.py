@@ -10,7 +10,7 @@ import select
 import time
 from itertools import count
 
-from paude_venv_hook.terminal import bug, complain
+from paude_venv_hook.terminal import bug, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Loop:
         try:
             owner.ready(sock, flags)
         except Exception as error:  # noqa: BLE001 - our bug ends one connection, not the proxy
-            complain(bug(error))
+            say(bug(error))
             owner.close()
 
     def _close_dropped(self) -> None:

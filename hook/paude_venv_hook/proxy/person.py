@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from paude_venv_hook.text import say
+from paude_venv_hook.text import print_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ class Person:
     `projects` are those that compose has asked the daemon about.
     """
 
-    def __init__(self, folder: str, tells: int) -> None:
+    def __init__(self, folder: str, verbosity: int) -> None:
         """Take the host folder in which it was asked for, "" if that is gone, and how much is said (`terminal`)."""
         self.folder = folder
-        self.tells = tells
+        self.verbosity = verbosity
         self.projects: set[str] = set()
         self.is_up: Callable[[], None] = lambda: None
         self._said: set[str] = set()
@@ -34,7 +34,7 @@ class Person:
         for line in lines:
             if line not in self._said:
                 self._said.add(line)
-                say(line)
+                print_line(line)
 
     def notice(self, target: bytes) -> None:
         """Note which project a call is about, and call `is_up` if compose attaches to what it has brought up."""

@@ -11,7 +11,7 @@ from paude_venv_hook.launchers.last_launch import record, record_error
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.notes import nothing, unique_words
 from paude_venv_hook.proxy.api import add_shadows, find_missing
-from paude_venv_hook.terminal import SHADOWS, WARNINGS, announcement, bug, complain, lines_of, tell
+from paude_venv_hook.terminal import SHADOWS, WARNINGS, bug, line_on_shadows, lines_of_notes, say, say_notes
 from paude_venv_hook.workspace import carried  # noqa: F401 - loaded here once, it is not loaded in each helper
 
 TYPE_CHECKING = False
@@ -40,10 +40,10 @@ def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[tuple[int, by
     except HookError as error:
         wrong = error
         if setup.asked_in is None:
-            complain(f"error[{error.code}]: {error}")
+            say(f"error[{error.code}]: {error}")
         return (400, b"", [str(error)], setup.engine), lambda: record_error(wrong, _through(setup))
     except Exception as error:  # noqa: BLE001 - the client should know of our bug too
-        complain(bug(error))
+        say(bug(error))
         return (500, b"", [bug(error)], setup.engine), nothing_more
     result = (0, changed, _lines(decision, setup), setup.engine)
     return result, lambda: record(decision, _through(setup))
@@ -51,15 +51,15 @@ def plan_create(data: bytes, target: bytes, setup: Setup) -> tuple[tuple[int, by
 
 def _lines(decision: Decision, setup: Setup) -> list[str]:
     if setup.asked_in is None:
-        tell(decision.notes)
+        say_notes(decision.notes)
         return unique_words(decision.notes)
-    shadowing = announcement(decision.shadows) if setup.tells >= SHADOWS else []
+    shadowing = line_on_shadows(decision.shadows) if setup.verbosity >= SHADOWS else []
     return [*lines_for_person(decision.notes, setup), *shadowing]
 
 
 def lines_for_person(notes: Iterable[Note], setup: Setup) -> list[str]:
     """Return what the person who asked for a proxy is told of notes, as much as that person wants to know."""
-    return lines_of(notes) if setup.tells >= WARNINGS else []
+    return lines_of_notes(notes) if setup.verbosity >= WARNINGS else []
 
 
 def look_at_start(container: str, setup: Setup) -> tuple[tuple[str, list[str]], Finish]:
@@ -75,12 +75,12 @@ def look_at_start(container: str, setup: Setup) -> tuple[tuple[str, list[str]], 
     except (HookError, OSError):  # it was made so, or is none
         return (setup.engine, silence), nothing_more
     except Exception as error:  # noqa: BLE001 - our bug keeps no container from its start
-        complain(bug(error))
+        say(bug(error))
         return (setup.engine, silence), nothing_more
     if not notes:
         return (setup.engine, silence), nothing_more
     if setup.asked_in is None:
-        tell(notes)
+        say_notes(notes)
     answers = tuple(answer._replace(plan=answer.plan._replace(shadows=())) for answer in decision.answers)
     lacking = decision._replace(answers=answers, notes=tuple(notes))
     return (setup.engine, lines_for_person(notes, setup)), lambda: record(lacking, _through(setup))

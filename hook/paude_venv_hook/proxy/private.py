@@ -48,13 +48,13 @@ class Upstream(NamedTuple):
     """What the helper serves: the host path of the daemon's socket, "" for none, and how.
 
     `environ` is the environment before ours, `folder` is the host folder in which somebody asked for it, "" if that is
-    gone, and `tells` is how much is said (`terminal`).
+    gone, and `verbosity` is how much is said (`terminal`).
     """
 
     socket: str
     environ: Mapping[str, str]
     folder: str
-    tells: int
+    verbosity: int
 
 
 def surround(links: Mapping[str, str], upstream: Upstream) -> str:
@@ -231,9 +231,9 @@ def _fork_twice(action: Callable[[], None]) -> None:
         if os.fork() == 0:
             action()
     except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
-        from paude_venv_hook.terminal import bug, complain  # noqa: PLC0415 - only on the way to a message
+        from paude_venv_hook.terminal import bug, say  # noqa: PLC0415 - only on the way to a message
 
-        complain(bug(error))
+        say(bug(error))
     finally:
         os._exit(0)
 
@@ -253,7 +253,7 @@ def _help(folder: str, descriptors: _Descriptors, process: int, upstream: Upstre
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: _write(stopping))
     loop = Loop()
-    person = Person(upstream.folder, upstream.tells)
+    person = Person(upstream.folder, upstream.verbosity)
     setup = set_up(upstream.socket, os.path.join(folder, SOCKET), upstream.environ, person)
     life = Life(loop, descriptors.holders, setup, person, lambda: _write(stopping))
     life.await_end(_descriptor_of_end(descriptors.program, process))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from paude_venv_hook.proxy.client import Client, Shared
 from paude_venv_hook.proxy.loop import IN, Loop
 from paude_venv_hook.proxy.setup import set_up
-from paude_venv_hook.terminal import complain
+from paude_venv_hook.terminal import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Reception:
             except BlockingIOError:
                 return
             except OSError as error:  # too many open files, say: those that wait are served when others have ended
-                complain(f"warning: a client has to wait: {error.strerror}")
+                say(f"warning: a client has to wait: {error.strerror}")
                 self._loop.unwatch(self._listener)
                 self._loop.later(_PAUSE_SECONDS, self._await)
                 return

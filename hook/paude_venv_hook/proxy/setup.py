@@ -19,14 +19,14 @@ class Setup(NamedTuple):
     """A proxy: the host paths of the daemon's socket and of its own, and the environment that holds for plans.
 
     `asked_in` is the host folder in which somebody asked for us, None if the proxy merely stands in the way, and
-    `tells` how much that person is told (`terminal`). `engine` is the daemon's, "" while nobody has asked it.
+    `verbosity` how much that person is told (`terminal`). `engine` is the daemon's, "" while nobody has asked it.
     """
 
     upstream: str
     own: str
     environ: Mapping[str, str]
     asked_in: str | None = None
-    tells: int = 0
+    verbosity: int = 0
     engine: str = ""
 
     def ask(self, target: str) -> Any:
@@ -41,4 +41,4 @@ def set_up(upstream: str, own: str, environ: Mapping[str, str], person: Person |
     kept = {name: value for name, value in environ.items() if name not in _NAMES_A_DAEMON}
     if person is None:
         return Setup(upstream, own, kept)
-    return Setup(upstream, own, kept, person.folder, person.tells)
+    return Setup(upstream, own, kept, person.folder, person.verbosity)

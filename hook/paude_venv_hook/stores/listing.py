@@ -16,7 +16,7 @@ from paude_venv_hook.json_values import get_list, get_text, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.daemons import find_daemon
 from paude_venv_hook.stores.folder import VENV, Record, open_folder, read_record, stores_folder
-from paude_venv_hook.text import complaint, shown
+from paude_venv_hook.text import last_line, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def _ask(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str | None
         done = ask(command, environ, seconds=TIMEOUT)
     except OSError as error:
         return None, str(error.strerror)
-    problem = complaint(done.stderr.decode(errors="surrogateescape"))
+    problem = last_line(done.stderr.decode(errors="surrogateescape"))
     if done.returncode:
         return None, problem
     return done.stdout.decode(errors="surrogateescape"), problem
