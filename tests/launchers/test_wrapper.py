@@ -479,13 +479,13 @@ def test_a_call_of_compose_that_is_passed_on_loads_little_more(
     loaded = loaded_by_wrapper(name, arguments)
 
     assert "paude_venv_hook.engines.compose_grammar" in loaded
-    assert not {"collections", "contextlib", "json", "re", "subprocess", "paude_venv_hook.proxy.private"} & {*loaded}
+    assert not {"contextlib", "json", "re", "subprocess", "paude_venv_hook.proxy.private"} & {*loaded}
 
 
 def test_a_launch_of_a_workspace_without_settings_loads_neither_json_nor_re(app: Path, programs: Programs) -> None:
     programs("podman", "")
 
-    assert not {"enum", "json", "re", "subprocess"} & {*loaded_by_wrapper("podman", ["run", "-v", ".:/app", "IMG"])}
+    assert not {"json", "re", "subprocess"} & {*loaded_by_wrapper("podman", ["run", "-v", ".:/app", "IMG"])}
 
     fill(app, "paude.json = {}")
     assert "json" in loaded_by_wrapper("podman", ["run", "-v", ".:/app", "IMG"])
