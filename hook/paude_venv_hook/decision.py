@@ -500,7 +500,8 @@ def _advice_to_keep(source: str, file: str) -> str:
     if not os.path.isabs(source):
         return f"set {source}=auto"
     is_own = os.path.basename(os.path.dirname(source)) == os.path.basename(os.path.dirname(os.path.abspath(file)))
-    return f'write "venv-storage": "auto" in {shown(file if is_own else source)}'
+    place = file if is_own else source
+    return f'write "venv-storage": "auto" in {shown(place)}'
 
 
 def notes_on_made(answer: Answer, host_paths: Collection[str]) -> list[Note]:

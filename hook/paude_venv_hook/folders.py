@@ -1,4 +1,4 @@
-"""The user's own folders of paude: where platformdirs says they are."""
+"""The user's own folders of paude, as platformdirs has them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,10 @@ def _outside(user: int) -> int:
     """Return the number that a user of this user namespace has outside of it (user_namespaces(7))."""
     try:
         with open("/proc/self/uid_map", encoding="ascii") as file:
-            ranges = [[int(word) for word in line.split()] for line in file]
+            ranges = [tuple(map(int, line.split())) for line in file]
     except OSError:
         return user
-    return next((first + user - start for start, first, count in ranges if start <= user < start + count), user)
+    for start, first, count in ranges:
+        if start <= user < start + count:
+            return first + user - start
+    return user

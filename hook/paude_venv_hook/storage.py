@@ -1,4 +1,4 @@
-"""Which storage the shadows of a launch have, and why.
+"""Choose the storage for the shadows of a launch, with the reason.
 
 `auto` is disk if the dev container tools start the container and its venv is made once: such a container is kept, is
 stopped and started again, and what nobody makes again has to stay. It is memory otherwise.
@@ -82,8 +82,11 @@ def choose_storage(settings: Settings, launch: Launch, set_ups: Sequence[SetUp],
 
 def once_made(set_ups: Sequence[SetUp], shadows: Iterable[Shadow]) -> str:
     """Return the key of the command that makes what one of the shadows covers, if no start makes it anew, else ""."""
-    keys = (made_once([set_up for set_up in set_ups if _is_for(set_up, shadow)]) for shadow in shadows)
-    return next(filter(None, keys), "")
+    for shadow in shadows:
+        key = made_once([set_up for set_up in set_ups if _is_for(set_up, shadow)])
+        if key:
+            return key
+    return ""
 
 
 def _is_for(set_up: SetUp, shadow: Shadow) -> bool:

@@ -60,7 +60,7 @@ RECREATE = "recreate the container through paude-venv-hook"
         (None, set(), "the mount was lost, since the directory was removed on the host; restart the container"),
         (None, None, f"not shadowed: the container was made without it; {RECREATE}"),
         (("ext4", {"rw"}), None, f"not shadowed: a mount of type ext4 is there; {RECREATE}"),
-        (("tmpfs", {"rw", "noexec"}), {"tmpcopyup"}, f"mounted noexec, so that no program in it starts; {RECREATE}"),
+        (("tmpfs", {"rw", "noexec"}), {"tmpcopyup"}, f"mounted noexec, and no program in it starts; {RECREATE}"),
         (("tmpfs", {"ro"}), set(), f"mounted read-only; {RECREATE}"),
         (("tmpfs", {"rw"}), {"tmpcopyup"}, f"filled with what the host's has; {RECREATE}"),
     ],

@@ -116,7 +116,7 @@ def test_what_the_container_was_made_without_is_said(
 @pytest.mark.parametrize(
     ("engine", "problem"),
     [
-        ("docker", f"mounted noexec, so that no program in it starts; {RECREATE}"),
+        ("docker", f"mounted noexec, and no program in it starts; {RECREATE}"),
         ("podman", f"filled with what the host's has; {RECREATE}"),
     ],
     indirect=["engine"],

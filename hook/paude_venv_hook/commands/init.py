@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 
 from paude_venv_hook.command_line.options import argument
@@ -145,8 +145,8 @@ def _compare(source: str, folder: str, values: Mapping[str, str]) -> Copied:
         else:
             copied.written.append(path)
         if existing and path in _SETTINGS:
-            own_values = values if path == FILE_NAME else {}
-            addition = _addition(os.path.join(source, path), os.path.join(folder, existing), own_values)
+            further = values if path == FILE_NAME else {}
+            addition = _addition(os.path.join(source, path), os.path.join(folder, existing), further)
             if addition:
                 copied.additions[existing] = addition
     return copied
@@ -164,10 +164,14 @@ def _files(source: str) -> Iterator[str]:
     with open(os.path.join(source, ".gitignore"), encoding="utf-8") as file:
         ignored = [line.strip().strip("/") for line in file]
     for folder, folders, files in os.walk(source):
-        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
+        folders[:] = [name for name in folders if not _matches(name, ignored)]
         for name in files:
-            if name != METADATA and not any(fnmatch(name, pattern) for pattern in (*ignored, "*.lock")):
+            if name != METADATA and not _matches(name, [*ignored, "*.lock"]):
                 yield os.path.relpath(os.path.join(folder, name), source)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def _list_folder(folder: str) -> set[str]:
@@ -200,25 +204,30 @@ def _find_existing(folder: str, path: str) -> str:
 def _addition(template: str, existing: str, values: Mapping[str, str]) -> str:
     """Return the text that the existing file lacks of the template's file, and of further values."""
     if template.endswith(".json"):
-        theirs = read_object(existing, unique_keys=False)
-        ours = {**read_object(template), **values}
-        lacking = {}
-        for key, value in ours.items():
-            is_comment = key.startswith("//")
-            if not is_comment and key not in _OWN_CHOICES and theirs.get(key) != value:
-                lacking[key] = value
-        return _members(lacking)
-    with open(template, encoding="utf-8") as file:
-        lines = [line for line in file.read().splitlines() if line and line[0] != "#"]
+        return _members(_lacking_values(template, existing, values))
     try:
-        text = read_bytes(existing).decode("utf-8", "replace")
+        present = read_bytes(existing).decode("utf-8", "replace")
     except OSError as error:
         raise WorkspaceError(f"{shown(existing)}: cannot be read: {error.strerror}; {remedy(error)}") from None
-    present = {line.strip() for line in text.splitlines()}
-    missing = [line for line in lines if line.strip() not in present]
+    with open(template, encoding="utf-8") as file:
+        wanted = [line for line in file.read().splitlines() if line and line[0] != "#"]
+    present_lines = set(map(str.strip, present.splitlines()))
+    missing = [line for line in wanted if line.strip() not in present_lines]
     if missing and not template.endswith(".gitignore"):
-        missing = lines  # a line of TOML needs its table, and a script has to be whole
+        missing = wanted  # a line of TOML needs its table, and a script has to be whole
     return "\n".join(missing)
+
+
+def _lacking_values(template: str, existing: str, values: Mapping[str, str]) -> dict[str, object]:
+    """Return the values of a template's JSON file, and further ones, that the existing file has not."""
+    present = read_object(existing, unique_keys=False)
+    wanted = {**read_object(template), **values}
+    lacking = {}
+    for key, value in wanted.items():
+        is_comment = key.startswith("//")
+        if not is_comment and key not in _OWN_CHOICES and present.get(key) != value:
+            lacking[key] = value
+    return lacking
 
 
 def _members(values: dict[str, object]) -> str:

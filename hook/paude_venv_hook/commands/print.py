@@ -106,7 +106,7 @@ def execute(options: Options) -> int:
     No mount point is made, since this may be for another time or machine; but a compose file that is written is there
     for launches that do not make them. Stores are: a line that mounts one that is missing fails.
     """
-    _refuse_what_is_for_others(options)
+    _refuse_arguments_of_other_formats(options)
     if options.format == "kubernetes":
         return _print_patch(options)
     if options.format == "bwrap":
@@ -135,7 +135,7 @@ def execute(options: Options) -> int:
 
 
 def _say_place(answer: Answer, options: Options) -> None:
-    """Print for which place arguments are, if devcontainer.json says it: a line by hand may mount elsewhere."""
+    """Say for which place the arguments are, if devcontainer.json decides it: the user's line may mount elsewhere."""
     mount = answer.location.mount
     is_said = options.container_workspace_folder is not None
     if options.format not in _ARGUMENTS or is_said or not answer.plan.shadows or not mount:
@@ -144,18 +144,18 @@ def _say_place(answer: Answer, options: Options) -> None:
         say(f"for {shown(mount.source)} mounted on {shown(mount.target)}; if you mount it elsewhere, add --target")
 
 
-def _refuse_what_is_for_others(options: Options) -> None:
-    """Raise UsageError for an argument that says nothing in this format, or says what it cannot mean there."""
+def _refuse_arguments_of_other_formats(options: Options) -> None:
+    """Raise UsageError for an argument that has no meaning in this format, or no such value."""
     if options.format == "bwrap" and options.engine not in ("auto", "bwrap"):
         raise UsageError(f"--format bwrap: is not for --engine {options.engine}; leave one of them out")
     if options.service is not None and options.format != "compose":
         raise UsageError("--service: is for --format compose; leave it out")
-    mine = options.format == "kubernetes"
+    is_kubernetes = options.format == "kubernetes"
     for name in ("container", "kind", "name", "claim"):
-        if not mine and getattr(options, name) is not None:
+        if not is_kubernetes and getattr(options, name) is not None:
             raise UsageError(f"--{name}: is for --format kubernetes; leave it out")
     for name, default in (("config", None), ("engine", "auto")):
-        if mine and getattr(options, name) != default:
+        if is_kubernetes and getattr(options, name) != default:
             raise UsageError(f"--{name}: is not for --format kubernetes; leave it out")
 
 
@@ -185,8 +185,9 @@ def _render(answer: Answer, form: str) -> str:
         import shlex  # noqa: PLC0415 - not for a launcher, which asks for another format
 
         return shlex.join(arguments) + "\n"
-    # No argument of ours holds a newline (control characters are refused), so that one a line is safe.
-    return "".join(word + ("\n" if form == "lines" else "\0") for word in arguments)
+    # One a line is safe: no argument of ours holds a newline, since control characters are refused.
+    end = "\n" if form == "lines" else "\0"
+    return "".join(f"{word}{end}" for word in arguments)
 
 
 def _compose(options: Options) -> tuple[list[Answer], str]:

@@ -82,11 +82,11 @@ def execute(options: Options) -> int:
     folder = check_workspace_folder(options.workspace_folder)
     engines = engines_to_ask(options.engine)
     if options.service is None:
-        found = [find_container(engines, options.container or "")]
+        containers = [find_container(engines, options.container or "")]
     else:
-        found = find_service(engines, options.service, folder)
+        containers = find_service(engines, options.service, folder)
 
-    results = [examine(engine, container, folder, options) for engine, container in found]
+    results = [examine(engine, container, folder, options) for engine, container in containers]
     last_launch = read_last_launch(folder)
     last_lines = last_launch.lines() if last_launch else []
     if options.json:
@@ -94,8 +94,7 @@ def execute(options: Options) -> int:
         write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(results, last_lines, quiet=options.quiet)
-    checks = [item for result in results for item in result.checks]
-    return 1 if any(item.problem for item in checks) else 0
+    return 1 if any(result.has_problem for result in results) else 0
 
 
 def _notes_on_empty(checks: Iterable[Check]) -> list[Note]:
@@ -111,25 +110,27 @@ def _print(results: Sequence[Result], last_lines: Iterable[str], *, quiet: bool)
             say(f"last launch: {line}")
     for result in results:
         for check in result.checks:
-            write(f"{shown(check.path)}: {check.problem or 'shadowed'} ({shown(check.destination)})\n")
+            state = check.problem or "shadowed"
+            write(f"{shown(check.path)}: {state} ({shown(check.destination)})\n")
 
 
 def make_report(folder: str, results: Sequence[Result], last_lines: Sequence[str]) -> dict[str, Any]:
     """Return what `verify --json` prints: for each container its engine, its name, each shadow and the warnings."""
     containers = []
     for result in results:
-        shadows = [
-            {
-                "path": item.path,
-                "destination": item.destination,
-                "isShadowed": not item.problem,
-                "problem": item.problem or None,
-            }
-            for item in result.checks
-        ]
+        shadows = [_as_json(check) for check in result.checks]
         warnings = unique_words(result.notes)
         containers.append({"engine": result.engine, "name": result.name, "shadows": shadows, "warnings": warnings})
     return {"workspaceFolder": folder, "containers": containers, "lastLaunch": list(last_lines) or None}
+
+
+def _as_json(check: Check) -> dict[str, Any]:
+    return {
+        "path": check.path,
+        "destination": check.destination,
+        "isShadowed": not check.problem,
+        "problem": check.problem or None,
+    }
 
 
 def examine(engine: str, container: Mapping[str, Any], folder: str, options: Options) -> Result:
@@ -138,7 +139,7 @@ def examine(engine: str, container: Mapping[str, Any], folder: str, options: Opt
     decision = decide(launch, os.environ, venv=options.venv, storage=options.storage)
     checks: list[Check] = []
     for answer in decision.answers:
-        checks += check(container, answer)
+        checks += check_shadows(container, answer)
     notes = [*decision.notes, *_notes_on_no_workspace(launch, decision, folder), *_notes_on_empty(checks)]
     name = get_text(container, "Name").removeprefix("/") or get_text(container, "Id")
     return Result(engine, name, checks, notes)
@@ -229,6 +230,11 @@ class Result(NamedTuple):
     checks: list[Check]
     notes: list[Note]
 
+    @property
+    def has_problem(self) -> bool:
+        """Whether one of its shadows is missing or of no use."""
+        return any(check.problem for check in self.checks)
+
 
 class NoSuchContainerError(Exception):
     """The engine has no container of that name."""
@@ -261,9 +267,8 @@ def read_launch(engine: str, container: Mapping[str, Any], workspace_folder: str
     """
     program = find_program(engine, os.environ) or engine
     # Podman does not list what comes from other containers among the mounts.
-    volumes_from = [
-        name for name in get_list(get_object(container, "HostConfig"), "VolumesFrom") if isinstance(name, str)
-    ]
+    names = get_list(get_object(container, "HostConfig"), "VolumesFrom")
+    volumes_from = [name for name in names if isinstance(name, str)]
     resolved = resolve(mounts_of_container(container), volumes_from, questions(program, (), os.environ))
     mounts = [mount for mount in resolved.mounts if mount.type != "tmpfs" and not name_in(mount.source)]
     config = get_object(container, "Config")
@@ -280,7 +285,7 @@ def read_launch(engine: str, container: Mapping[str, Any], workspace_folder: str
     )
 
 
-def check(container: Mapping[str, Any], answer: Answer) -> list[Check]:
+def check_shadows(container: Mapping[str, Any], answer: Answer) -> list[Check]:
     """Return for each shadow whether the inspected container has it, and whether it is of use to its user.
 
     In memory it is a tmpfs, exec and writable; on disk a store of this workspace, writable, and a venv that is in it
@@ -289,24 +294,32 @@ def check(container: Mapping[str, Any], answer: Answer) -> list[Check]:
     in_container = [answer.engine, "exec", get_text(container, "Id")]
     mounts = parse_mountinfo(_ask([*in_container, "cat", "/proc/self/mountinfo"], "use an image that has cat"))
     asked_for = asked_for_tmpfs(container) | asked_for_stores(container)
-    purposes = {item.destination: item for item in make_purposes(answer.plan, answer.engine, answer, os.environ)}
+    purposes = make_purposes(answer.plan, answer.engine, answer, os.environ)
     checks = []
-    for shadow in answer.plan.shadows:
+    for shadow, purpose in zip(answer.plan.shadows, purposes, strict=True):
         destination = shadow.destination
         mount = mounts.get(destination) or mounts.get(_resolve(in_container, destination))
-        purpose = purposes[destination] if _is_on_disk(answer, mount) else None
-        if purpose:
+        is_on_disk = _is_on_disk(answer, mount)
+        if is_on_disk:
             problem = find_store_problem(mount, purpose, is_asked_for=destination in asked_for)
         else:
             problem = find_problem(mount, asked_for.get(destination))
-        if not problem and _run([*in_container, "test", "-w", destination]).returncode:
-            cure = _RECREATE if purpose else f"name it in venv-tmpfs, and {_RECREATE}"
-            problem = f"not writable for the container's user; {cure}"
-        if mount and purpose and not problem:
-            problem = _find_python_problem(in_container, destination, name_in(mount.root))
+        problem = problem or _find_problem_in_use(in_container, destination, mount, is_on_disk=is_on_disk)
         is_empty = not problem and _is_empty(in_container, destination)
         checks.append(Check(shadow.path, destination, problem, is_empty))
     return checks
+
+
+def _find_problem_in_use(
+    in_container: Sequence[str], destination: str, mount: Mounted | None, *, is_on_disk: bool
+) -> str:
+    """Return "" or why a shadow that is mounted is of no use to the user of the container, and what to do."""
+    if _run([*in_container, "test", "-w", destination]).returncode:
+        advice = _RECREATE if is_on_disk else f"name it in venv-tmpfs, and {_RECREATE}"
+        return f"not writable for the container's user; {advice}"
+    if mount and is_on_disk:
+        return _find_python_problem(in_container, destination, name_in(mount.root))
+    return ""
 
 
 def _is_empty(in_container: Sequence[str], directory: str) -> bool:
@@ -325,8 +338,8 @@ def _is_on_disk(answer: Answer, mount: Mounted | None) -> bool:
 def _find_python_problem(in_container: Sequence[str], venv: str, store: str) -> str:
     """Return "" or that the venv at a container path, if there is one, has no Python that runs here."""
     python = f"{venv}/bin/python"
-    is_there = any(_run([*in_container, "test", flag, python]).returncode == 0 for flag in ("-e", "-L"))
-    if not is_there or _run([*in_container, python, "-c", ""]).returncode == 0:
+    is_missing = all(_run([*in_container, "test", flag, python]).returncode for flag in ("-e", "-L"))
+    if is_missing or _run([*in_container, python, "-c", ""]).returncode == 0:
         return ""
     return (
         "its bin/python does not run, since it was made by another Python or for another architecture; "
@@ -339,7 +352,8 @@ def asked_for_stores(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     mounts = get_list(container, "Mounts")
     by_argument = {get_text(mount, "Destination"): get_text(mount, "Source") for mount in mounts}
     by_hook = {get_text(mount, "destination"): get_text(mount, "source") for mount in _oci_mounts(container)}
-    return {container_path(path): frozenset() for path, source in {**by_hook, **by_argument}.items() if name_in(source)}
+    sources = {**by_hook, **by_argument}
+    return {container_path(path): frozenset() for path, source in sources.items() if name_in(source)}
 
 
 def _oci_mounts(container: Mapping[str, Any]) -> list[Any]:
@@ -355,14 +369,15 @@ def asked_for_tmpfs(container: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
     An argument asked for it, or Podman's hook, whose additions only the OCI config holds.
     """
-    by_hook = {
-        get_text(mount, "destination"): [word for word in get_list(mount, "options") if isinstance(word, str)]
-        for mount in _oci_mounts(container)
-        if get_text(mount, "type") == "tmpfs"
-    }
+    options = {}
+    for mount in _oci_mounts(container):
+        if get_text(mount, "type") == "tmpfs":
+            words = [word for word in get_list(mount, "options") if isinstance(word, str)]
+            options[container_path(get_text(mount, "destination"))] = frozenset(words)
     by_argument = get_object(get_object(container, "HostConfig"), "Tmpfs")
-    options = {**by_hook, **{path: get_text(by_argument, path).split(",") for path in by_argument}}
-    return {container_path(path): frozenset(words) for path, words in options.items()}
+    for path in by_argument:
+        options[container_path(path)] = frozenset(get_text(by_argument, path).split(","))
+    return options
 
 
 def _resolve(in_container: Sequence[str], path: str) -> str:
@@ -388,7 +403,7 @@ def find_problem(mount: Mounted | None, asked_for: Collection[str] | None) -> st
     if kind != "tmpfs":
         return f"not shadowed: a mount of type {kind} is there; {_RECREATE}"
     if "noexec" in options:
-        return f"mounted noexec, so that no program in it starts; {_RECREATE}"
+        return f"mounted noexec, and no program in it starts; {_RECREATE}"
     if "ro" in options:
         return f"mounted read-only; {_RECREATE}"
     if "tmpcopyup" in (asked_for or ()):  # Podman's default
@@ -439,7 +454,8 @@ def _output(done: CompletedProcess[bytes], command: Sequence[str], advice: str =
     """Return what a command of an engine wrote. Raises VerifyError with the advice if it failed."""
     if done.returncode:
         why = last_line(os.fsdecode(done.stderr))
-        raise VerifyError(f"{' '.join(command[:2])} failed: {why}; {advice or _advice(command[0])}")
+        advice = advice or _advice(command[0])
+        raise VerifyError(f"{' '.join(command[:2])} failed: {why}; {advice}")
     return os.fsdecode(done.stdout)
 
 

@@ -1,6 +1,6 @@
 """Which launches are shadowed without a word of ours on the command line, and by what.
 
-Files tell of Podman's hook, so that Podman is not started. Of Docker, its client is asked once for the context in use.
+Files tell of Podman's hook; Podman itself is not started. Of Docker, its client is asked once for the context in use.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
         if program:
             try:
                 by, why = find(program, environ)
-            except EngineError as error:  # a user without a home folder, say, of whom nothing else is asked here
+            except EngineError as error:  # for example of a user without a home folder
                 by, why = "", str(error)
             if by not in ("", "wrapper") and not opted_in(folder):
                 by, why = "", f"{why}, only for folders with a paude.json or a devcontainer.json; add one here"
@@ -80,7 +80,7 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
     hook = find_hook(environ)
     if not hook:
         return _wrapper(program) or ("", _NOTHING)
-    if environ.get("CONTAINERS_CONF"):  # Podman reads no other file then, so that it has to be asked
+    if environ.get("CONTAINERS_CONF"):  # Podman reads no other file then, and has to be asked
         hook = read_hook(program, environ)
     if not _starts_program(hook):
         return "", f"Podman's hook {hook} starts a program that is gone; `{PROGRAM} install` names the one that is here"

@@ -1,22 +1,22 @@
 """Kubernetes: the strategic merge patch that puts a volume of the pod's own over each venv, in one container of it.
 
-It goes into a manifest, before that is applied or played, or into an object of a cluster. `kubectl patch --patch-file`
-(with `--local` for a manifest) finds the container, its volumeMounts and the volumes by their merge keys: `name`,
-`mountPath` and `name`. kustomize, and through it Helm's post-renderers, also wants the name of the object in each
-patch, while kubectl would refuse a wrong one: it is there if it is given. The kind is there always, so that the
-patch of a Pod fails on a Deployment of a cluster instead of changing nothing. A Pod and a Job that exist take no other
-volumes: it is for their manifests. What the manifest has on a venv's very path gives way to the volume, since their
-merge keys are the same; nothing here can know of it. A container of another name is added, without an image, which
-the cluster refuses.
+It goes into a manifest, before that is applied or played, or into an object of a cluster. `kubectl patch
+--patch-file` (with `--local` for a manifest) finds the container, its volumeMounts and the volumes by their merge
+keys: `name`, `mountPath` and `name`. kustomize, and through it Helm's post-renderers, also wants the name of the
+object in each patch, while kubectl would refuse a wrong one: it is there if it is given. The kind is always there:
+the patch of a Pod then fails on a Deployment of a cluster instead of changing nothing. A Pod and a Job that exist
+take no other volumes: it is for their manifests. What the manifest has on a venv's very path gives way to the volume,
+since their merge keys are the same; nothing here can know of it. A container of another name is added, without an
+image, which the cluster refuses.
 
 In memory is not meant literally here: an `emptyDir` is on the disk of the node. With `medium: Memory`, Podman copies
 what lies below, the host's venv, up into it (5.4, 5.8), and lets only root write. So it is never asked for. Podman
 plays neither an ephemeral volume nor a claim whose folder is missing, which Kubernetes makes; it has no limit for an
 emptyDir, which belongs to the user of the container, while all may write to that of Kubernetes.
 
-What is planned is what this machine has: a list names the same venvs everywhere, while `auto` looks into the workspace
-folder, which the cluster may mount from here (`podman kube play`, kind, minikube) or have as a volume with another
-content. The second is never known, so that the plan is made as for the first: what the volume lacks gets an empty
+What is planned is what this machine has: a list names the same venvs everywhere, while `auto` looks into the
+workspace folder, which the cluster may mount from here (`podman kube play`, kind, minikube) or have as a volume with
+another content. Which one it is cannot be known. The plan is made for the first: what the volume lacks gets an empty
 directory more. A line says so. Nothing is made on this machine, neither stores nor mount points.
 """
 
@@ -94,19 +94,25 @@ def decide_kubernetes(  # noqa: PLR0913 - each is a flag of the command line
     size, problem = to_quantity(settings.tmpfs.size)
     source = _source(settings.storage, claim, size)
 
-    def mount(shadow: Shadow) -> dict[str, str]:
-        path = {"mountPath": shadow.destination}
+    mounts = []
+    for shadow in plan.shadows:
+        path = shadow.destination
         if claim is None:
-            return {"name": _volume_name(*source, container, shadow.destination), **path}
-        return {"name": _volume_name(*source, claim), **path, "subPath": _sub_path(shadow, container, image, platform)}
+            mounts.append({"name": _volume_name(*source, container, path), "mountPath": path})
+        else:
+            sub_path = _sub_path(shadow, container, image, platform)
+            mounts.append({"name": _volume_name(*source, claim), "mountPath": path, "subPath": sub_path})
 
-    patch = make_patch(kind, name, container, map(mount, plan.shadows), source)
-    remarks = [_what_was_looked_at(settings, plan, folder), _what_it_survives(source) if plan.shadows else ""]
+    notes = list(answer.notes)
     if problem and plan.shadows and claim is None:
-        answer = answer._replace(notes=(*answer.notes, Note(NoteKind.SETTING, why=problem)))
-    skipped = plan.skipped[len(answer.plan.skipped) :]
-    notes = [Note(NoteKind.SKIPPED, (directory.path,), directory.reason.text) for directory in skipped]
-    return answer._replace(plan=plan, notes=(*answer.notes, *notes)), patch, [line for line in remarks if line]
+        notes.append(Note(NoteKind.SETTING, why=problem))
+    new = plan.skipped[len(answer.plan.skipped) :]
+    notes += [Note(NoteKind.SKIPPED, (skipped.path,), skipped.reason.text) for skipped in new]
+    lines = _lines_on_folder(settings, plan, folder)
+    if plan.shadows:
+        lines.append(_line_on_lifetime(source))
+    patch = make_patch(kind, name, container, mounts, source)
+    return answer._replace(plan=plan, notes=tuple(notes)), patch, lines
 
 
 def make_patch(
@@ -120,8 +126,10 @@ def make_patch(
     patch: dict[str, Any] = {"apiVersion": KINDS[kind], "kind": kind}
     if name is not None:
         patch["metadata"] = {"name": name}
-    if mounts := list(mounts):
-        volumes = [{"name": volume, **source} for volume in dict.fromkeys(mount["name"] for mount in mounts)]
+    mounts = list(mounts)
+    if mounts:
+        names = dict.fromkeys(mount["name"] for mount in mounts)
+        volumes = [{"name": volume, **source} for volume in names]
         spec = {"containers": [{"name": container, "volumeMounts": mounts}], "volumes": volumes}
         patch["spec"] = spec if kind == "Pod" else {"template": {"spec": spec}}
     return patch
@@ -136,7 +144,9 @@ def to_quantity(size: str | None) -> tuple[str, str]:
         return "", ""
     if size.endswith("%"):
         return "", f'venv-tmpfs.size: {size} of the memory is nothing that Kubernetes knows; write a size such as "2g"'
-    return (size if size.isdigit() else f"{size[:-1]}{size[-1].upper()}i"), ""
+    if size.isdigit():
+        return size, ""
+    return f"{size[:-1]}{size[-1].upper()}i", ""
 
 
 def is_ours(data: bytes) -> bool:
@@ -145,11 +155,12 @@ def is_ours(data: bytes) -> bool:
     spec = get_object(patch, "spec")
     spec = get_object(get_object(spec, "template"), "spec") or spec
     containers, volumes = get_list(spec, "containers"), get_list(spec, "volumes")
-    return (
-        get_text(patch, "kind") in KINDS
-        and all(isinstance(entry, dict) and set(entry) == {"name", "volumeMounts"} for entry in containers)
-        and all(get_text(entry, "name").startswith(_PREFIX) for entry in volumes)
-    )
+    if get_text(patch, "kind") not in KINDS:
+        return False
+    for container in containers:
+        if not isinstance(container, dict) or set(container) != {"name", "volumeMounts"}:
+            return False
+    return all(get_text(volume, "name").startswith(_PREFIX) for volume in volumes)
 
 
 def _check_names(container: str, name: str | None, claim: str | None) -> None:
@@ -168,7 +179,7 @@ def _check_names(container: str, name: str | None, claim: str | None) -> None:
 
 
 def _source(storage: str, claim: str | None, size: str) -> dict[str, Any]:
-    """Return where a volume comes from; its only key says of what kind it is."""
+    """Return the source of a volume; its only key is the kind."""
     if claim is not None:
         return {"persistentVolumeClaim": {"claimName": claim}}
     if storage == "disk":
@@ -192,15 +203,16 @@ def _sub_path(shadow: Shadow, container: str, image: str, platform: str) -> str:
     return store_name(purpose)
 
 
-def _what_was_looked_at(settings: Settings, plan: Plan, folder: str) -> str:
-    """Return what is to be said of where the venvs were looked for, "" if the settings alone name them."""
+def _lines_on_folder(settings: Settings, plan: Plan, folder: str) -> list[str]:
+    """Return a line on the folder in which venvs were looked for, none if the settings alone name them."""
     if settings.venv == "none" or (settings.venv != "auto" and not any(map(is_pattern, settings.venv))):
-        return ""
+        return []
     what = "planned from" if plan.shadows else "nothing to shadow in"
-    return f'{what} {shown(folder)} on this machine; if the cluster has a volume instead, list its venvs in "venv"'
+    return [f'{what} {shown(folder)} on this machine; if the cluster has a volume instead, list its venvs in "venv"']
 
 
-def _what_it_survives(source: Mapping[str, Any]) -> str:
+def _line_on_lifetime(source: Mapping[str, Any]) -> str:
+    """Return the line that says how long the venvs in a volume of this source live."""
     if "emptyDir" in source:
         size = source["emptyDir"].get("sizeLimit")
         limit = f" of at most {size}, beyond which the pod is evicted," if size else ""

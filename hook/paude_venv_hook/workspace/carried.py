@@ -1,4 +1,4 @@
-"""Which workspaces the mounts of a container carry: one rule, whichever way in the launch came.
+"""Find the workspaces that the mounts of a container carry: one rule, whichever way in the launch came.
 
 A bind carries
 
@@ -38,7 +38,7 @@ MOST_FOLDERS = 1000  # at most this many folders one level down are looked at
 
 
 class MountedWorkspaces(NamedTuple):
-    """The workspaces that a container mounts, each with all of its places in it, and what a person should know."""
+    """The workspaces that a container mounts, each with all of its places in it, and notes for a person."""
 
     workspaces: tuple[Workspace, ...]
     notes: tuple[Note, ...]
@@ -185,7 +185,7 @@ def _is_same_hand(above: os.stat_result, below: os.stat_result) -> bool:
 def _opted_in_below(source: str) -> list[str]:
     """Return the folders one level down that have opted in, of the first MOST_FOLDERS.
 
-    Those of a home folder, and of what holds one, are not meant by who binds all of it (a toolbox, a sandbox).
+    Those of a home folder, and of what holds one, are not meant if all of it is bound (by a toolbox, a sandbox).
     """
     home = os.path.realpath(home_folder() or "/")
     if is_inside(home, source):

@@ -1,4 +1,4 @@
-"""Environments that tools keep outside of the project, for its folder: Poetry's and Pipenv's in their caches, uv's.
+"""Environments that Poetry, Pipenv and uv keep outside of the project, for its folder.
 
 Each makes another use of a directory `.venv`: Poetry and older Pipenvs forget the environment in the cache for it, and
 uv cannot put its link in its place.
@@ -57,9 +57,12 @@ def find_cached_environment(folder: str) -> str:
     Project.virtualenv_name).
     """
     real = os.path.realpath(folder)
-    if is_poetry_project(real) and (found := _find_named_after(real, _poetry_folders(real))):
-        return found
-    return _find_named_after(os.path.join(real, "Pipfile"), _pipenv_folders()) if is_pipenv_project(real) else ""
+    environment = ""
+    if is_poetry_project(real):
+        environment = _find_named_after(real, _poetry_folders(real))
+    if not environment and is_pipenv_project(real):
+        environment = _find_named_after(os.path.join(real, "Pipfile"), _pipenv_folders())
+    return environment
 
 
 def _find_named_after(path: str, folders: Iterable[str]) -> str:
@@ -77,7 +80,7 @@ def _find_named_after(path: str, folders: Iterable[str]) -> str:
 
 
 def _poetry_folders(folder: str) -> Iterator[str]:
-    """Yield where the host's Poetry may keep its environments, by its variables, its settings and by default."""
+    """Yield the folders in which the host's Poetry may keep environments: by variables, settings and default."""
     home = home_folder()
     library = os.path.join(home, "Library")
     is_mac = sys.platform == "darwin"
@@ -120,9 +123,10 @@ def find_uv_switch(folder: str, texts: Iterable[str]) -> str:
     for name, value in _UV_VARIABLES:
         if re.match(value, os.environ.get(name, ""), re.IGNORECASE):
             return name
-        pattern = rf"""\b{name}\b["']?\s*[:=]\s*["']?([^\s"']+)"""
-        if any(re.match(value, found, re.IGNORECASE) for text in texts for found in re.findall(pattern, text)):
-            return name
+        assignment = rf"""\b{name}\b["']?\s*[:=]\s*["']?([^\s"']+)"""
+        for text in texts:
+            if any(re.match(value, assigned, re.IGNORECASE) for assigned in re.findall(assignment, text)):
+                return name
     return ""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from paude_venv_hook.engines.run_grammar import Option
 
-# A launcher that mounts the workspace elsewhere all the same would get a shadow on the container's own /etc/ssl, say.
+# A launcher that mounts the workspace elsewhere would get a shadow on /etc/ssl of the container, for example.
 # Some are its own with all that is in them; in others people have a place of their own, such as /opt/app.
 _SYSTEM = frozenset(
     "bin boot dev etc include lib lib32 lib64 libexec libx32 proc run sbin sys".split()  # noqa: SIM905 - reads better
@@ -40,7 +40,7 @@ COMPOSE_DECIDES = "the compose files decide what is mounted; use devcontainer-co
 class Devcontainer(NamedTuple):
     """What a devcontainer.json says about mounts.
 
-    `mount` is the workspace mount, None if nothing is mounted by the tool; `why` says how that was decided.
+    `mount` is the workspace mount, None if the tool mounts nothing; `why` says how that was decided.
     `workspace_folder` is the container path in which the tools work, `mounts` is what the file's `mounts` and `runArgs`
     mount besides, and `options` are those of its `runArgs`. `is_by_compose` tells that only compose files say where
     the workspace is. `advice` says what to do if nothing is mounted, None if that is to mount it.

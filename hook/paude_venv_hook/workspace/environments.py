@@ -13,7 +13,7 @@ AT_EACH_START = ("postStartCommand", "postAttachCommand")
 # What keeps a command from making an environment that is there.
 UNGUARDED = ""
 BY_DIRECTORY = "directory"  # the directory itself, which a shadow is: it makes none, then
-BY_CONTENT = "content"  # something in it, its bin/python say: it makes it again if it is gone
+BY_CONTENT = "content"  # something in it, such as its bin/python: it makes it again if it is gone
 BY_OTHER = "other"  # something else
 PACKAGES = "node_modules"  # no venv, but another folder of installed packages
 

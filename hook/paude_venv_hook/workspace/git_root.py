@@ -15,8 +15,8 @@ GIT_SECONDS = 10.0
 def git_root(workspace_folder: str, environ: Mapping[str, str]) -> str | None:
     """Return the git root of a host folder as the dev container tools find it, or None.
 
-    They apply `git rev-parse --show-cdup` to the path as it is written, so that a symlinked folder gives another
-    root than git's own. git is not started if it is known what it would say: without a `.git` in the folder or
+    They apply `git rev-parse --show-cdup` to the path as it is written: a symlinked folder then has another root
+    than git's own. git is not started if it is known what it would say: without a `.git` in the folder or
     above it there is no root, and an ordinary repository in the folder itself makes that the root.
     """
     if not any(name in environ for name in ("GIT_DIR", "GIT_WORK_TREE")):

@@ -1,4 +1,4 @@
-"""Whether a project keeps its venv in `.venv`, so that it can be shadowed before it exists.
+"""Find out whether a project keeps its venv in `.venv`, which is then shadowed before it exists.
 
 If it does not, an empty `.venv` does harm: Poetry takes it for its environment and forgets the one in its cache, older
 Pipenvs do too, uv cannot put its link there, and a Makefile's `.venv:` never makes one. So a Python project alone is no
@@ -54,7 +54,7 @@ _OF_EDITORS = ("customizations", "extensions", "settings")
 
 
 class Evidence(NamedTuple):
-    """What tells that a project keeps its venv in `.venv`, "" if nothing does, and what a person should know of it."""
+    """The file, key or table that shows that a project keeps its venv in `.venv`, or "", and notes for a person."""
 
     text: str = ""
     notes: tuple[Note, ...] = ()
@@ -76,20 +76,19 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
     # What the project says goes first: the answer is the same once the directory was made.
     texts = [read_text(path) for path in configurations]
     tool, text = next(_evidence(folder, configurations, texts, set_ups), ("", ""))
-    if tool == "uv":
-        switch = find_uv_switch(folder, texts)
-        if switch:
-            return Evidence("", (*others, Note(NoteKind.CENTRAL, (RESERVED,), switch, KEEP_UV_APART)))
-    evidence_without_text = _EMPTY if is_there else ""
+    switch = find_uv_switch(folder, texts) if tool == "uv" else ""
+    if switch:
+        return Evidence("", (*others, Note(NoteKind.CENTRAL, (RESERVED,), switch, KEEP_UV_APART)))
+    fallback = _EMPTY if is_there else ""
     if not text:
-        return Evidence(evidence_without_text, others)
+        return Evidence(fallback, others)
     guard = find_guard(folder, texts)
     if guard or any(set_up.venv == RESERVED and set_up.guard == BY_DIRECTORY for set_up in set_ups):
-        return Evidence(evidence_without_text, others if is_there else (*others, *_notes_on_guarded(set_ups, guard)))
-    if tool != "poetry" and not is_there:
-        environment = find_cached_environment(folder)
-        if environment:
-            return Evidence("", (*others, Note(NoteKind.KEPT, (RESERVED,), environment)))
+        notes = others if is_there else (*others, *_notes_on_guarded(set_ups, guard))
+        return Evidence(fallback, notes)
+    environment = "" if tool == "poetry" or is_there else find_cached_environment(folder)
+    if environment:
+        return Evidence("", (*others, Note(NoteKind.KEPT, (RESERVED,), environment)))
     return Evidence(text, others)
 
 
@@ -127,23 +126,8 @@ def names_reserved(text: str) -> bool:
 def _evidence(
     folder: str, configurations: Sequence[str], texts: Sequence[str], set_ups: Sequence[SetUp]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the tool that keeps its venv in `.venv`, "" for any, and what tells so."""
-
-    def start_of(name: str) -> bytes:
-        return read_start(os.path.join(folder, name))
-
-    def files(*names: str) -> list[str]:
-        return [name for name in names if os.path.isfile(os.path.join(folder, name))]
-
-    project = start_of("pyproject.toml")
-    uv = files("uv.lock", "uv.toml") or _table(project, "uv")
-    if uv and not any(map(_moves_uv, texts)):
-        yield "uv", uv[0]
-    pdm = files("pdm.lock", "pdm.toml") or _table(project, "pdm")
-    if pdm and not re.search(_PDM_ELSEWHERE, start_of("pdm.toml")):
-        yield "pdm", pdm[0]
-    if sets_in_project(folder, "true"):
-        yield "poetry", "poetry.toml"
+    """Yield each tool that keeps its venv in `.venv`, "" for any tool, and the file or key that shows it."""
+    yield from _evidence_of_tools(folder, texts)
     is_kept_elsewhere = is_poetry_project(folder) or is_pipenv_project(folder)
     for path, text in zip(configurations, texts, strict=True):
         settings = _without_editors(path) if is_kept_elsewhere else text
@@ -152,6 +136,22 @@ def _evidence(
     for set_up in set_ups:
         if set_up.venv == RESERVED:
             yield "", set_up.key
+
+
+def _evidence_of_tools(folder: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    project = read_start(os.path.join(folder, "pyproject.toml"))
+    uv = _files(folder, "uv.lock", "uv.toml") or _table(project, "uv")
+    if uv and not any(map(_moves_uv, texts)):
+        yield "uv", uv[0]
+    pdm = _files(folder, "pdm.lock", "pdm.toml") or _table(project, "pdm")
+    if pdm and not re.search(_PDM_ELSEWHERE, read_start(os.path.join(folder, "pdm.toml"))):
+        yield "pdm", pdm[0]
+    if sets_in_project(folder, "true"):
+        yield "poetry", "poetry.toml"
+
+
+def _files(folder: str, *names: str) -> list[str]:
+    return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
 
 def _table(project: bytes, tool: str) -> list[str]:

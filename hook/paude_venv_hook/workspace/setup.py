@@ -110,7 +110,7 @@ class _Reader:
         script = shell.path(word)
         text = self._read(script)
         if text is None:
-            # One that is in the image, say. It may make a venv, and what nobody makes again has to stay.
+            # It may be in the image, for example. It may make a venv, and what nobody makes again has to stay.
             if re.search(_SCRIPT, word) and command.words[0] not in _SOURCE and key in AT_CREATION:
                 yield SetUp(key, "", self._guard("", command.missing))
             return

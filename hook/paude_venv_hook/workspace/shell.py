@@ -76,7 +76,7 @@ class Command(NamedTuple):
 
 
 class Budget:
-    """How much of texts is read, so that no repository keeps a launch waiting: one for all that belongs together."""
+    """A limit on how much text is read, for one launch: no repository can keep it waiting."""
 
     def __init__(self) -> None:
         """Begin with enough for any set-up of people."""
