@@ -14,7 +14,7 @@ from paude_venv_hook.files import is_inside
 from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, skip_if
 from paude_venv_hook.records import NamedTuple
-from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, once_made
+from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, is_by_tools, once_made
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.contents import Directory, Kind, Reason, Unshadowed
 from paude_venv_hook.workspace.detection import Detection, detect
@@ -65,6 +65,11 @@ class Answer(NamedTuple):
     def settings_file(self) -> str:
         """The workspace's paude.json, as a person in the start folder would name it."""
         return _settings_file(self.workspace_folder, self.launch)
+
+    @property
+    def concerns_stores(self) -> bool:
+        """Whether it has stores, which have to be made, or may be for a dev container whose stores are left over."""
+        return bool(self.purposes) or is_by_tools(self.launch.labels)
 
     def arguments(self) -> list[list[str]]:
         """Return the engine's arguments for each shadow of the plan. Raises EngineError if it has none for one."""

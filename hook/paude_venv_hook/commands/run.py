@@ -47,7 +47,7 @@ class Options(WorkspaceOptions):
 def execute(options: Options) -> int:
     """Make the mount points, and the stores for which the overlay has arguments, and write it."""
     answer = options.decide()
-    if answer.purposes:
+    if answer.concerns_stores:
         from paude_venv_hook.launchers.settled import settle_overlay  # noqa: PLC0415 - for storage on disk alone
 
         answer = settle_overlay(answer, os.environ)

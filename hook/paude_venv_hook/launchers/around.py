@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import sys
 
-from paude_venv_hook.engines.compose_grammar import parse_compose, without_options
 from paude_venv_hook.engines.programs import ask, find_program, replace_process
 from paude_venv_hook.engines.run_grammar import UnknownOptionError, find_subcommand
 from paude_venv_hook.errors import EngineError
@@ -72,7 +71,7 @@ def start(line: Line) -> int:
     Returns only if the program cannot be started: 126, or 125 as engines do before the start, if settings are wrong.
     """
     name = os.path.basename(line.name)
-    compose = parse_compose(name, line.arguments) or parse_compose(line.engine, line.arguments)
+    compose = _read_compose(line, name)
     if compose:
         return guarded(lambda: _start_compose(line, compose), refused=125)
     from paude_venv_hook.engines.choice import engine_by_name  # noqa: PLC0415 - not for compose
@@ -81,6 +80,15 @@ def start(line: Line) -> int:
     if engine:
         return _start_engine(line, engine)
     return guarded(lambda: _start_around(line, name), refused=125)
+
+
+def _read_compose(line: Line, name: str) -> ComposeLine | None:
+    """Return what a line says to compose, None if it is none of compose."""
+    if not any("compose" in word for word in (name, line.engine, *line.arguments)):
+        return None
+    from paude_venv_hook.engines.compose_grammar import parse_compose  # noqa: PLC0415 - not for a line without that word
+
+    return parse_compose(name, line.arguments) or parse_compose(line.engine, line.arguments)
 
 
 def _start_engine(line: Line, engine: str) -> int:
@@ -173,6 +181,8 @@ def _start_on(line: Line, compose: ComposeLine, daemon: Place) -> int:
         return line.start_without(str(error))
     arguments = line.arguments
     if any(option.name in OPTIONS for option in (*compose.engine_options, *compose.options)):
+        from paude_venv_hook.engines.compose_grammar import without_options  # noqa: PLC0415 - few have such an option
+
         arguments = without_options(compose, arguments, OPTIONS)
     return replace_process(line.program, ["-H", address(folder), *arguments], environ=environ)
 

@@ -24,7 +24,6 @@ from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.launch import SERVICE, SWITCH, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
-from paude_venv_hook.launchers.settled import asking, settle
 from paude_venv_hook.notes import Note, NoteKind, nothing
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import (
@@ -161,8 +160,12 @@ def rewrite_run_line(
         why = f"{shown(str(error))} is no option of {engine} that is known here"
         return unchanged(arguments, why, "add what print says")
 
-    command = [program, *_options_before_subcommand(arguments, line)]
-    decision = settle(decide(launch, environ), asking(engine, environ, command))
+    decision = decide(launch, environ)
+    if any(answer.concerns_stores for answer in decision.answers):
+        from paude_venv_hook.launchers.settled import asking, settle  # noqa: PLC0415 - not for most lines
+
+        command = [program, *_options_before_subcommand(arguments, line)]
+        decision = settle(decision, asking(engine, environ, command))
     added = [word for words in decision.arguments() for word in words]
     words = [*arguments[: line.insert_at], *added, *arguments[line.insert_at :]]
     is_silent = not added and not decision.notes
