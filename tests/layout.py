@@ -29,6 +29,6 @@ def planned(*names: str, place: str = "") -> str:
 def reserved(evidence: str) -> str:
     """Return the line that says that an empty `.venv` was made, and what told that the project keeps its venv there."""
     return (
-        f"paude-venv-hook: made an empty .venv, so that the container's venv stays out of it ({evidence}); "
+        f"paude-venv-hook: made an empty .venv, to keep the container's venv out of it ({evidence}); "
         '"venv": "none" in paude.json turns that off\n'
     )

@@ -1,6 +1,6 @@
-"""What can go wrong for a reason that the user can correct.
+"""Errors that the user can correct.
 
-Each class has a `code` that never changes, printed with the message, so that a launcher can tell the causes apart.
+Each class has a `code` that never changes. It is printed with the message, and tells launchers the causes apart.
 """
 
 

@@ -38,7 +38,7 @@ class Launch(NamedTuple):
     - `image`, `platform` and `service` (of compose) as they are written, "" for what is not said;
     - `is_asked`: somebody asked for us, by `exec`, a wrapper or a flag. Otherwise we see every container of a user, and
       only folders that opted in count;
-    - `has_labels`: the way in sees the labels, so that one that is missing says something;
+    - `has_labels`: the way in sees the labels; a label that is missing then means something;
     - `notes`: what could not be read of it;
     - `seen`: for a sandbox, its mounts as the line has them, those of much more than a workspace too, such as `/`.
     """

@@ -117,7 +117,7 @@ def _setting(note: Note) -> str:
 
 
 def _shared(note: Note) -> str:
-    return f"{_names(note)} is mounted shared, so that the host's venv would be covered too; mount it private"
+    return f"{_names(note)} is mounted shared, and the host's venv would be covered too; mount it private"
 
 
 def _meant(note: Note) -> str:
@@ -193,7 +193,7 @@ def _plain(note: Note) -> str:
 
 def _made_for_reserve(note: Note) -> str:
     line = (
-        f"made an empty {_names(note)}, so that the container's venv stays out of it ({note.why}); "
+        f"made an empty {_names(note)}, to keep the container's venv out of it ({note.why}); "
         f'"venv": "none" in {shown(note.file)} turns that off'
     )
     return line + _advice(note)

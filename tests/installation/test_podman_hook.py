@@ -594,7 +594,7 @@ def test_with_containers_conf_only_what_that_file_names_can_be_used(
 
     fails(
         hook(),
-        f"CONTAINERS_CONF is set, so that Podman reads no other file; add {folder}/paude-venv-hook.d to hooks_dir "
+        f"CONTAINERS_CONF is set, and Podman reads no other file; add {folder}/paude-venv-hook.d to hooks_dir "
         "there, and run this again",
         folder,
     )

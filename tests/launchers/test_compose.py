@@ -561,7 +561,7 @@ def test_nothing_is_shadowed_below_a_shared_mount(
 
     assert _prepare(workspace, service="app", **flags) == (
         {"services": {"app": {}}},
-        [f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
+        [f"nothing shadowed: {workspace} is mounted shared, and the host's venv would be covered too; "
          "mount it private"],
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ from paude_venv_hook.workspace.settings import read_settings
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
 
 
-SHARED = "{app} is mounted shared, so that the host's venv would be covered too; mount it private"
+SHARED = "{app} is mounted shared, and the host's venv would be covered too; mount it private"
 CONTROL = "holds a control character; remove it"
 
 
@@ -625,5 +625,5 @@ def test_poetry_is_told_what_it_does_to_a_reserved_venv(workspace: Path) -> None
 
     (line,) = unique_words(notes_on_made(ready(workspace), [f"{workspace}/.venv"]))
 
-    assert line.startswith("made an empty .venv, so that the container's venv stays out of it (poetry.toml); ")
+    assert line.startswith("made an empty .venv, to keep the container's venv out of it (poetry.toml); ")
     assert line.endswith("; the host's first `poetry install` makes it anew, so restart a running container after that")

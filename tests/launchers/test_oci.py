@@ -178,7 +178,7 @@ def test_mounts_that_the_host_would_see_are_not_made(app: Path) -> None:
 
         assert mounts == [bind(app, "/app", "rbind", propagation)]
         assert messages == [
-            f"nothing shadowed: {app} is mounted shared, so that the host's venv would be covered too; mount it private"
+            f"nothing shadowed: {app} is mounted shared, and the host's venv would be covered too; mount it private"
         ]
 
 

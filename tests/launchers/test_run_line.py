@@ -425,8 +425,7 @@ def test_below_a_shared_mount_nothing_is_shadowed_since_the_host_would_see_it(
 
     assert found == line
     assert warnings == [
-        f"nothing shadowed: {workspace} is mounted shared, so that the host's venv would be covered too; "
-        "mount it private"
+        f"nothing shadowed: {workspace} is mounted shared, and the host's venv would be covered too; mount it private"
     ]
 
 

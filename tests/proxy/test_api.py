@@ -162,7 +162,7 @@ def test_what_went_through_is_not_changed_again_and_nothing_is_said(workspace: P
 
 
 def test_a_mount_that_the_host_would_see_is_not_made(app: Path) -> None:
-    why = f"nothing shadowed: {app} is mounted shared, so that the host's venv would be covered too; mount it private"
+    why = f"nothing shadowed: {app} is mounted shared, and the host's venv would be covered too; mount it private"
     mount = {"Type": "bind", "Source": str(app), "Target": "/app", "BindOptions": {"Propagation": "rshared"}}
 
     for fields in ({"Binds": [f"{app}:/app:rw,rshared"]}, {"Mounts": [mount]}):

@@ -242,7 +242,7 @@ def test_what_a_person_should_know_goes_to_the_client_and_to_stderr(
     said = [
         'app/.venv stays visible in the container; to shadow what is there, write "venv": [".venv", "app/.venv"] '
         f"in {workspace}/paude.json",
-        "made an empty .venv, so that the container's venv stays out of it (uv.lock); "
+        "made an empty .venv, to keep the container's venv out of it (uv.lock); "
         f'"venv": "none" in {workspace}/paude.json turns that off',
     ]
     other = answer("201 Created", b"<>")
@@ -266,7 +266,7 @@ def test_what_a_client_was_not_told_it_is_told_when_it_tries_again(workspace: Pa
     """`docker run` pulls the image that is not there, and creates the container once more."""
     fill(workspace, "paude.json = {}", "uv.lock")
     made = (
-        "paude-venv-hook: made an empty .venv, so that the container's venv stays out of it (uv.lock); "
+        "paude-venv-hook: made an empty .venv, to keep the container's venv out of it (uv.lock); "
         f'"venv": "none" in {workspace}/paude.json turns that off'
     )
 

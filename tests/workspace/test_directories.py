@@ -76,7 +76,7 @@ def test_what_had_to_be_made_is_said(workspace: Path, hook: Hook) -> None:
 
     assert (workspace / "node_modules").is_dir()
     assert done.err == (
-        "paude-venv-hook: made an empty .venv, so that the container's venv stays out of it (uv.lock); "
+        "paude-venv-hook: made an empty .venv, to keep the container's venv out of it (uv.lock); "
         '"venv": "none" in paude.json turns that off\n'
         f"paude-venv-hook: made an empty node_modules, .cache, which {workspace}/paude.json lists\n"
         + planned(".venv", "node_modules", ".cache")

@@ -1,4 +1,4 @@
-"""`install`: let an unchanged launch be shadowed, by what reaches each engine that is here."""
+"""`install`: shadow unchanged launches, with what each engine on this machine needs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _why_none(engine: str | None) -> str:
 
 
 def _attempt(engine: str, install: Callable[[], tuple[str, str]]) -> str:
-    """Install for an engine, say in a line what came of it, and return it as a word."""
+    """Install for an engine, say the result in a line, and return it as a word."""
     try:
         result, line = install()
     except HookError as error:

@@ -208,7 +208,7 @@ def make_report(
 
 
 def _why_storage(answer: Answer) -> str:
-    """Return what `auto` comes to for a workspace, and why; "" for what the settings say themselves."""
+    """Return what `auto` means for a workspace, and why; "" if the settings name a storage."""
     if answer.settings.storage != AUTO:
         return ""
     config = answer.config or find_devcontainer(answer.workspace_folder)

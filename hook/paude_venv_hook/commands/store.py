@@ -89,7 +89,7 @@ def execute(options: Options) -> int:
 
 
 def _refuse_what_does_not_fit(options: Options) -> None:
-    """Raise UsageError for an argument that says nothing to this action."""
+    """Raise UsageError for an argument that is for another action."""
     for name, action in _FLAGS.items():
         if getattr(options, name) != getattr(Options, name) and options.action != action:
             what = "a NAME" if name == "names" else "--" + name.replace("_", "-")
@@ -122,7 +122,7 @@ def _clean(stores: Sequence[Store], options: Options) -> int:
 
 
 def _where_stores_are(stores: Sequence[Store], folder: str) -> str:
-    """Return what to do if none is of a folder (a real host path): its workspace may be above, or others below."""
+    """Return the advice if no store is for a folder (a real host path): its workspace may be above, or others below."""
     below = [store for store in stores if is_inside(store.record.purpose.host_path, folder)]
     if below:
         return f"for {_count(len(below))} of folders below it: store clean --all"

@@ -1,1 +1,1 @@
-"""Docker's API and contexts: where its daemon is, and what it answers."""
+"""Docker's API and contexts: find its daemon, and ask it."""

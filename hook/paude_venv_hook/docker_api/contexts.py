@@ -1,4 +1,4 @@
-"""Docker's contexts, as its own client tells of them: it alone knows its configuration folder and what is in it.
+"""Docker's contexts, as its own client prints them: it alone knows its configuration folder.
 
 Reading the client's files instead would save some 10 ms, and be wrong with the next change of theirs. No daemon is
 asked.
@@ -71,11 +71,11 @@ def find_context(docker: str, environ: Mapping[str, str], name: str = "") -> Con
 
 
 def daemon_in_use(docker: str, environ: Mapping[str, str]) -> Context | None:
-    """Return what tells Docker's client where its daemon is, None if nobody knows."""
+    """Return the context in use with which Docker's client finds its daemon, None if there is none."""
     host = environ.get("DOCKER_HOST", "").strip()
     return Context("", host, "") if host else find_context(docker, environ)
 
 
 def without_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which the context counts that `docker context use` chose."""
+    """Return the environment without the variables that override the context of `docker context use`."""
     return {name: value for name, value in environ.items() if name not in BEAT_CONTEXTS}

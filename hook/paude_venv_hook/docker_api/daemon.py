@@ -1,4 +1,4 @@
-"""Where the daemon is that a command line, or a client of the API, reaches, worked out as Docker's client does it.
+"""Find the daemon that a command line, or a client of the API, reaches, as Docker's client does.
 
 Without options and variables the context counts that `docker context use` chose. The client is only asked (some 40 ms)
 if the address is in a context.
@@ -27,7 +27,7 @@ _DEFAULT_CONTEXT = "default"
 
 
 class Place(NamedTuple):
-    """Where a daemon is: its address as Docker's client has it, and what says so, for people.
+    """A daemon: its address as Docker's client has it, and the source of that, for people.
 
     `context` is the docker context that has the address, "" for the default one.
     """
@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 def place_of_line(options: Iterable[Option], docker: str | None, environ: Mapping[str, str]) -> Place | None:
-    """Return where the daemon is that a command line with these options reaches, None if nobody tells.
+    """Return the daemon that a command line with these options reaches, None if it is unknown.
 
     `docker` is the host path of Docker's client.
     """
@@ -74,7 +74,7 @@ def with_config(options: Iterable[Option], environ: Mapping[str, str]) -> Mappin
 
 
 def place_of_api(docker: str | None, environ: Mapping[str, str]) -> Place | None:
-    """Return where the daemon is that a client of the API reaches without us, None if nobody tells.
+    """Return the daemon that a client of the API reaches without us, None if it is unknown.
 
     Most of them know DOCKER_HOST and the usual socket, but no contexts. If the usual one is not theirs to use, they
     would reach nothing: they get the daemon that Docker's own client reaches.
@@ -95,7 +95,7 @@ def _is_context_chosen(environ: Mapping[str, str]) -> bool:
 
 
 def _place_of_context(name: str, docker: str | None, environ: Mapping[str, str]) -> Place | None:
-    """Return where the daemon of a context is, or for no name of the one in use."""
+    """Return the daemon of a context, by default of the one in use."""
     if name == _DEFAULT_CONTEXT:
         host = environ.get("DOCKER_HOST", "")
         return Place(host, "DOCKER_HOST") if host else _usual_place()

@@ -1,4 +1,4 @@
-"""Docker's API on this machine: the socket that Docker's own client would reach, and where the proxy's is."""
+"""Docker's API on this machine: the socket that Docker's own client would reach, and the proxy's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ADVICE = {
 
 
 class Upstream(NamedTuple):
-    """Docker's own socket: its host path, and what led to it, "" if it is just where Docker usually has it."""
+    """Docker's own socket: its host path, and what named it, "" for the usual path."""
 
     path: str
     said_in: str = ""
@@ -52,7 +52,7 @@ class Upstream(NamedTuple):
 
 def _why_not_connected(path: str) -> int:
     """Return 0, or the number of the error with which nothing at a host path takes a connection."""
-    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for who only asks for a path
+    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for a mere path
 
     with socket(AF_UNIX) as connection:
         connection.settimeout(_ANSWER_SECONDS)
@@ -65,7 +65,7 @@ def _why_not_connected(path: str) -> int:
 
 def does_answer(path: str) -> bool:
     """Tell whether what listens at a socket (a host path) answers as Docker's API does."""
-    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for who only asks for a path
+    from socket import AF_UNIX, socket  # noqa: PLC0415 - not for a mere path
 
     with socket(AF_UNIX) as connection:
         connection.settimeout(_ANSWER_SECONDS)
@@ -78,7 +78,7 @@ def does_answer(path: str) -> bool:
 
 
 def own_socket(environ: Mapping[str, str]) -> str:
-    """Return the host path where the proxy listens by default, in a folder that holds nothing else.
+    """Return the host path on which the proxy listens by default, in a folder that holds nothing else.
 
     Raises EngineError if there is no place for it.
     """
@@ -163,7 +163,7 @@ def engine_at(path: str) -> str:
 
 
 def refuse_podman(path: str) -> None:
-    """Raise EngineError if Podman serves the socket: its own hook covers all its clients. Nobody there is no reason."""
+    """Raise EngineError if Podman serves the socket: its own hook covers all its clients. A silent socket is fine."""
     try:
         engine = engine_at(path)
     except OSError:
@@ -176,11 +176,11 @@ def refuse_podman(path: str) -> None:
 
 
 def ask_docker(path: str, target: str) -> Any:
-    """Return what the daemon at a socket answers to a GET of Docker's API, as JSON; None for what is none.
+    """Return the JSON value that the daemon at a socket answers to a GET of Docker's API; None if it is not JSON.
 
     `target` is the path of the call, percent-encoded. Raises OSError.
     """
-    import socket  # noqa: PLC0415 - not for who only asks for a path
+    import socket  # noqa: PLC0415 - not for a mere path
 
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWER_SECONDS)

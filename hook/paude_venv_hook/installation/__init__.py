@@ -1,1 +1,1 @@
-"""What an installation makes, so that unchanged launches are shadowed, and what covers them now."""
+"""Install what shadows unchanged launches, and find out what covers them now."""

@@ -1,4 +1,4 @@
-"""What an installation changes: files, and commands for what is not ours to write. Shown to people, and done."""
+"""The steps of an installation: files, and commands for what is not ours to write. Each can be shown, and done."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def render(steps: Iterable[Change | Command]) -> str:
 
 
 def carry_out(steps: Iterable[Change | Command]) -> None:
-    """Do the steps, and show each: a command before it runs, a file once it is as it should be. Raises HookError."""
+    """Do the steps, and show each: a command before it runs, a file once it is written. Raises HookError."""
     for step in steps:
         if isinstance(step, Command):
             write(step.render())

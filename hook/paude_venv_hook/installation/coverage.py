@@ -1,4 +1,4 @@
-"""Which launches are shadowed without a word of ours on the command line, and by what.
+"""Find out which launches are shadowed without a change of their command line, and by what.
 
 Files tell of Podman's hook; Podman itself is not started. Of Docker, its client is asked once for the context in use.
 """
@@ -42,7 +42,7 @@ class Launches(NamedTuple):
 
 
 def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
-    """Return what is to be said of each engine on PATH, for launches of the workspace folder at a host path."""
+    """Return what covers launches with each engine on PATH, for the workspace folder at a host path."""
     launches = []
     for engine, find in (("docker", _of_docker), ("podman", _of_podman)):
         program = find_program(engine, environ)
@@ -88,7 +88,7 @@ def _of_podman(program: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _starts_program(hook: str) -> bool:
-    """Tell whether what the hook file at a host path starts is there."""
+    """Tell whether the program that the hook file at a host path starts exists."""
     arguments = get_list(get_object(parse_json(read_start(hook)), "hook"), "args")
     return bool(arguments) and isinstance(arguments[-1], str) and os.access(arguments[-1], os.X_OK)
 
@@ -133,7 +133,7 @@ def _how_to_start(environ: Mapping[str, str]) -> str:
 
 
 def _wrapper(program: str) -> tuple[str, str] | None:
-    """Return what is to be said if the program at a host path, called as an engine is, leads to a wrapper of ours.
+    """Return the coverage by a wrapper, if the program at a host path, named like an engine, leads to one.
 
     Programs that speak to the engine themselves go past it.
     """

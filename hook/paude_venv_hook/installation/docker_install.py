@@ -43,7 +43,7 @@ DESCRIPTION = "Docker through paude-venv-hook, which shadows the venvs of worksp
 
 
 class Client(NamedTuple):
-    """Docker's client with one folder of contexts, and what is there.
+    """Docker's client with one folder of contexts, and the contexts in it.
 
     `docker` is its host path, "" if there is none that works. `environ` is without what beats contexts. `folder` is the
     host path of that folder; `is_other` tells that the environment names another one. `own` is the host path of the
@@ -76,7 +76,7 @@ class Client(NamedTuple):
 
 
 def find_client(docker: str | None, environ: Mapping[str, str], folder: str = "") -> Client:
-    """Return Docker's client with what it has in a folder of contexts, or in the one that the environment names.
+    """Return Docker's client with the contexts in a folder, by default in the one that the environment names.
 
     `docker` is its host path, None if there is none. Raises EngineError for a user without a home folder.
     """
@@ -135,7 +135,7 @@ def why_skipped(docker: str, environ: Mapping[str, str]) -> str:
 
 
 class Target(NamedTuple):
-    """In front of which socket the proxy is put; whether that is another one than before, and a line on it, or ""."""
+    """The socket in front of which the proxy is put; whether it is a new one; and a line on that, or ""."""
 
     upstream: Upstream
     is_new: bool = False
@@ -168,7 +168,7 @@ def find_target(client: Client, environ: Mapping[str, str]) -> Target:
 
 
 def plan_install(client: Client, units: UserUnits | None, program: str, upstream: str) -> list[Step]:
-    """Return what is missing, in the order in which it is to be done.
+    """Return the steps that are still to be done, in their order.
 
     `program` is the host path of this one, `upstream` that of Docker's socket. Raises EngineError if something that is
     not ours has its place.

@@ -1,6 +1,6 @@
-"""The record of an installation for Docker: what was there before, and where things were put.
+"""The record of an installation for Docker: what was in use before, and the paths of what was made.
 
-`uninstall` goes by it, so that it undoes an installation whatever the environment says then.
+`uninstall` follows it, and so undoes an installation whatever the environment says then.
 """
 
 from __future__ import annotations

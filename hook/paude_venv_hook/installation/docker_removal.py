@@ -1,4 +1,4 @@
-"""Take away what an installation for Docker made, by its record and by what the environment names now."""
+"""Remove what an installation for Docker made, by its record and by what the environment names now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Removal(NamedTuple):
-    """The steps that take away what is there of us, lines on what stays, and folders to remove if they are empty."""
+    """The steps of a removal, lines on what stays, and folders to remove if they are empty."""
 
     steps: list[Step]
     stays: list[str]
@@ -30,7 +30,7 @@ class Removal(NamedTuple):
 
 
 def plan_uninstall(docker: str | None, environ: Mapping[str, str]) -> Removal:
-    """Return how what is there of us is taken away.
+    """Return the removal of all that an installation made.
 
     That is what the environment names, and what the record does. `docker` is the host path of Docker's client, None if
     there is none. Raises EngineError for a user without a home folder.

@@ -1,4 +1,4 @@
-"""The program that an engine is told to start: this one, as it is installed."""
+"""The installed program, as the path that an engine is told to start."""
 
 from __future__ import annotations
 

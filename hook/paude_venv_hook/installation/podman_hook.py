@@ -159,7 +159,7 @@ def _hook_files(folder: str) -> list[str]:
 
 
 def summary(podman: str, changes: Sequence[Change], environ: Mapping[str, str], *, dry_run: bool) -> str:
-    """Return what came of an installation, in a line. Raises EngineError if Podman does not read the hook."""
+    """Return a line on the result of an installation. Raises EngineError if Podman does not read the hook."""
     if dry_run:
         return "nothing is changed yet: --dry-run" if changes else "already installed"
     line = "already installed"
@@ -216,7 +216,7 @@ def plan_install(folders: Sequence[str], program: str, folder: str, environ: Map
         return (change, *_record(best, folder), *_renewed(drop_in), *_place(folder, environ))
     if environ.get("CONTAINERS_CONF"):
         raise EngineError(
-            f"CONTAINERS_CONF is set, so that Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
+            f"CONTAINERS_CONF is set, and Podman reads no other file; add {shown(own_folder)} to hooks_dir there, "
             "and run this again"
         )
     for path in (own_folder, os.path.dirname(drop_in)):

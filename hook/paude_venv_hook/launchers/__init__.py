@@ -1,1 +1,1 @@
-"""One module a way to launch: what it is told, in the place where it looks for it."""
+"""Ways to launch, one module each: it reads a launch in its own language, and writes the decision in that language."""

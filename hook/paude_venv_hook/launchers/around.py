@@ -43,9 +43,9 @@ _SNAP = "/snap/"
 
 
 class Line(NamedTuple):
-    """A command line: the host path of its program, the words after that, what it is called, how much it tells.
+    """A command line: the host path of its program, the words after that, the program's name, how much is said.
 
-    `engine` is what somebody said that the program is, "" for nothing.
+    `engine` is the value of `--engine`, "" if none is given.
     """
 
     program: str
@@ -66,7 +66,7 @@ class Line(NamedTuple):
 
 
 def start(line: Line) -> int:
-    """Become the program of a line, in such a way that what it starts is shadowed.
+    """Become the program of a line; the containers that it starts have shadows.
 
     Returns only if the program cannot be started: 126, or 125 as engines do before the start, if settings are wrong.
     """
@@ -281,7 +281,7 @@ def _index_behind(arguments: Sequence[str], names: Collection[str]) -> int | Non
 
 
 def _advice(line: Line, behind: int | None) -> str:
-    """Return how to write a line so that we come after the program that is in the way."""
+    """Return how to write the line with this program behind the one that is in the way."""
     import shlex  # noqa: PLC0415 - on the way to a message
 
     name = os.path.basename(line.name)

@@ -1,4 +1,4 @@
-"""An engine asked by its own command line, for what a launch does not tell of its mounts."""
+"""Ask an engine, by its own command line, about mounts that a launch does not show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_SUCH = "no such"
 
 
 def questions(program: str, options: Sequence[str], environ: Mapping[str, str]) -> Questions:
-    """Return how the engine of a program (a host path) is asked; `options` are its own, before any subcommand."""
+    """Return the questions for the engine at a host path; `options` are those before its subcommand."""
     command = [program, *options]
     return Questions(
         volume=partial(_inspect, [*command, "volume", "inspect"], environ),
@@ -30,7 +30,7 @@ def questions(program: str, options: Sequence[str], environ: Mapping[str, str]) 
 
 
 def describe_image(command: Sequence[str], environ: Mapping[str, str], name: str) -> Any:
-    """Return what an engine, started by these words, tells of an image; None if it tells nothing."""
+    """Return what `inspect` prints of an image, for an engine started by these words; None if it fails."""
     try:
         return _inspect([*command, "image", "inspect"], environ, name)
     except OSError:
@@ -38,7 +38,7 @@ def describe_image(command: Sequence[str], environ: Mapping[str, str], name: str
 
 
 def _inspect(command: Sequence[str], environ: Mapping[str, str], name: str) -> Any:
-    """Return what the engine tells of one thing, None if there is no such thing. Raises OSError if it does not tell."""
+    """Return what `inspect` prints of one thing, None if it does not exist. Raises OSError if the engine is silent."""
     done = ask([*command, name], environ, seconds=_SECONDS)
     if done.returncode:
         stderr = os.fsdecode(done.stderr)

@@ -1,4 +1,4 @@
-"""Compose: the compose file that shadows the venvs in its services, and where those have the workspace.
+"""Compose: make the compose file that shadows the venvs in its services, and find the workspace in those.
 
 What is made here is added to the project's own files: `docker compose -f compose.yaml -f venv.json up`.
 """
@@ -203,7 +203,7 @@ def _at_target(folder: str, location: Location, launch: Launch, by_tools: Sequen
 
 
 def _unknown_place(problem: str, *, is_error: bool) -> Location:
-    """Return, or raise as UsageError, that nothing tells where the workspace is in a service's container."""
+    """Return the location of a service in which the workspace cannot be found; raises UsageError if `is_error`."""
     if is_error:
         raise UsageError(
             f"--target: needed, since docker compose config does not tell it ({shown(problem)}); "
@@ -214,7 +214,7 @@ def _unknown_place(problem: str, *, is_error: bool) -> Location:
 
 
 def _check_services(named: Iterable[str], configuration: Mapping[str, Any], file: str) -> None:
-    """Raise an error for a service that the project has not; `file` is the one that names it, "" for the flag."""
+    """Raise an error for a service that is not in the project; `file` is the one that names it, "" for the flag."""
     services = get_object(configuration, "services")
     for service in named:
         if configuration and service not in services:
@@ -225,7 +225,7 @@ def _check_services(named: Iterable[str], configuration: Mapping[str, Any], file
 
 
 def _service_unknown(why_not: str, *, has_files: bool, is_error: bool) -> str:
-    """Return, or raise as UsageError, that a service has to be named, since compose or devcontainer.json does not."""
+    """Return why no service is known to have the workspace; raises UsageError if `is_error`."""
     if is_error and why_not and not has_files:
         raise UsageError(
             f"--format compose: no {one_of(DEFAULT_FILES)} here or above; "
@@ -309,7 +309,7 @@ def make_compose_file(service: str, shadows: Iterable[Shadow], options: str) -> 
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a compose file: JSON, written so that every YAML parser reads the same.
+    """Return the bytes of a compose file: JSON that every YAML parser reads in the same way.
 
     YAML takes U+2028 and its like for line breaks, and knows no surrogate pairs: it is all escaped but what needs one.
     """

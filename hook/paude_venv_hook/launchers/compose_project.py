@@ -1,4 +1,4 @@
-"""The project of compose: what devcontainer.json says of it, and what compose answers when it is asked."""
+"""Read a compose project: from devcontainer.json, and by asking a compose program."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _default_files(workspace_folder: str, environ: Mapping[str, str]) -> list[st
 
 
 def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
-    """Return the services that bind a workspace folder (a host path) or a part of it, as compose tells it."""
+    """Return the services that bind a workspace folder (a host path) or a part of it."""
     real = os.path.realpath(workspace_folder)
     return [name for name in get_object(config, "services") if carriers(real, mounts_of(config, name))]
 

@@ -1,4 +1,4 @@
-"""What flags say of a launch that others make: the workspace is known, and devcontainer.json says where it is."""
+"""Decide by flags, for a launch that others make: the workspace is known, devcontainer.json names its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the last launch of a workspace came to, kept for a way in that has no voice.
+"""The outcome of a workspace's last launch, kept for ways in that cannot print anything.
 
 Podman drops what a hook says, and the dev container CLI shows nothing that a compose program prints. `status` and
 `verify` tell of it. There is one small file a workspace, in paude's state folder.
@@ -58,20 +58,20 @@ def _ago(seconds: float) -> str:
 
 
 def record(decision: Decision, through: str) -> None:
-    """Keep what came of a launch, for each workspace that it mounts. What cannot be written stops no launch."""
+    """Keep the outcome of a launch, for each workspace that it mounts. A failure to write stops no launch."""
     for answer in decision.answers:
         shadowed = [shadow.path for shadow in answer.plan.shadows]
         _write(answer.workspace_folder, through, shadowed, unique_words(decision.notes))
 
 
 def record_error(error: HookError, through: str) -> None:
-    """Keep that the settings of a workspace are wrong, so that nothing was shadowed."""
+    """Keep that nothing was shadowed, since the settings of a workspace are wrong."""
     if error.workspace_folder:
         _write(error.workspace_folder, through, (), [str(error)])
 
 
 def read_last_launch(workspace_folder: str) -> LastLaunch | None:
-    """Return what is kept of the last launch of a workspace (a host path), None if nothing is."""
+    """Return the outcome of the last launch of a workspace (a host path), None if there is none."""
     path = _path(workspace_folder)
     document = parse_json(read_start(path)) if path else None
     if not isinstance(document, dict) or document.get("version") != _VERSION:
@@ -104,7 +104,7 @@ def _write(workspace_folder: str, through: str, shadowed: Iterable[str], notes: 
 
 
 def _make_room(folder: str) -> None:
-    """Remove the oldest files, so that one more is not too many."""
+    """Remove the oldest files to make room for one more."""
     with suppress(FileNotFoundError):
         with os.scandir(folder) as entries:
             paths = sorted((entry.path for entry in entries), key=os.path.getmtime)

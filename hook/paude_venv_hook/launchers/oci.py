@@ -39,7 +39,7 @@ _NAMED_VOLUME = re.compile(r"/volumes/([^/]+)/_data")
 
 
 def filter_config(data: bytes, environ: Mapping[str, str]) -> tuple[bytes, list[str]]:
-    """Return the OCI config with the shadows added, and what a person should know, one line each.
+    """Return the OCI config with the shadows added, and lines for a person.
 
     Makes the mount points and the stores that are missing. Never fails: on any trouble, and if there is nothing to add,
     the config comes back byte for byte. Podman drops what a hook says, so that it is kept for `status` besides.
@@ -74,7 +74,7 @@ def _dump(config: Mapping[str, Any]) -> bytes:
 
 
 def _read_launch(config: Mapping[str, Any], environ: Mapping[str, str]) -> Launch:
-    """Return what an OCI config says of its container; Podman is asked only for volumes, never for a container."""
+    """Return the launch that an OCI config describes; Podman is asked only for volumes, never for a container."""
     annotations = get_object(config, "annotations")
     labels = {key: get_text(annotations, key) for key in annotations}
     mounts, notes = resolve(map(_read_mount, get_list(config, "mounts")), (), _questions(environ))
@@ -92,7 +92,7 @@ def _questions(environ: Mapping[str, str]) -> Questions:
 def _with_shadows(config: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
     """Return the config with a mount for each shadow, after the mounts on and above its path.
 
-    So what is mounted further down comes on top of it.
+    What is mounted further down then lies on top of it.
     """
     mounts = get_list(config, "mounts")
     added: dict[int, list[Any]] = {}

@@ -1,4 +1,4 @@
-"""podman-compose: it starts Podman for each container, so that it is told to start the wrapper of Podman.
+"""podman-compose starts Podman for each container: here it is told to start the wrapper of Podman.
 
 Nothing else changes by that: no file that it reads, no label and no hash. What is shadowed is said by the wrapper, for
 each container; of why nothing is, most of its calls would tell.

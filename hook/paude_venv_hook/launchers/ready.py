@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def made_ready(answers: Iterable[Answer]) -> Iterator[list[Note]]:
-    """Make the mount points that the answers need, and yield what a person should know of them.
+    """Make the mount points that the answers need, and yield notes on them.
 
     If the block fails, those that were made are removed again. Raises WorkspaceError.
     """

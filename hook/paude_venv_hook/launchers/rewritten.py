@@ -28,6 +28,6 @@ class Rewritten(NamedTuple):
 
 
 def unchanged(words: Sequence[str], why: str = "", advice: str = "") -> Rewritten:
-    """Return a command line as it is; a reason for which nothing is shadowed becomes a warning."""
+    """Return a command line as it is, with a warning if there is a reason why nothing is shadowed."""
     notes = (nothing(why, advice),) if why else ()
     return Rewritten(list(words), Decision((), notes))

@@ -117,7 +117,7 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
 
 
 def _make_ready_and_say(rewritten: Rewritten, verbosity: int) -> None:
-    """Make mount points, and say what a person should know. Raises OverlayError, WorkspaceError."""
+    """Make the mount points, and say the notes. Raises OverlayError, WorkspaceError."""
     decision = rewritten.decision
     with made_ready(decision.answers) as notes_on_made:
         if verbosity >= WARNINGS:
@@ -176,7 +176,7 @@ def rewrite_run_line(
 def _read_launch(
     program: str, arguments: Sequence[str], line: RunLine, engine: str, environ: Mapping[str, str], folder: str
 ) -> Launch:
-    """Return what a line says of its container. The engine is asked only for what it alone knows of the mounts.
+    """Return the launch that a line describes. The engine is asked only about mounts that it alone knows.
 
     Raises UnclearMountError.
     """
@@ -206,7 +206,7 @@ def _read_launch(
 
 
 def _options_before_subcommand(arguments: Sequence[str], line: RunLine) -> list[str]:
-    """Return the words before `run` or `container run`: the options that say which daemon is meant."""
+    """Return the words before `run` or `container run`: the options that name the daemon."""
     words = list(arguments[: line.subcommand_at])
     return words[:-1] if words[-1:] == ["container"] else words
 

@@ -68,7 +68,7 @@ def rewrite_sandbox_line(program: str, arguments: Sequence[str], environ: Mappin
 
 
 def _read_launch(line: SandboxLine, environ: Mapping[str, str], folder: str) -> Launch:
-    """Return what a line says of its sandbox: its binds, those of much more than a workspace narrowed to that."""
+    """Return the launch that a line describes; binds of much more than a workspace are narrowed to that."""
     mounts = [mount._replace(source=os.path.join(folder, mount.source)) for mount in line.mounts]
     root = next((os.path.realpath(mount.source) for mount in mounts if (mount.type, mount.target) == ("bind", "/")), "")
     starts_in = _on_host(line.chdir, mounts) if line.chdir else ""

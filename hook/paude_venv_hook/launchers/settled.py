@@ -1,4 +1,4 @@
-"""The stores of a launch are made here, for every way in, before it says what it mounts.
+"""Make the stores of a launch, for every way in, before it says what it mounts.
 
 One that cannot be used is no reason not to start: the launch has memory then, and a note says why.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Asking(NamedTuple):
-    """How an engine is asked for what matters to stores: all its containers, its daemon, and an image by its name.
+    """Questions to an engine that matter to stores: all its containers, its daemon, an image by its name.
 
     Each is asked once at most. `containers` raises StoreError if the engine does not answer; nothing is known of an
     image then.
@@ -42,7 +42,7 @@ class Asking(NamedTuple):
 
 
 def asking(engine: str, environ: Mapping[str, str], command: Sequence[str] = ()) -> Asking:
-    """Return how an engine is asked by its program; `command` is that of `ask_containers`."""
+    """Return the questions for an engine, which its program answers; `command` is that of `ask_containers`."""
 
     def containers() -> Containers:
         from paude_venv_hook.stores.listing import ask_containers  # noqa: PLC0415 - for dev containers alone

@@ -1,1 +1,1 @@
-"""The proxy before Docker's socket: from `listener`, which takes clients, down to `framing`, where a message ends."""
+"""The proxy in front of Docker's socket: from `listener`, which takes clients, down to `framing`, which parses HTTP."""

@@ -122,7 +122,7 @@ def _launch(setup: Setup, mounts: Mapping[str, Mount], labels: Mapping[str, Any]
 
 
 def _name_daemons_socket(host: _Fields, setup: Setup) -> bool:
-    """Let each bind of the proxy's socket be one of the daemon's own; return whether there is any.
+    """Replace each bind of the proxy's socket by one of the daemon's own; return whether there is any.
 
     Whatever mounts the socket that DOCKER_HOST names may outlive the proxy, as the reaper of testcontainers does.
     """
@@ -167,7 +167,7 @@ def _all_mounts(config: _Fields, host: _Fields, setup: Setup) -> tuple[dict[str,
 
 
 def _questions(setup: Setup) -> Questions:
-    """Return how the daemon is asked; it answers with a message alone if it has no such thing."""
+    """Return the questions for the daemon; it answers with a message alone if it has no such thing."""
 
     def about(kind: str, name: str, suffix: str) -> Any:
         answer = setup.ask(f"/{kind}/{quote(name, safe='')}{suffix}")
@@ -182,7 +182,7 @@ def _questions(setup: Setup) -> Questions:
 
 
 def _asking(setup: Setup) -> Asking:
-    """Return how the daemon is asked for what matters to stores."""
+    """Return the questions for the daemon that matter to stores."""
 
     def daemon() -> Daemon:
         from paude_venv_hook.stores.daemons import Daemon, identify_docker  # noqa: PLC0415 - for storage on disk alone

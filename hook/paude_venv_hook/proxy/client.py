@@ -191,7 +191,7 @@ class Client:
             yield from self._receive()
 
     def _connect(self) -> Steps:
-        """Return a socket that is connected to the daemon; nobody tells when there is room in its queue."""
+        """Return a socket that is connected to the daemon; no event says when there is room in its queue."""
         while True:
             try:
                 upstream = _connected(self._shared.setup.upstream)
@@ -216,7 +216,7 @@ class Client:
         if [value.lower() for value in request.values(b"expect")] == [b"100-continue"]:
             self._sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         raw, content = yield from self._fed(body)
-        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and for who creates something
+        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and only for a creation
 
         try:
             result = yield from self._let_help(lambda: plan_create(content, request.target, self._shared.setup))
@@ -243,7 +243,7 @@ class Client:
         return whole, partial(self._edit, whole, lines)
 
     def _look_at(self, container: bytes) -> Steps:
-        """Let a helper say what a container lacks that starts again; not for ever."""
+        """Let a helper name the shadows that a restarted container lacks, within a time limit."""
         if container in self._shared.created:
             self._shared.created.discard(container)
             return
@@ -259,7 +259,7 @@ class Client:
                     self._shared.person.tell(lines)
 
     def _tell(self, warning: str) -> None:
-        """Say what a person should know: the one who asked for us, else whoever reads stderr."""
+        """Say a warning: to the person who asked for us, else on stderr."""
         person = self._shared.person
         if not person:
             say(f"warning: {warning}")
@@ -310,7 +310,7 @@ class Client:
 
     def _refuse(self, status: int, sentence: str) -> None:
         """Answer the request ourselves, in Docker's form. A client that sends more has time to read that."""
-        import json  # noqa: PLC0415 - not for who is served
+        import json  # noqa: PLC0415 - not for a request that is served
 
         body = json.dumps({"message": f"paude-venv-hook: {sentence}"}).encode() + b"\n"
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
@@ -326,7 +326,7 @@ class Client:
         while True:
             yield from self._receive()
             self._data.clear()
-            yield IN  # so that others have their turn
+            yield IN  # others have their turn
 
 
 def _connected(path: str) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Folders in which only this user can put a socket, or another one in place of it."""
+"""Refuse folders in which other users could put or replace a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that may take its time, each piece in a process of its own: nobody waits for somebody else's file system.
+"""Slow work, each piece in a process of its own: no client waits for another one's file system.
 
 Threads were tried. One that computes holds Python's lock, and all others crawl; nobody can end it; when root becomes
 the owner of a workspace, to make a mount point there, all threads do; and the memory that it took stays. A process is

@@ -1,4 +1,4 @@
-"""How long a private proxy lives: as long as the program, and whatever that has started, can need its socket.
+"""The life of a private proxy: as long as the program, and whatever that has started, can need its socket.
 
 What is left of them is known by a descriptor of the program's process, by a pipe that all it starts inherit, and, for
 those who close what they inherit, by the address in the environment, or on the command line, of each process.
@@ -79,7 +79,7 @@ class Life:
             self._after_answers(self._end_if_unused)
 
     def _ask_for_reused(self) -> None:
-        """Find the containers that compose has reused, and tell of them."""
+        """Find the containers that compose has reused, and name them."""
         if not self._person.projects or self._person.verbosity < WARNINGS:
             return
         from paude_venv_hook.proxy.planning import nothing_more  # noqa: PLC0415 - only if compose was started
@@ -100,7 +100,7 @@ class Life:
                 action()
 
     def _after_answers(self, action: Callable[[], None]) -> None:
-        """Do something when nothing has to be told any more."""
+        """Do something once no answer is awaited any more."""
         if self._questions:
             self._waiting.append(action)
         else:

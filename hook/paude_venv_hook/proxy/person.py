@@ -1,4 +1,4 @@
-"""Somebody who asked for a private proxy: where, what that person is told, and which projects of compose it saw."""
+"""The person who asked for a private proxy: the folder, the lines that were printed, the compose projects."""
 
 from __future__ import annotations
 

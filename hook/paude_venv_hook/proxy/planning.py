@@ -1,4 +1,4 @@
-"""What the helpers of the proxy do: they plan a container that is created, and look at one that starts again."""
+"""The work of the proxy's helpers: plan a container that is created, and check one that starts again."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def _lines(decision: Decision, setup: Setup) -> list[str]:
 
 
 def lines_for_person(notes: Iterable[Note], setup: Setup) -> list[str]:
-    """Return what the person who asked for a proxy is told of notes, as much as that person wants to know."""
+    """Return the lines on notes for the person who asked for a proxy, by that person's verbosity."""
     return lines_of_notes(notes) if setup.verbosity >= WARNINGS else []
 
 
 def look_at_start(container: str, setup: Setup) -> tuple[tuple[str, list[str]], Finish]:
     """Return the daemon's engine, and lines for the person who asked: what a container lacks that starts again.
 
-    If nobody asked, stderr has it. The answer to the call has no place for it, so that it is also kept for `status`.
+    If nobody asked, stderr has it. The answer to the call has no place for it: it is also kept for `status`.
     """
     setup = _with_engine(setup)
     silence: list[str] = []

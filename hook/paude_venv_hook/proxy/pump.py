@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 256 * 1024
 LINGER_SECONDS = 2.0
-_MOST_BLOCKS = 16  # in one turn, so that other connections have theirs
+_MOST_BLOCKS = 16  # in one turn: other connections have theirs
 
 
 class _End:
@@ -148,7 +148,7 @@ class Pump:
         self._watch(upstream, client)
 
     def _end_client(self) -> None:
-        """Tell the client that nothing more comes; what it sends is read on for a while, so that it can read."""
+        """Tell the client that nothing more comes; what it sends is read for a while longer, or it could not read."""
         if not self._is_ending:
             self._is_ending = True
             self._loop.later(LINGER_SECONDS, self.close)

@@ -68,7 +68,7 @@ class _Reception:
                 sock = self._listener.accept()[0]
             except BlockingIOError:
                 return
-            except OSError as error:  # too many open files, say: those that wait are served when others have ended
+            except OSError as error:  # for example too many open files: those that wait come later
                 say(f"warning: a client has to wait: {error.strerror}")
                 self._loop.unwatch(self._listener)
                 self._loop.later(_PAUSE_SECONDS, self._await)

@@ -1,4 +1,4 @@
-"""Whether the venv that a store keeps fits the image that gets it now.
+"""Check whether the venv in a store fits the image that gets it now.
 
 A store outlives its container and the image behind it: with Python at another path, or of another version, its venv no
 longer works. Only stores that stay, and hold something, are looked at.

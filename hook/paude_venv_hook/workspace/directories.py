@@ -1,4 +1,4 @@
-"""Which directories of a workspace its settings mean: what `auto` finds, or a list, and those of `venv-also`."""
+"""Find the directories that the settings mean: what `auto` finds, or a list, and those of `venv-also`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes the environments of a workspace, and when: one record a command."""
+"""The commands that make the environments of a workspace, and when: one record each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 AT_CREATION = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 AT_EACH_START = ("postStartCommand", "postAttachCommand")
-# What keeps a command from making an environment that is there.
+# The check that keeps a command from making an environment anew.
 UNGUARDED = ""
 BY_DIRECTORY = "directory"  # the directory itself, which a shadow is: it makes none, then
 BY_CONTENT = "content"  # something in it, such as its bin/python: it makes it again if it is gone

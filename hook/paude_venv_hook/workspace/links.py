@@ -1,4 +1,4 @@
-"""Where a `.venv` that is no directory leads to: a symlink, or a file that names a venv."""
+"""Follow a `.venv` that is no directory: a symlink, or a file that names a venv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which command makes a Python environment, or another folder of installed packages, and where. Pure."""
+"""Recognise the commands that make a Python environment, or another folder of packages, and its path. Pure."""
 
 from __future__ import annotations
 

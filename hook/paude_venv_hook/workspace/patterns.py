@@ -1,4 +1,4 @@
-"""Which directories of a workspace match a pattern such as `packages/*/.venv`, in bounded time.
+"""Find the directories of a workspace that match a pattern such as `packages/*/.venv`, in bounded time.
 
 A repository is a stranger: eight levels of `*` and eight links `-> .` would take minutes, and through the proxy
 everybody else's launches would wait for them.

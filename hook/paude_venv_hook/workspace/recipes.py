@@ -1,4 +1,4 @@
-"""What a target of make, just, task, invoke or npm runs, by the file that says it. Pure.
+"""Read what a target of make, just, task, invoke or npm runs, from its file. Pure.
 
 Each file is read only as far as people write it for a set-up: recipes, what they need, and plain variables.
 """

@@ -1,4 +1,4 @@
-"""The settings: what flags, environment, the project's paude.json and the user's own paude.json say together."""
+"""The settings, from flags, the environment, the project's paude.json and the user's own paude.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which commands of a devcontainer.json make a Python environment: where, when, and only if what is missing.
+"""Find the commands of a devcontainer.json that make a Python environment: where, when, and on which condition.
 
 It is read from the commands, and from the scripts and the targets of make, just, task, invoke or npm that they name, as
 far as these are in the workspace: at most some files, each only at its start. Nothing of it is run.

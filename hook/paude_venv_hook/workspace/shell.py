@@ -1,4 +1,4 @@
-"""What a text for a shell runs: its commands, each with its folder, its variables, and what has to be missing for it.
+"""Read a shell script: its commands, each with its folder, its variables, and the paths that have to be missing for it.
 
 This is no shell. It follows what set-up scripts are made of: lists, `&&` and `||`, groups, `if`, loops, functions,
 `cd`, variables, tests for a path, `bash -c`. What it does not understand it passes over, and how much it reads is
