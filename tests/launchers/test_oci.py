@@ -342,14 +342,16 @@ def test_with_nothing_to_add_the_very_bytes_come_back(data: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
 
 
 @given(
-    more=st.dictionaries(st.text().filter(lambda key: key not in ("mounts", "annotations")), json_values),
-    extra=st.dictionaries(st.text().filter(lambda key: key not in ("type", "source", "options")), json_values),
+    more=st.dictionaries(st.text().filter(lambda key: key not in ("mounts", "annotations")), json_values, max_size=3),
+    extra=st.dictionaries(
+        st.text().filter(lambda key: key not in ("type", "source", "options")), json_values, max_size=3
+    ),
 )
 def test_all_else_keeps_its_meaning(tmp_path_factory: pytest.TempPathFactory, more: Config, extra: Config) -> None:
     app = fill(tmp_path_factory.mktemp("app"), 'paude.json = {"venv": ["env"]}')
