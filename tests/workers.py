@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-# The tests of one engine run one after another. Which engine it is: by what the test is called, or by its parameters.
+# The tests of one engine run one after another, but for those of the templates, in which Docker waits for minutes until
+# all is installed. Which engine it is: by what the test is called, or by its parameters.
 ENGINES = (
-    ("docker", re.compile(r"/docker_proxy/|/test_templates\.py|[\[-]docker[\]-]")),
+    ("templates", re.compile(r"/test_templates\.py")),
+    ("docker", re.compile(r"/docker_proxy/|[\[-]docker[\]-]")),
     ("rootless", re.compile(r"/test_rootless\.py|[\[-]rootless[\]-]")),
     ("podman", re.compile("")),
 )
