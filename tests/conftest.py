@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -146,6 +147,27 @@ def own_socket(monkeypatch: pytest.MonkeyPatch, local_engines: None) -> Iterator
     with TemporaryDirectory() as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield Path(folder, "paude", "docker.sock")
+
+
+@pytest.fixture
+def powerless() -> Iterator[None]:
+    """Let a test, and what it starts, be refused what a file's mode refuses, also if it is root's."""
+    if os.geteuid() != 0:
+        yield
+        return
+    if sys.platform != "linux":
+        pytest.skip("root may read, write and look everywhere")
+    libc, securebits = ctypes.CDLL(None), 28  # PR_SET_SECUREBITS
+    thread = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capget(2), version 3: effective, permitted, inheritable; twice
+    all_ = (ctypes.c_uint32 * 6)()
+    assert libc.capget(thread, all_) == 0
+    fewer = (ctypes.c_uint32 * 6)(*all_)
+    fewer[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert (libc.prctl(securebits, 1), libc.capset(thread, fewer)) == (0, 0)  # a program of root's has none either
+    try:
+        yield
+    finally:
+        assert (libc.capset(thread, all_), libc.prctl(securebits, 0)) == (0, 0)
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from typing import NoReturn
 
 import pytest
 
-# For tests of what a user is not allowed; `.ci/run` is root's and has none of them.
-NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read, write and look everywhere")
 LOUD = "NOT RUN HERE: "  # the table at the end begins with what must not be overlooked
 
 

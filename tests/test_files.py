@@ -16,7 +16,6 @@ import pytest
 from hypothesis import settings
 from pytest_mock import MockerFixture
 
-from lab import NOT_ROOT
 from paude_venv_hook import files
 from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.files import can_make, mount_points, read_bytes, read_file, read_start, write_if_changed
@@ -184,7 +183,7 @@ def test_a_folder_in_which_not_even_root_may_write_is_refused() -> None:
     assert _refusal("/proc/sys/overlay.json").startswith("/proc/sys/overlay.json: cannot be written: ")
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_folder_in_which_one_may_not_write_is_refused(target: Path) -> None:
     target.write_bytes(b"old")
     target.parent.chmod(0o500)

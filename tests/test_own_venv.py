@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lab import NOT_ROOT
 from layout import fill
 from template_files import GUARD, IDS, ROOT, TEMPLATES, texts_of
 
@@ -141,7 +140,7 @@ def test_a_venv_that_does_not_say_where_it_was_made_stops_the_setup(
     assert texts_of(workspace) == before
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_venv_that_cannot_be_looked_into_stops_the_setup(guard: Guard, workspace: Path) -> None:
     make_venv_of(workspace / ".venv", workspace / ".venv")
     (workspace / ".venv").chmod(0)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pytest
 
-from lab import NOT_ROOT
 from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import init as templates
@@ -325,7 +324,7 @@ def test_an_unknown_storage_is_refused(init: Init, workspace: Path) -> None:
     assert os.listdir(workspace) == []
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_folder_without_the_right_to_write(init: Init, workspace: Path) -> None:
     workspace.chmod(0o555)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from conftest import Done, Hook, MakeVenv
-from lab import NOT_ROOT
 from layout import fill
 from paude_venv_hook.engines.programs import ask
 from paude_venv_hook.installation import podman_hook
@@ -624,7 +623,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert sorted(files(tmp_path)) == sorted(["bin/paude-venv-hook", "programs/podman", entry])
 
 
-@NOT_ROOT
+@pytest.mark.skipif(os.geteuid() == 0, reason="access(2) lets root write to each folder")
 def test_a_folder_of_somebody_else_is_passed_over(podman: FakePodman, hook: Hook, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "hooks").mkdir(mode=0o555)
     podman(tmp_path / "hooks")

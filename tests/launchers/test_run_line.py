@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeVenv
-from lab import NOT_ROOT
 from layout import fill
 from outcomes import Outcome, destinations, outcome
 from paude_venv_hook.engines.choice import engine_by_name
@@ -247,7 +246,7 @@ def test_wrong_settings_beside_the_current_folder_stop_the_line_as_its_own_do(mo
         added("run -v ../sibling:/b IMG", monorepo)
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_bind_that_cannot_be_read_is_no_reason_to_stop(monorepo: Path) -> None:
     sealed = monorepo.parent / "sibling"
     sealed.chmod(0)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from lab import NOT_ROOT
 from paude_venv_hook.errors import StoreError
 from paude_venv_hook.stores import lifetime
 from paude_venv_hook.stores.folder import make_store, read_record, store_path, stores_folder
@@ -142,7 +141,7 @@ def test_a_store_that_cannot_be_emptied_is_left_and_another_one_is_used(mocker: 
     assert own(users()) == SECOND
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_store_that_a_container_closed_is_not_taken_for_empty() -> None:
     fill(FIRST).chmod(0)
 

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lab import NOT_ROOT
 from paude_venv_hook.errors import JsonFileError, WorkspaceError
 from paude_venv_hook.workspace.jsonfile import MAX_BYTES, MAX_JSON5_LENGTH, blank_comments, complete, read_object
 
@@ -303,7 +302,7 @@ def test_a_file_that_cannot_be_read_even_by_root_is_refused() -> None:
     assert _refusal(path) == f"{path}: cannot be read: Input/output error; see whether its disk works"
 
 
-@NOT_ROOT
+@pytest.mark.usefixtures("powerless")
 def test_a_file_that_one_may_not_read_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, "{}")
     os.chmod(path, 0)
