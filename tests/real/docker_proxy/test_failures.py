@@ -132,7 +132,7 @@ def test_a_proxy_that_ends(
     through = reached(engine, proxy.socket)
     with through.running(bind(workspace, "/app")) as container:
         with (
-            Dialogue(*through.command, "events", "--since=1") as events,
+            Dialogue(*through.command, "events", "--since=1", f"--filter=container={container.name}") as events,
             Dialogue(*through.command, "exec", "--interactive", container.name, "cat") as stream,
         ):
             events.expect("start")
