@@ -58,7 +58,7 @@ def test_with_coverage_they_have_to_be_asked_for(pytester: pytest.Pytester) -> N
         ("tests/real/test_store.py::test_it[rootless]", "rootless"),
         ("tests/real/test_rootless.py::test_it", "rootless"),
         ("tests/real/docker_proxy/test_load.py::test_it[DOCKER_HOST]", "docker"),
-        ("tests/real/test_templates.py::test_it[uv]", "templates"),
+        ("tests/real/test_templates.py::test_it[uv]", "docker"),
         ("tests/real/test_exec.py::test_docker[podman]", "podman"),
         ("tests/real/test_kubernetes.py::test_it", "podman"),
     ],

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-# The tests of one engine run one after another, but for those of the templates, in which Docker waits for minutes until
-# all is installed. Which engine it is: by what the test is called, or by its parameters.
+# The tests of one engine run one after another. Which engine it is: by what the test is called, or by its parameters.
 ENGINES = (
-    ("templates", re.compile(r"/test_templates\.py")),
-    ("docker", re.compile(r"/docker_proxy/|[\[-]docker[\]-]")),
+    ("docker", re.compile(r"/docker_proxy/|/test_templates\.py|[\[-]docker[\]-]")),
     ("rootless", re.compile(r"/test_rootless\.py|[\[-]rootless[\]-]")),
     ("podman", re.compile("")),
 )
