@@ -189,6 +189,7 @@ def test_the_proxy_loads_what_plans_only_when_the_first_container_is_created() -
 
 def test_what_plans_a_container_is_loaded_once_and_not_in_each_helper_of_the_proxy(workspace: Path) -> None:
     fill(workspace, "paude.json = {}", ".venv/pyvenv.cfg")
+    fill(workspace, '.devcontainer/devcontainer.json = {"postCreateCommand": "python -m venv .venv"}')
     code = """if True:
         import json, os, sys
         from paude_venv_hook.proxy.planning import plan_create
@@ -204,6 +205,25 @@ def test_what_plans_a_container_is_loaded_once_and_not_in_each_helper_of_the_pro
     )
 
     assert done.stdout == "True\n"
+
+
+def test_a_refusal_of_the_proxy_loads_nothing_since_no_file_may_be_left_to_open() -> None:
+    code = """if True:
+        import socket, sys
+        from paude_venv_hook.proxy.client import Client, Shared
+        from paude_venv_hook.proxy.loop import Loop
+        from paude_venv_hook.proxy.setup import Setup
+        loop = Loop()
+        client, theirs = socket.socketpair()
+        loop.adopt(theirs)
+        client.sendall(b"GET /_ping HTTP/1.1\\r\\n\\r\\n")
+        before = set(sys.modules)
+        Client(theirs, Shared(Setup("/no.sock", "/own.sock", {}), loop, None))
+        print(client.recv(12), *set(sys.modules) - before)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "b'HTTP/1.1 502'\n"
 
 
 def test_the_module_is_the_program(workspace: Path, command: list[str]) -> None:

@@ -55,6 +55,7 @@ _LOOK_SECONDS = 5.0
 _MOST_CREATED = 10_000
 _CALL = re.compile(rb"(/libpod)?/containers/(?:create|([^/]+)/(?:re)?start)\Z")
 _ELSE = "nothing shadowed: Podman's own API was used; use the podman command, or Docker's API"
+_SPECIAL = re.compile(rb'["\\]')  # in JSON, besides control characters, of which our sentences have none
 _ID = re.compile(rb'"Id": ?"([0-9a-f]+)"')
 
 
@@ -216,9 +217,9 @@ class Client:
         if [value.lower() for value in request.values(b"expect")] == [b"100-continue"]:
             self._sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         raw, content = yield from self._fed(body)
-        from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and only for a creation
-
         try:
+            from paude_venv_hook.proxy.planning import plan_create  # noqa: PLC0415 - heavy, and only for a creation
+
             result = yield from self._let_help(lambda: plan_create(content, request.target, self._shared.setup))
         except OSError as error:
             raise _RefusedError(500, f"the container cannot be planned now: {error.strerror}; try again") from None
@@ -247,10 +248,10 @@ class Client:
         if container in self._shared.created:
             self._shared.created.discard(container)
             return
-        from paude_venv_hook.proxy.planning import look_at_start  # noqa: PLC0415 - heavy
-
         self._loop.later(_LOOK_SECONDS, self._step)
         with suppress(OSError):
+            from paude_venv_hook.proxy.planning import look_at_start  # noqa: PLC0415 - heavy
+
             result = yield from self._let_help(lambda: look_at_start(container.decode("latin-1"), self._shared.setup))
             if result:
                 engine, lines = result
@@ -309,10 +310,12 @@ class Client:
             self._shared.created.add(match[1])
 
     def _refuse(self, status: int, sentence: str) -> None:
-        """Answer the request ourselves, in Docker's form. A client that sends more has time to read that."""
-        import json  # noqa: PLC0415 - not for a request that is served
+        """Answer the request ourselves, in Docker's form. A client that sends more has time to read that.
 
-        body = json.dumps({"message": f"paude-venv-hook: {sentence}"}).encode() + b"\n"
+        Nothing is loaded for it: there may be no descriptor left to open a file with.
+        """
+        text = _SPECIAL.sub(rb"\\\g<0>", sentence.encode(errors="replace"))
+        body = b'{"message": "paude-venv-hook: %b"}\n' % text
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
         answer = with_body(head.encode(), body)
         with suppress(OSError):
