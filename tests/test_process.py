@@ -187,26 +187,6 @@ def test_the_proxy_loads_what_plans_only_when_the_first_container_is_created() -
     assert not modules & {"paude_venv_hook.proxy.planning", "paude_venv_hook.workspace"}
 
 
-def test_what_plans_a_container_is_loaded_once_and_not_in_each_helper_of_the_proxy(workspace: Path) -> None:
-    fill(workspace, "paude.json = {}", ".venv/pyvenv.cfg")
-    fill(workspace, '.devcontainer/devcontainer.json = {"postCreateCommand": "python -m venv .venv"}')
-    code = """if True:
-        import json, os, sys
-        from paude_venv_hook.proxy.planning import plan_create
-        from paude_venv_hook.proxy.setup import Setup
-        setup = Setup("/no.sock", "/own.sock", dict(os.environ), engine="docker")
-        body = json.dumps({"HostConfig": {"Binds": [f"{sys.argv[1]}:/app"]}}).encode()
-        before = set(sys.modules)
-        (_, changed, *_), _ = plan_create(body, b"/containers/create", setup)
-        print("Tmpfs" in changed.decode(), *set(sys.modules) - before)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(workspace)], capture_output=True, text=True, check=True, cwd=workspace
-    )
-
-    assert done.stdout == "True\n"
-
-
 def test_a_refusal_of_the_proxy_loads_nothing_since_no_file_may_be_left_to_open() -> None:
     code = """if True:
         import socket, sys

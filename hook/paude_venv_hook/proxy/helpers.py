@@ -2,7 +2,8 @@
 
 Threads were tried. One that computes holds Python's lock, and all others crawl; nobody can end it; when root becomes
 the owner of a workspace, to make a mount point there, all threads do; and the memory that it took stays. A process is
-forked in less than a millisecond, with all that was imported.
+forked in less than a millisecond, with all that was imported. What it had to import itself is imported here as soon as
+its result is passed on: the next one has it then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import marshal
 import os
 import signal
 import socket
+import sys
+from contextlib import suppress
+from importlib import import_module
 
 from paude_venv_hook.proxy.loop import IN
 
@@ -63,7 +67,12 @@ class Helper:
         self._wait_for(self._process)
         self._process = 0
         data = b"".join(self._parts)
-        self._done(marshal.loads(data) if data else None)  # noqa: S302 - our own process wrote it
+        if not data:
+            self._done(None)
+            return
+        result, modules = marshal.loads(data)  # noqa: S302 - our own process wrote it
+        self._done(result)
+        self._loop.later(0, lambda: _load(modules))
 
     def close(self) -> None:
         """End the process, if it has no result yet: nobody wants that any more."""
@@ -94,9 +103,16 @@ def _work(work: Work, answer: socket.socket, loop: Loop) -> NoReturn:
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
         loop.close_sockets()
+        loaded = set(sys.modules)
         result, finish = work()
-        answer.sendall(marshal.dumps(result))
+        answer.sendall(marshal.dumps((result, [name for name in sys.modules if name not in loaded])))
         answer.close()
         finish()
     finally:
         os._exit(0)
+
+
+def _load(modules: list[str]) -> None:
+    for name in modules:
+        with suppress(ImportError, OSError):  # no file can be opened now, say
+            import_module(name)

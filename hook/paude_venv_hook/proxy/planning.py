@@ -12,7 +12,6 @@ from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.notes import nothing, unique_words
 from paude_venv_hook.proxy.api import add_shadows, find_missing
 from paude_venv_hook.terminal import SHADOWS, WARNINGS, bug, line_on_shadows, lines_of_notes, say, say_notes
-from paude_venv_hook.workspace import carried, jsonfile  # noqa: F401 - loaded here once, not in each helper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
