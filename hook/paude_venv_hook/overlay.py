@@ -61,6 +61,8 @@ def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
                 raise
             engines[name] = {"runArgs": None, "error": str(error)}
     mount, venv = answer.location.mount, answer.settings.venv
+    shadows = [_as_json(shadow) for shadow in answer.plan.shadows]
+    skipped = [{"path": skip.path, "why": skip.reason.text} for skip in answer.plan.skipped]
     return {
         "version": VERSION,
         "generator": f"paude-venv-hook {__version__}",
@@ -69,8 +71,8 @@ def make_document(answer: Answer, environ: Mapping[str, str]) -> dict[str, Any]:
         "engine": answer.engine,
         "venv": venv if isinstance(venv, str) else list(venv),
         "storage": answer.storage.kind,
-        "shadows": [_as_json(shadow) for shadow in answer.plan.shadows],
-        "skipped": [{"path": skipped.path, "why": skipped.reason.text} for skipped in answer.plan.skipped],
+        "shadows": shadows,
+        "skipped": skipped,
         "runArgs": engines[answer.engine]["runArgs"],
         "engines": engines,
     }

@@ -16,7 +16,7 @@ from paude_venv_hook.text import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 _DEFAULT = "/var/run/docker.sock"
@@ -97,26 +97,39 @@ def find_docker_socket(environ: Mapping[str, str], proxy_socket: str) -> Upstrea
     usually has it. `proxy_socket`, the host path of the proxy's socket, is none of these: whoever uses the proxy has
     named it there. Raises EngineError if the daemon is on another machine, and if nothing tells of one.
     """
-    host = environ.get("DOCKER_HOST", "").strip()
-    if host:
-        path = socket_in(host, "DOCKER_HOST")
+    for host, said_in in _named_sockets(environ):
+        path = socket_in(host, said_in)
         if not is_same_socket(path, proxy_socket):
-            return Upstream(path, "DOCKER_HOST")
-    docker = find_docker(environ)
-    context = docker and find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
-    if context and context.host:
-        path = socket_in(context.host, context.said_in)
-        if not is_same_socket(path, proxy_socket):
-            return Upstream(path, context.said_in)
-    places = [_DEFAULT, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
-    if os.path.isabs(environ.get("XDG_RUNTIME_DIR", "")):
-        places.insert(1, os.path.join(environ["XDG_RUNTIME_DIR"], "docker.sock"))
+            return Upstream(path, said_in)
+    places = _usual_sockets(environ)
     for path in places:
         if os.path.isabs(path) and is_socket(path) and not is_same_socket(path, proxy_socket):
             return Upstream(path)
     raise EngineError(
         f"no socket of Docker in {', '.join(map(shown, places))}; start Docker, or name it in DOCKER_HOST"
     )
+
+
+def _named_sockets(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the address in DOCKER_HOST, then that of the context in use, each with its source."""
+    host = environ.get("DOCKER_HOST", "").strip()
+    if host:
+        yield host, "DOCKER_HOST"
+    docker = find_docker(environ)
+    if docker is None:
+        return
+    context = find_context(docker, {name: environ[name] for name in environ if name != "DOCKER_HOST"})
+    if context and context.host:
+        yield context.host, context.said_in
+
+
+def _usual_sockets(environ: Mapping[str, str]) -> list[str]:
+    """Return the host paths on which Docker, a rootless one and Docker Desktop usually listen."""
+    places = [_DEFAULT]
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        places.append(os.path.join(runtime, "docker.sock"))
+    return [*places, os.path.join(home_folder(), ".docker", "run", "docker.sock")]
 
 
 def socket_in(host: str, said_in: str) -> str:

@@ -95,8 +95,9 @@ def plan_uninstall(folder: str, environ: Mapping[str, str]) -> list[Change]:
     places = [folder]
     if not is_root():
         usual = config_home({})
-        places += [os.path.join(usual, "containers")] if usual else []
-        places += _recorded(_places())
+        if usual:
+            places.append(os.path.join(usual, "containers"))
+        places += _read_places(_places())
     known = [path for place in dict.fromkeys(places) for path in _present(place)]
     folders: list[str] = []
     if podman:
@@ -154,7 +155,7 @@ def read_hook(podman: str, environ: Mapping[str, str]) -> str:
 
 def _hook_files(folder: str) -> list[str]:
     """Return where hook files may be, by what is in the folder of containers.conf."""
-    folders = [os.path.join(folder, OWN_FOLDER), *_recorded(os.path.join(folder, RECORD))]
+    folders = [os.path.join(folder, OWN_FOLDER), *_read_places(os.path.join(folder, RECORD))]
     return [os.path.join(name, HOOK_FILE) for name in dict.fromkeys(map(os.path.normpath, folders))]
 
 
@@ -237,7 +238,7 @@ def _record(hooks_folder: str, folder: str) -> tuple[Change, ...]:
     record = os.path.join(folder, RECORD)
     if not _can_write(folder) or os.path.normpath(hooks_folder) == os.path.join(folder, OWN_FOLDER):
         return ()
-    folders = dict.fromkeys([*_recorded(record), os.path.normpath(hooks_folder)])
+    folders = dict.fromkeys([*_read_places(record), os.path.normpath(hooks_folder)])
     return (Change(record, "".join(f"{name}\n" for name in folders).encode()),)
 
 
@@ -246,7 +247,7 @@ def _place(folder: str, environ: Mapping[str, str]) -> tuple[Change, ...]:
     if is_root() or not environ.get("XDG_CONFIG_HOME"):
         return ()
     record = os.path.join(needed_folder(user_folder("data"), EngineError), _PLACES)
-    folders = dict.fromkeys([*_recorded(record), folder])
+    folders = dict.fromkeys([*_read_places(record), folder])
     return (Change(record, "".join(f"{name}\n" for name in folders).encode()),)
 
 
@@ -256,7 +257,7 @@ def _places() -> str:
     return folder and os.path.join(folder, _PLACES)
 
 
-def _recorded(record: str) -> list[str]:
+def _read_places(record: str) -> list[str]:
     return [name for name in read_start(record).decode("utf-8", "replace").splitlines() if os.path.isabs(name)]
 
 

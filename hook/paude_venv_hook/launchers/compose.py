@@ -188,13 +188,15 @@ def _in_service(folder: str, launch: Launch, by_tools: Sequence[Mount]) -> Locat
         why = f"the service {shown(launch.service)} has no bind mount that holds the workspace folder"
         return Location((), why)
     location = place(os.path.realpath(folder), binds, launch)
-    return location._replace(mounted={**{mount.target: mount.type for mount in by_tools}, **location.mounted})
+    mounted = {mount.target: mount.type for mount in by_tools}
+    return location._replace(mounted={**mounted, **location.mounted})
 
 
 def _at_target(folder: str, location: Location, launch: Launch, by_tools: Sequence[Mount]) -> Location:
     """Return the place that a flag names, with the parts of the workspace that the service binds besides."""
     binds = carriers(os.path.realpath(folder), launch.mounts)
-    parts = [bind for bind in binds if bind.target not in {mount.target for mount in location.mounts}]
+    targets = {mount.target for mount in location.mounts}
+    parts = [bind for bind in binds if bind.target not in targets]
     mounts = (*location.mounts, *parts)
     if any(bind.is_shared for bind in binds):
         mounts = tuple(mount._replace(is_shared=True) for mount in mounts)

@@ -142,14 +142,11 @@ def _remove_left_stores(answer: Answer, ask: Asking) -> None:
     from paude_venv_hook.stores.lifetime import Users, remove_left_stores  # noqa: PLC0415 - as above
     from paude_venv_hook.stores.purpose import store_name  # noqa: PLC0415 - as above
 
+    host_paths = [shadow.host_path for shadow in answer.every_shadow]
+    kept = [store_name(purpose) for purpose in answer.purposes]
+    rootless = is_rootless(answer.engine)
     with suppress(StoreError):
-        remove_left_stores(
-            [shadow.host_path for shadow in answer.every_shadow],
-            answer.engine,
-            rootless=is_rootless(answer.engine),
-            kept=[store_name(purpose) for purpose in answer.purposes],
-            users=Users(ask.containers),
-        )
+        remove_left_stores(host_paths, answer.engine, rootless=rootless, kept=kept, users=Users(ask.containers))
 
 
 def settle_line(answer: Answer, environ: Mapping[str, str]) -> Answer:

@@ -206,7 +206,7 @@ def _asking(setup: Setup) -> Asking:
 
 
 def _add(host: _Fields, decision: Decision, mounted: Container[str]) -> bool:
-    """Add the shadows to a HostConfig, but for those whose destination is taken; return whether it has any."""
+    """Add the shadows to a HostConfig, except those whose destination is taken; return whether it has any."""
     tmpfs: dict[str, str] = {}
     stores: list[dict[str, str]] = []
     labelled: list[str] = []

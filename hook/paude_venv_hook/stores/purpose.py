@@ -75,4 +75,6 @@ def store_name(purpose: Purpose) -> str:
     later = purpose[_FIRST_FIELDS:]
     fields = purpose if any(later) else purpose[:_FIRST_FIELDS]
     digest = sha256(json.dumps(fields).encode()).hexdigest()[:16]
-    return f"{name or 'venv'}-{digest}"
+    if not name:
+        name = "venv"
+    return f"{name}-{digest}"

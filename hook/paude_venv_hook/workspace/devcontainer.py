@@ -161,13 +161,15 @@ def _mounts(
 
     Raises UnclearMountError.
     """
-    entries = [entry if isinstance(entry, str) else _join(entry) for entry in config.get("mounts") or ()]
-    mounts = [*(parse_mount(substitute(entry)) for entry in entries), *mounts_in(options)]
+    mounts = [parse_mount(substitute(_as_text(entry))) for entry in config.get("mounts") or ()]
+    mounts += mounts_in(options)
     return tuple(mount for mount in mounts if mount.target.startswith("/"))
 
 
-def _join(entry: Mapping[str, Any]) -> str:
-    """Return an object of `mounts` as the text that the tools make of it."""
+def _as_text(entry: str | Mapping[str, Any]) -> str:
+    """Return an entry of `mounts` as a text; the tools make one of an object in this way."""
+    if isinstance(entry, str):
+        return entry
     return ",".join(f"{key}={entry[key]}" for key in ("type", "source", "target") if entry.get(key) is not None)
 
 

@@ -89,27 +89,41 @@ def targets_of(
     returns the text of a file by its container path, "" for none.
     """
     runner = RUNNERS[posixpath.basename(words[0])]
-    names, folders, files = [], [], []
-    rest = list(words[1:])
+    line = _parse_line(words[1:], runner)
+    start = posixpath.normpath(posixpath.join(folder, *line.folders))
+    for place in dict.fromkeys((start, root)):
+        for file in line.files or runner.files:
+            text = read(posixpath.normpath(posixpath.join(place, file)))
+            if text:
+                targets = Targets(*runner.parse(text), place)
+                for target in targets.run(line.names):
+                    yield target, place
+                return
+
+
+class _Line(NamedTuple):
+    """The words of a runner's command line: the names of targets, the folders and the files that options name."""
+
+    names: list[str]
+    folders: list[str]
+    files: list[str]
+
+
+def _parse_line(words: Sequence[str], runner: _Runner) -> _Line:
+    line = _Line([], [], [])
+    rest = list(words)
     while rest:
         word = rest.pop(0)
         name, equals, value = word.partition("=")
         if name in runner.values and not equals and rest:
             value = rest.pop(0)
         if name in _FOLDER_OPTIONS:
-            folders.append(value)
+            line.folders.append(value)
         elif name in _FILE_OPTIONS:
-            files.append(value)
+            line.files.append(value)
         elif not word.startswith("-"):
-            names.append(word)
-    start = posixpath.normpath(posixpath.join(folder, *folders))
-    for place in dict.fromkeys((start, root)):
-        for file in files or runner.files:
-            text = read(posixpath.normpath(posixpath.join(place, file)))
-            if text:
-                targets = Targets(*runner.parse(text), place)
-                yield from ((target, place) for target in targets.run(names))
-                return
+            line.names.append(word)
+    return line
 
 
 # ---- make
