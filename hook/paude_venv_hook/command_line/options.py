@@ -51,11 +51,13 @@ WORKSPACE_FOLDER = argument("--workspace-folder", metavar="DIR", help="the proje
 ENGINE = argument(
     "--engine",
     choices=("auto", *ENGINES),
-    help="default: PAUDE_VENV_ENGINE, else the one of docker and podman on PATH; podman first, but docker for "
-    "devcontainer-config and compose",
+    help="the engine of the container (default: PAUDE_VENV_ENGINE, else the one on PATH; of both podman, but docker "
+    "for devcontainer-config and compose)",
 )
 VENV = argument(
-    "--venv", metavar="auto|none|NAME[,NAME…]", help="beats PAUDE_VENV, which beats paude.json (default: auto)"
+    "--venv",
+    metavar="auto|none|NAME[,NAME…]",
+    help="the directories to shadow; beats PAUDE_VENV, which beats paude.json (default: auto)",
 )
 STORAGE = argument(
     "--storage",

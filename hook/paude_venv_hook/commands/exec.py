@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SUMMARY = "start an engine, or any program that starts containers, with the shadows added"
 POSITION = 5
 ARGUMENTS = (
-    argument("--engine", choices=tuple(ENGINES), help="what the program is (default: as its name says)"),
+    argument("--engine", choices=tuple(ENGINES), help="the engine that the program is (default: by its name)"),
     QUIET,
     argument(
         "words",

@@ -26,7 +26,7 @@ ARGUMENTS = (
     argument(
         "--template", metavar="hatch|monorepo|pdm|pip|pipenv|poetry|uv", help="needed; without it they are listed"
     ),
-    argument("--storage", choices=STORAGES, help="write where the container's venvs are into paude.json"),
+    argument("--storage", choices=STORAGES, help="the storage to write into paude.json"),
     argument("folder", nargs="?", metavar="DIR", help="a new or existing folder (default: the current one)"),
 )
 EXAMPLES = """\

@@ -42,7 +42,7 @@ POSITION = 3
 ARGUMENTS = (
     *WORKSPACE,
     OUTPUT,
-    argument("--json", action="store_true", help="for programs"),
+    argument("--json", action="store_true", help="print JSON, for programs"),
     argument(
         "--check",
         action="store_true",

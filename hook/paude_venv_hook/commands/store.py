@@ -30,8 +30,8 @@ ARGUMENTS = (
     argument(
         "action",
         choices=("list", "clean", "prune"),
-        help="list: show all stores. clean: empty some; containers that have them still start. prune: remove those "
-        "that no container has and whose workspace is gone",
+        help="list: show all stores. clean: empty some; containers that use them still start. prune: remove those "
+        "that no container uses and whose workspace is gone",
     ),
     argument(
         "names",
@@ -39,15 +39,15 @@ ARGUMENTS = (
         default=(),
         metavar="NAME",
         help="for clean: the stores to empty, as list names them, even if a container runs (default: those of the "
-        "workspace in the current folder, unless a container that has one runs)",
+        "workspace in the current folder, unless a container that uses one runs)",
     ),
     argument("--all", action="store_true", help="for clean: also those of all workspaces below the current folder"),
-    argument("--json", action="store_true", help="for list: for programs"),
+    argument("--json", action="store_true", help="for list: print JSON, for programs"),
     argument(*DRY_RUN[0], action="store_true", help="for prune: show what would be removed, and remove nothing"),
     argument(
         "--older",
         metavar="DAYS",
-        help="for prune: also those that no container has and no launch asked for in the last DAYS days",
+        help="for prune: also those that no container uses and no launch asked for in the last DAYS days",
     ),
 )
 EXAMPLES = """\

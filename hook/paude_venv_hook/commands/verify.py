@@ -45,7 +45,7 @@ ARGUMENTS = (
     VENV,
     STORAGE,
     QUIET,
-    argument("--json", action="store_true", help="for programs"),
+    argument("--json", action="store_true", help="print JSON, for programs"),
     argument("--service", metavar="NAME", help="the containers of this service of compose that bind the workspace"),
     argument("container", metavar="CONTAINER", nargs="?", help="its name or id; needed without --service"),
 )
