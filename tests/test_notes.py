@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, unique_words, words
+from paude_venv_hook.notes import Note, NoteKind, note_on_nothing, to_patterns, to_text, unique_words
 
 
 @pytest.mark.parametrize("kind", list(NoteKind))
 def test_each_kind_has_words_that_are_one_printable_line(kind: NoteKind) -> None:
-    line = words(Note(kind, ("a\nb", "c"), "why", "do it", "x/paude.json", ("c",)))
+    line = to_text(Note(kind, ("a\nb", "c"), "why", "do it", "x/paude.json", ("c",)))
 
     assert line.isprintable()
     assert line
@@ -18,8 +18,8 @@ def test_each_kind_has_words_that_are_one_printable_line(kind: NoteKind) -> None
 @pytest.mark.parametrize(
     ("note", "line"),
     [
-        (nothing("no reason"), "nothing shadowed: no reason"),
-        (nothing("it is so", "change it"), "nothing shadowed: it is so; change it"),
+        (note_on_nothing("no reason"), "nothing shadowed: no reason"),
+        (note_on_nothing("it is so", "change it"), "nothing shadowed: it is so; change it"),
         (Note(NoteKind.SKIPPED, (".venv",), "it is so"), ".venv not shadowed: it is so"),
         (
             Note(NoteKind.VISIBLE, ("a/.venv",), file="b/paude.json", setting=(".venv", "a/.venv")),
@@ -38,11 +38,14 @@ def test_each_kind_has_words_that_are_one_printable_line(kind: NoteKind) -> None
     ],
 )
 def test_the_words_of_a_note(note: Note, line: str) -> None:
-    assert words(note) == line
+    assert to_text(note) == line
 
 
 def test_a_line_stands_once() -> None:
-    assert unique_words([nothing("a"), nothing("b"), nothing("a")]) == ["nothing shadowed: a", "nothing shadowed: b"]
+    assert unique_words([note_on_nothing("a"), note_on_nothing("b"), note_on_nothing("a")]) == [
+        "nothing shadowed: a",
+        "nothing shadowed: b",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,4 +58,4 @@ def test_a_line_stands_once() -> None:
     ],
 )
 def test_many_of_one_name_in_folders_beside_each_other_are_one_pattern(paths: list[str], entries: list[str]) -> None:
-    assert patterns(paths) == entries
+    assert to_patterns(paths) == entries

@@ -11,7 +11,7 @@ from paude_venv_hook.engines.choice import find_remote_variable, is_rootless
 from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
 from paude_venv_hook.errors import EngineError, HookError, StoreError, WorkspaceError
 from paude_venv_hook.files import is_inside
-from paude_venv_hook.notes import Note, NoteKind, nothing, patterns, words
+from paude_venv_hook.notes import Note, NoteKind, note_on_nothing, to_patterns, to_text
 from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, skip_if
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, is_by_tools, once_made
@@ -112,13 +112,13 @@ def decide(
             settings = _settings(workspace, environ, venv, storage)
             answer = _decide(workspace, settings, launch, environ)
         except WorkspaceError as error:
-            notes.append(nothing(str(error)))
+            notes.append(note_on_nothing(str(error)))
             continue
         except HookError as error:
             if launch.is_asked or not workspace.is_above:
                 error.workspace_folder = workspace.folder
                 raise
-            notes.append(nothing(str(error)))
+            notes.append(note_on_nothing(str(error)))
             continue
         # Two workspaces may lie in each other: an engine takes a destination once, and the inner one has it.
         answer = without_taken(answer, taken)
@@ -295,7 +295,7 @@ def _plan_without_mount(
     if advice is None:
         advice = f'mount it, or write "venv": "none" in {shown(file)}'
     if shared:
-        why, advice = words(shared[0]), ""
+        why, advice = to_text(shared[0]), ""
     everything = Skipped(".", Reason(why, advice))
     skipped = [everything]
     for directory in detected.directories:
@@ -459,7 +459,7 @@ def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
     if inside:
         listed = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
         kept = [path for path in listed if not _is_outside(path)]
-        setting = tuple(dict.fromkeys([*kept, *patterns(inside)]))
+        setting = tuple(dict.fromkeys([*kept, *to_patterns(inside)]))
         yield Note(NoteKind.VISIBLE, tuple(inside), file=file, setting=setting)
     outside = [path for path in paths if _is_outside(path)]
     if outside:

@@ -63,22 +63,22 @@ class Note(NamedTuple):
         return self.kind not in (NoteKind.MADE_FOR_RESERVE, NoteKind.MADE_FOR_LIST, NoteKind.NOTHING)
 
 
-def words(note: Note) -> str:
+def to_text(note: Note) -> str:
     """Return a note as one printable line, without a full stop."""
     return _WORDS[note.kind](note)
 
 
 def unique_words(notes: Iterable[Note]) -> list[str]:
     """Return the lines of notes, each once, in their order."""
-    return list(dict.fromkeys(map(words, notes)))
+    return list(dict.fromkeys(map(to_text, notes)))
 
 
-def nothing(why: str, advice: str = "") -> Note:
+def note_on_nothing(why: str, advice: str = "") -> Note:
     """Return the note that nothing is shadowed, although somebody may expect it."""
     return Note(NoteKind.SKIPPED, (".",), why, advice)
 
 
-def patterns(paths: Iterable[str]) -> list[str]:
+def to_patterns(paths: Iterable[str]) -> list[str]:
     """Return paths as the entries of a list: many of one name in folders beside each other are one pattern."""
     groups: dict[str, list[str]] = {}
     for path in paths:

@@ -116,12 +116,12 @@ def say_notes(notes: Iterable[Note]) -> None:
 
 def lines_of_notes(notes: Iterable[Note]) -> list[str]:
     """Return the lines for what a person should know, each once, under the name of this program."""
-    from paude_venv_hook.notes import words  # noqa: PLC0415 - not for what is only passed on
+    from paude_venv_hook.notes import to_text  # noqa: PLC0415 - not for what is only passed on
 
     lines = []
     for note in notes:
         prefix = "warning: " if note.is_warning else ""
-        lines.append(f"{PROGRAM}: {prefix}{words(note)}")
+        lines.append(f"{PROGRAM}: {prefix}{to_text(note)}")
     return list(dict.fromkeys(lines))
 
 

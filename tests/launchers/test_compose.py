@@ -36,7 +36,7 @@ from paude_venv_hook.overlay import default_path
 from paude_venv_hook.plan import Shadow
 from paude_venv_hook.stores.folder import store_path
 from paude_venv_hook.stores.purpose import Purpose
-from paude_venv_hook.workspace.carried import carriers, place
+from paude_venv_hook.workspace.carried import find_carriers, locate_binds
 from paude_venv_hook.workspace.contents import Kind
 
 Programs = Callable[[str, str], Path]
@@ -236,7 +236,7 @@ def test_the_nearest_bind_that_holds_the_workspace_carries_it(workspace: Path, t
 def first_place(mounts: list[Mount], workspace: Path) -> Mount | None:
     """Return the mount that carries the workspace."""
     launch = Launch("docker", mounts=tuple(mounts))
-    return place(str(workspace), carriers(str(workspace), mounts), launch).mount
+    return locate_binds(str(workspace), find_carriers(str(workspace), mounts), launch).mount
 
 
 def test_compose_is_asked_in_the_workspace_folder_about_all_profiles(workspace: Path, programs: Programs) -> None:

@@ -32,7 +32,7 @@ from paude_venv_hook.notes import unique_words
 from paude_venv_hook.overlay import make_document
 from paude_venv_hook.plan import Plan, Shadow, Skipped
 from paude_venv_hook.workspace.contents import Kind, Reason
-from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, opted_in
+from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder, has_opted_in
 from paude_venv_hook.workspace.settings import read_settings
 
 PODMAN_OPTIONS = "rw,exec,nosuid,nodev,notmpcopyup,mode=1777"
@@ -523,7 +523,7 @@ def test_a_named_configuration_is_named_where_there_is_no_default_one(workspace:
     make_venv(workspace / ".venv")
     fill(workspace, ".devcontainer/gpu/devcontainer.json = {}", ".devcontainer/cpu/devcontainer.json = {}")
 
-    assert opted_in(str(workspace))
+    assert has_opted_in(str(workspace))
     assert lines(ready(workspace)) == [
         "no default devcontainer.json; to plan for another one, give --config "
         ".devcontainer/cpu/devcontainer.json or .devcontainer/gpu/devcontainer.json"

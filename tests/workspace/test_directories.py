@@ -181,12 +181,12 @@ def test_what_this_user_cannot_read_stops_no_launch(sealed: str, line: str) -> N
         from paude_venv_hook.decision import decide
         from paude_venv_hook.engines.mounts import Mount
         from paude_venv_hook.launch import Launch
-        from paude_venv_hook.notes import words
+        from paude_venv_hook.notes import to_text
         launch = Launch("docker", mounts=(Mount("bind", sys.argv[1], "/app"),), folder=sys.argv[1])
         decide(launch, {})  # it loads what another user may have no access to
         os.setuid(os.getuid() or 65534)
         decision = decide(launch, {})
-        print(len(decision.shadows), *map(words, decision.notes), sep="\\n")
+        print(len(decision.shadows), *map(to_text, decision.notes), sep="\\n")
     """
     with TemporaryDirectory() as place:  # pytest's own are closed to other users
         folder = fill(Path(place), ".venv/pyvenv.cfg", "paude.json = {}", ".devcontainer.json = {}", "src/x/")

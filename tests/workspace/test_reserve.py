@@ -12,7 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from layout import fill
-from paude_venv_hook.notes import words
+from paude_venv_hook.notes import to_text
 from paude_venv_hook.workspace.central import find_cached_environment
 from paude_venv_hook.workspace.contents import Directory, Kind, Reason
 from paude_venv_hook.workspace.detection import Detection, detect
@@ -264,7 +264,7 @@ def test_a_command_that_looks_for_something_else_is_no_such_guard(command: str) 
 def warnings(folder: Path) -> list[str]:
     """Return what a person should know, one line each."""
     notes = find_evidence(str(folder), [str(folder / DEVCONTAINER), str(folder / "paude.json")]).notes
-    return [words(note) for note in notes]
+    return [to_text(note) for note in notes]
 
 
 # ---- What a container makes
@@ -303,7 +303,7 @@ def test_a_venv_of_another_name_that_a_container_will_make_is_named_until_it_is_
     assert (evidence(workspace), warnings(workspace)) == ("postStartCommand", [line])
     fill(workspace, ".venv/pyvenv.cfg")
     notes = detect(str(workspace), (), [str(workspace / DEVCONTAINER)], same_path=False).notes
-    assert [words(note) for note in notes] == [line]
+    assert [to_text(note) for note in notes] == [line]
 
     fill(workspace, "env/pyvenv.cfg", "api/.venv/pyvenv.cfg")
     assert warnings(workspace) == []

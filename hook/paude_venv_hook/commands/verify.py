@@ -20,7 +20,7 @@ from paude_venv_hook.json_values import get_list, get_object, get_text, parse_js
 from paude_venv_hook.launch import SERVICE, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.asked import questions
 from paude_venv_hook.launchers.last_launch import read_last_launch
-from paude_venv_hook.notes import Note, NoteKind, nothing, unique_words
+from paude_venv_hook.notes import Note, NoteKind, note_on_nothing, unique_words
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK
 from paude_venv_hook.stores.folder import name_in, read_record, stores_folder
@@ -148,13 +148,13 @@ def examine(engine: str, container: Mapping[str, Any], folder: str, options: Opt
 def _notes_on_no_workspace(launch: Launch, decision: Decision, workspace_folder: str) -> list[Note]:
     """Return a note if the container binds neither the workspace folder (a host path) nor a part of it."""
     if launch.is_switched_off:
-        return [nothing(SWITCHED_OFF)]
+        return [note_on_nothing(SWITCHED_OFF)]
     real = os.path.realpath(workspace_folder)
     for answer in decision.answers:
         if is_inside(real, answer.workspace_folder) or is_inside(answer.workspace_folder, real):
             return []
     why = "the container has no bind mount that holds the workspace folder"
-    return [nothing(why, 'mount it, or write "venv": "none" in paude.json')]
+    return [note_on_nothing(why, 'mount it, or write "venv": "none" in paude.json')]
 
 
 def engines_to_ask(flag: str) -> list[str]:

@@ -21,7 +21,7 @@ from paude_venv_hook.json_values import get_list, get_object, parse_json
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.daemons import find_daemon
 from paude_venv_hook.terminal import PROGRAM
-from paude_venv_hook.workspace.location import opted_in
+from paude_venv_hook.workspace.location import has_opted_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def find_launches(folder: str, environ: Mapping[str, str]) -> list[Launches]:
                 by, why = find(program, environ)
             except EngineError as error:  # for example of a user without a home folder
                 by, why = "", str(error)
-            if by not in ("", "wrapper") and not opted_in(folder):
+            if by not in ("", "wrapper") and not has_opted_in(folder):
                 by, why = "", f"{why}, only for folders with a paude.json or a devcontainer.json; add one here"
             launches.append(Launches(engine, by, why))
     return launches

@@ -31,7 +31,7 @@ from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.plan import skip_colons
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
-from paude_venv_hook.workspace.carried import carriers, place
+from paude_venv_hook.workspace.carried import find_carriers, locate_binds
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from paude_venv_hook.workspace.location import Location, Workspace, check_workspace_folder
 from paude_venv_hook.workspace.settings import read_settings
@@ -183,18 +183,18 @@ def _settle_nothing(answer: Answer) -> Answer:
 
 def _in_service(folder: str, launch: Launch, by_tools: Sequence[Mount]) -> Location:
     """Return where a service has the workspace, by its binds. `by_tools` is what devcontainer.json mounts besides."""
-    binds = carriers(os.path.realpath(folder), launch.mounts)
+    binds = find_carriers(os.path.realpath(folder), launch.mounts)
     if not binds:
         why = f"the service {shown(launch.service)} has no bind mount that holds the workspace folder"
         return Location((), why)
-    location = place(os.path.realpath(folder), binds, launch)
+    location = locate_binds(os.path.realpath(folder), binds, launch)
     mounted = {mount.target: mount.type for mount in by_tools}
     return location._replace(mounted={**mounted, **location.mounted})
 
 
 def _at_target(folder: str, location: Location, launch: Launch, by_tools: Sequence[Mount]) -> Location:
     """Return the place that a flag names, with the parts of the workspace that the service binds besides."""
-    binds = carriers(os.path.realpath(folder), launch.mounts)
+    binds = find_carriers(os.path.realpath(folder), launch.mounts)
     targets = {mount.target for mount in location.mounts}
     parts = [bind for bind in binds if bind.target not in targets]
     mounts = (*location.mounts, *parts)

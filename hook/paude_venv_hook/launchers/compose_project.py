@@ -13,7 +13,7 @@ from paude_venv_hook.launch import Launch
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import last_line, shown
-from paude_venv_hook.workspace.carried import carriers
+from paude_venv_hook.workspace.carried import find_carriers
 from paude_venv_hook.workspace.devcontainer import check_list, check_text, read_devcontainer
 from paude_venv_hook.workspace.jsonfile import read_object
 from paude_venv_hook.workspace.variables import substitution
@@ -84,7 +84,7 @@ def _default_files(workspace_folder: str, environ: Mapping[str, str]) -> list[st
 def services_of(config: Mapping[str, Any], workspace_folder: str) -> list[str]:
     """Return the services that bind a workspace folder (a host path) or a part of it."""
     real = os.path.realpath(workspace_folder)
-    return [name for name in get_object(config, "services") if carriers(real, mounts_of(config, name))]
+    return [name for name in get_object(config, "services") if find_carriers(real, mounts_of(config, name))]
 
 
 def launch_of(config: Mapping[str, Any], service: str, engine: str, folder: str) -> Launch:

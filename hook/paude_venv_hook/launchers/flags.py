@@ -136,9 +136,9 @@ def _parts(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
     binds = [mount for mount in mounts if mount.type == "bind" and not is_containers_own(mount.target)]
     if not binds:
         return []
-    from paude_venv_hook.workspace.carried import carriers  # noqa: PLC0415 - few files bind anything
+    from paude_venv_hook.workspace.carried import find_carriers  # noqa: PLC0415 - few files bind anything
 
-    return carriers(os.path.realpath(folder), binds)
+    return find_carriers(os.path.realpath(folder), binds)
 
 
 def read_image(config: str | None, folder: str, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paude_venv_hook.decision import Decision
-from paude_venv_hook.notes import nothing
+from paude_venv_hook.notes import note_on_nothing
 from paude_venv_hook.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -29,5 +29,5 @@ class Rewritten(NamedTuple):
 
 def unchanged(words: Sequence[str], why: str = "", advice: str = "") -> Rewritten:
     """Return a command line as it is, with a warning if there is a reason why nothing is shadowed."""
-    notes = (nothing(why, advice),) if why else ()
+    notes = (note_on_nothing(why, advice),) if why else ()
     return Rewritten(list(words), Decision((), notes))

@@ -24,7 +24,7 @@ from paude_venv_hook.errors import OverlayError, WorkspaceError
 from paude_venv_hook.launch import SERVICE, SWITCH, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.ready import made_ready
 from paude_venv_hook.launchers.rewritten import NO_WORKSPACE, Rewritten, unchanged
-from paude_venv_hook.notes import Note, NoteKind, nothing
+from paude_venv_hook.notes import Note, NoteKind, note_on_nothing
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import (
     ERRORS,
@@ -83,12 +83,12 @@ def _add_and_start(call: _Call) -> int:
         folder = os.getcwd()
     except OSError as error:
         why = f"the current folder cannot be found: {error.strerror}"
-        return _start_without(call, nothing(why, "change to another one"))
+        return _start_without(call, note_on_nothing(why, "change to another one"))
     rewritten = _rewrite(call, folder)
     try:
         _make_ready_and_say(rewritten, call.verbosity)
     except (OverlayError, WorkspaceError) as error:
-        return _start_without(call, nothing(str(error)))
+        return _start_without(call, note_on_nothing(str(error)))
     if rewritten.decision.answers:
         os.environ[VERBOSITY_VARIABLE] = str(ERRORS)  # all is said, also if the program is our wrapper
     return replace_process(call.program, rewritten.words)

@@ -30,7 +30,7 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.json_values import get_object, get_text
 from paude_venv_hook.launch import LOCAL_FOLDER, SERVICE, Launch
 from paude_venv_hook.launchers.settled import Asking, settle
-from paude_venv_hook.notes import Note, NoteKind, nothing
+from paude_venv_hook.notes import Note, NoteKind, note_on_nothing
 from paude_venv_hook.stores.folder import name_in
 from paude_venv_hook.text import shown
 
@@ -288,7 +288,7 @@ def _mounts(host: _Fields) -> Iterator[Mount | Note]:
         try:
             yield _added_or(parse_volume(_text(item)))
         except UnclearMountError as error:
-            yield nothing(str(error))
+            yield note_on_nothing(str(error))
     for item in map(_Fields, _list(host.get("Mounts"))):
         kind, source, target = (_text(item.get(name)) for name in ("Type", "Source", "Target"))
         propagation = _text(_Fields(item.get("BindOptions")).get("Propagation"))

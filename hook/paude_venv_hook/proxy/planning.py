@@ -9,7 +9,7 @@ from paude_venv_hook.docker_api.sockets import engine_at
 from paude_venv_hook.errors import HookError, OverlayError, WorkspaceError
 from paude_venv_hook.launchers.last_launch import record, record_error
 from paude_venv_hook.launchers.ready import made_ready
-from paude_venv_hook.notes import nothing, unique_words
+from paude_venv_hook.notes import note_on_nothing, unique_words
 from paude_venv_hook.proxy.api import add_shadows, find_missing
 from paude_venv_hook.terminal import SHADOWS, WARNINGS, bug, line_on_shadows, lines_of_notes, say, say_notes
 
@@ -107,7 +107,7 @@ def _shadow(data: bytes, platform: str, setup: Setup) -> tuple[bytes, Decision]:
         with made_ready(decision.answers) as notes_on_made:
             return changed, decision._replace(notes=(*decision.notes, *notes_on_made))
     except (OverlayError, WorkspaceError) as error:  # no fault of the settings: it works without us
-        return data, Decision((), (nothing(str(error)),))
+        return data, Decision((), (note_on_nothing(str(error)),))
 
 
 def _through(setup: Setup) -> str:

@@ -23,7 +23,7 @@ from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import did_you_mean, shown
 from paude_venv_hook.workspace.detection import detect
-from paude_venv_hook.workspace.location import Location, Workspace, opted_in
+from paude_venv_hook.workspace.location import Location, Workspace, has_opted_in
 from paude_venv_hook.workspace.venv import is_venv
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def find_workspaces(launch: Launch) -> MountedWorkspaces:
         if not _binds_directory(mount, source):
             continue
         folders = [source] if switch == "auto" else _workspaces_in(source, named, launch)
-        if folders and is_venv(source) and not opted_in(source):
+        if folders and is_venv(source) and not has_opted_in(source):
             notes += (Note(NoteKind.MEANT, (mount.source,), mount.target),)
             continue
         for folder in folders:
@@ -98,7 +98,7 @@ def _workspaces_in(source: str, named: Sequence[str], launch: Launch) -> list[st
     is_ruled = False  # whether one workspace rules over the source as a whole
     inside = [folder for folder in named if is_inside(folder, source)]
     for folder in inside or [source]:
-        nearest = _nearest_opted_in(folder, source) or opted_in_above(source)
+        nearest = _nearest_opted_in(folder, source) or find_opted_in_above(source)
         if nearest:
             folders.append(nearest)
             is_ruled = is_ruled or is_inside(source, nearest)
@@ -127,14 +127,14 @@ def _is_near(source: str, folder: str) -> bool:
 def _nearest_opted_in(folder: str, top: str) -> str | None:
     """Return the nearest folder that has opted in, from a host folder up to `top`; None if none has."""
     while True:
-        if opted_in(folder):
+        if has_opted_in(folder):
             return folder
         if folder == top:
             return None
         folder = os.path.dirname(folder)
 
 
-def opted_in_above(folder: str) -> str | None:
+def find_opted_in_above(folder: str) -> str | None:
     """Return the nearest folder above a host folder that has opted in, None if there is none.
 
     The search ends with a folder that holds `.git`, before the home folder and `/`, and before a folder of another
@@ -147,7 +147,7 @@ def opted_in_above(folder: str) -> str | None:
             above = os.path.dirname(folder)
             if above in (folder, "/", home) or not _is_same_hand(os.stat(above), status):
                 return None
-            if opted_in(above):
+            if has_opted_in(above):
                 return above
             folder = above
     except OSError:
@@ -163,11 +163,11 @@ def workspace_above(folder: str) -> str | None:
     """
     home = os.path.realpath(home_folder() or "/")
     folder = os.path.realpath(folder)
-    while not opted_in(folder) and not os.path.lexists(os.path.join(folder, ".git")):
+    while not has_opted_in(folder) and not os.path.lexists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
         if above in (folder, "/", home):
             return None
-        if opted_in(above) or any(is_venv(os.path.join(above, name)) for name in _USUAL_NAMES):
+        if has_opted_in(above) or any(is_venv(os.path.join(above, name)) for name in _USUAL_NAMES):
             return above
         folder = above
     return None
@@ -196,7 +196,7 @@ def _opted_in_below(source: str) -> list[str]:
             for count, entry in enumerate(entries):
                 if count >= MOST_FOLDERS:
                     break
-                if entry.is_dir(follow_symlinks=False) and opted_in(entry.path):
+                if entry.is_dir(follow_symlinks=False) and has_opted_in(entry.path):
                     folders.append(entry.path)
     except OSError:
         return []
@@ -216,13 +216,13 @@ def _join_parts(places: dict[str, list[Mount]]) -> None:
     """Give the binds of a part of a workspace to that workspace, if it is mounted too and the part has not opted in."""
     for inner in list(places):
         outer = [path for path in places if path != inner and is_inside(inner, path)]
-        if outer and not opted_in(inner):
+        if outer and not has_opted_in(inner):
             nearest = max(outer, key=len)
             places[nearest] += places.pop(inner)
 
 
 def _workspace(folder: str, binds: Sequence[Mount], launch: Launch, named: Sequence[str], switch: str) -> Workspace:
-    location = place(folder, binds, launch)
+    location = locate_binds(folder, binds, launch)
     is_current = any(is_inside(path, folder) for path in named)
     is_above = not is_inside(folder, location.mounts[0].source)
 
@@ -231,11 +231,11 @@ def _workspace(folder: str, binds: Sequence[Mount], launch: Launch, named: Seque
     if local_folder and is_inside(os.path.realpath(local_folder), folder):
         config = launch.labels.get(CONFIG_FILE)
 
-    venv = switch if switch and not opted_in(folder) else None
-    return Workspace(folder, location, config, is_current or opted_in(folder), is_above, venv)
+    venv = switch if switch and not has_opted_in(folder) else None
+    return Workspace(folder, location, config, is_current or has_opted_in(folder), is_above, venv)
 
 
-def place(folder: str, binds: Sequence[Mount], launch: Launch) -> Location:
+def locate_binds(folder: str, binds: Sequence[Mount], launch: Launch) -> Location:
     """Return where binds (with real host paths as sources) have a workspace: the nearest bind of all of it first."""
     whole = [bind for bind in binds if is_inside(folder, bind.source)]
     parts = [bind for bind in binds if bind not in whole]
@@ -245,7 +245,7 @@ def place(folder: str, binds: Sequence[Mount], launch: Launch) -> Location:
     return Location((first, *others), launch.told_by, mounted)
 
 
-def carriers(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
+def find_carriers(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
     """Return the binds among mounts that carry a known workspace (a real host path), or a part of it.
 
     Their sources become real host paths; relative ones start from the workspace.

@@ -81,7 +81,7 @@ def container_folder(text: str) -> str:
     return target
 
 
-def opted_in(folder: str) -> bool:
+def has_opted_in(folder: str) -> bool:
     """Tell whether the host folder is a workspace by what it holds: a paude.json or a devcontainer.json."""
     if os.path.isfile(os.path.join(folder, FILE_NAME)) or find_devcontainer(folder) is not None:
         return True
