@@ -74,8 +74,10 @@ class Proxy:
         assert self.process, "it was not started"
         assert self.process.poll() is None, f"the proxy ended: {self.said()}"
         with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(LIMIT)
             client.connect(str(self.socket))
-            return True
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
+            return bool(client.recv(1))  # before it answers, it has not all its file descriptors yet
         return False
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
