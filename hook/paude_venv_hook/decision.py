@@ -467,7 +467,7 @@ def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
 
 
 def _is_outside(path: str) -> bool:
-    """Tell whether a path leads out of the workspace folder, so that no list of its can name it."""
+    """Tell whether a path leads out of the workspace folder: no list of its settings can name it."""
     return path.startswith("../")
 
 

@@ -32,7 +32,7 @@ _QUOTING = ("'", '"', "\\", "$", "`", "\r", "\0")
 def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:
     """Return what makes an environment of the workspace, by a devcontainer.json or paude.json; both are host paths.
 
-    A file that cannot be read makes none: its own tools complain of it.
+    A file that cannot be read makes none: its own tools report it.
     """
     start = read_start(config)
     if not any(key.encode() in start for key in _KEYS):
