@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
 
 from paude_venv_hook.text import print_line
 
@@ -11,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_PROJECT = re.compile(r"com\.docker\.compose\.project=([a-z0-9][a-z0-9_-]*)")
+# A name has no character that a query would have in another form.
+_PROJECT = re.compile(r"com\.docker\.compose\.project(?:=|%3[Dd])([a-z0-9][a-z0-9_-]*)")
 _ATTACH = re.compile(r"/containers/[^/]+/attach$")
 
 
@@ -40,6 +40,6 @@ class Person:
         """Note which project a call is about, and call `is_up` if compose attaches to what it has brought up."""
         path, _, query = target.decode("latin-1").partition("?")
         if "com.docker.compose" in query:
-            self.projects.update(_PROJECT.findall(unquote(query)))
+            self.projects.update(_PROJECT.findall(query))
         elif self.projects and _ATTACH.search(path):
             self.is_up()
