@@ -103,6 +103,7 @@ def decide(
     """
     from paude_venv_hook.workspace.carried import find_workspaces  # noqa: PLC0415 - flags name the workspace
 
+    launch = launch._replace(labels=_labels_without_zero_bytes(launch.labels))
     carried = find_workspaces(launch)
     notes = [*launch.notes, *carried.notes]
     answers: dict[str, Answer] = {}
@@ -130,6 +131,11 @@ def decide(
     in_order = tuple(_with_notes_on_plan(answers[folder], covered) for folder in folders)
     notes += [note for answer in in_order for note in answer.notes]
     return Decision(in_order, tuple(dict.fromkeys(notes)))
+
+
+def _labels_without_zero_bytes(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the labels that can be paths: a client of Docker's API may send any text."""
+    return {key: value for key, value in labels.items() if "\0" not in value}
 
 
 def _depth(workspace: Workspace) -> int:

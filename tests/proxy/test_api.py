@@ -22,6 +22,7 @@ from paude_venv_hook import decision as decision_module
 from paude_venv_hook.decision import Decision
 from paude_venv_hook.engines import selinux
 from paude_venv_hook.errors import EngineError, SettingsError
+from paude_venv_hook.launch import CONFIG_FILE, LOCAL_FOLDER, WORKING_DIR
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.proxy.api import add_shadows, add_warnings, find_missing
 from paude_venv_hook.stores.folder import store_path
@@ -92,12 +93,29 @@ def test_a_bind_that_did_not_opt_in_is_left_alone(workspace: Path, make_venv: Ma
         {"Mounts": [{"Type": "bind", "Source": "{app}", "Target": "app"}, {"Type": "bind"}, {}]},
         {"Mounts": [{"Type": "bind", "Source": "app", "Target": "/app"}]},
         {"Mounts": [{"Type": "bind", "Source": "{app}/paude.json", "Target": "/paude.json"}]},
+        {"Mounts": [{"Type": "bind", "Source": "\0", "Target": "/app"}]},
+        {"Mounts": [{"Type": "bind", "Source": "{app}/\0", "Target": "/app"}]},
+        {"Mounts": [{"Type": "bind", "Source": "{app}", "Target": "/app/\0"}]},
     ],
 )
 def test_what_is_no_bind_of_a_directory_is_left_alone(app: Path, fields: Object) -> None:
     fields = json.loads(json.dumps(fields).replace("{app}", str(app)))
 
     assert host_config(**fields) == (fields, [])
+
+
+@pytest.mark.parametrize("storage", ["memory", "auto", "disk"])
+@pytest.mark.parametrize("label", [LOCAL_FOLDER, CONFIG_FILE, WORKING_DIR])
+def test_a_label_with_a_zero_byte_counts_as_none(app: Path, label: str, storage: str) -> None:
+    fill(app, f'paude.json = {{"venv-storage": "{storage}"}}', '.devcontainer.json = {"postCreateCommand": "uv sync"}')
+    binds = {"HostConfig": {"Binds": [f"{app}:/app"]}, "Image": "i\0"}
+    others = {LOCAL_FOLDER: str(app), CONFIG_FILE: f"{app}/.devcontainer.json"}
+
+    result, _ = changed({**binds, "Labels": {**others, label: f"{app}\0"}})
+    others.pop(label, None)
+
+    assert result["HostConfig"] == changed({**binds, "Labels": others})[0]["HostConfig"]
+    assert "/app/.venv" in json.dumps(result["HostConfig"])
 
 
 def test_with_storage_on_disk_a_store_is_mounted_for_image_platform_and_service(workspace: Path, app: Path) -> None:

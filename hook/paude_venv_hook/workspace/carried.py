@@ -53,8 +53,8 @@ def find_workspaces(launch: Launch) -> MountedWorkspaces:
     named = _named_folders(launch)
     places: dict[str, list[Mount]] = {}
     for mount in launch.mounts:
-        source = os.path.realpath(os.path.join(launch.folder or "/", mount.source))
-        if not _binds_directory(mount, source):
+        source = _find_source(mount, launch.folder or "/")
+        if not source:
             continue
         folders = [source] if switch == "auto" else _workspaces_in(source, named, launch)
         if folders and is_venv(source) and not has_opted_in(source):
@@ -88,8 +88,16 @@ def _named_folders(launch: Launch) -> list[str]:
     return list(dict.fromkeys(os.path.realpath(path) for path in named if os.path.isabs(path)))
 
 
-def _binds_directory(mount: Mount, source: str) -> bool:
-    return mount.type == "bind" and mount.target.startswith("/") and os.path.isdir(source)
+def _find_source(mount: Mount, folder: str) -> str:
+    """Return the real host path of the directory that a mount binds, "" if it binds none.
+
+    A relative source starts from the host folder. Docker's API takes paths with a zero byte, and cannot start with them.
+    """
+    is_bind = mount.type == "bind" and mount.target.startswith("/")
+    if not is_bind or "\0" in mount.source + mount.target:
+        return ""
+    source = os.path.realpath(os.path.join(folder, mount.source))
+    return source if os.path.isdir(source) else ""
 
 
 def _workspaces_in(source: str, named: Sequence[str], launch: Launch) -> list[str]:
@@ -252,8 +260,8 @@ def find_carriers(folder: str, mounts: Iterable[Mount]) -> list[Mount]:
     """
     binds = []
     for mount in mounts:
-        source = os.path.realpath(os.path.join(folder, mount.source))
+        source = _find_source(mount, folder)
         overlaps = is_inside(folder, source) or is_inside(source, folder)
-        if overlaps and mount.target != "/" and _binds_directory(mount, source):
+        if source and overlaps and mount.target != "/":
             binds.append(mount._replace(source=source))
     return binds

@@ -68,7 +68,8 @@ def _without_own(document: object) -> Any:
 def due(plain: Any, places: Mapping[str, Path]) -> dict[str, list[str]]:
     """Return where each place has to have shadows, by what the daemon says of the control.
 
-    On `.venv` of each bind of it, unless something is mounted there. What is mounted below a shared bind is mounted on
+    On `.venv` of each bind of it, unless something is mounted there, or its path has a zero byte: Docker makes such a
+    container, and cannot start it. What is mounted below a shared bind is mounted on
     the host as well, so that it has none.
     """
     switch = (plain["Config"]["Labels"] or {}).get("paude.venv", "")
@@ -78,6 +79,8 @@ def due(plain: Any, places: Mapping[str, Path]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"app": [], "other": []}
     for mount in plain["Mounts"]:
         shadow = f"{mount['Destination'].rstrip('/')}/.venv"
+        if "\0" in shadow:
+            continue
         if mount["Type"] == "bind" and mount["Propagation"] not in ("shared", "rshared") and shadow not in taken:
             for name in counts:
                 found[name] += [shadow] if os.path.realpath(mount["Source"]) == str(places[name]) else []
