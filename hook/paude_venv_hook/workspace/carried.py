@@ -91,7 +91,7 @@ def _named_folders(launch: Launch) -> list[str]:
 def _find_source(mount: Mount, folder: str) -> str:
     """Return the real host path of the directory that a mount binds, "" if it binds none.
 
-    A relative source starts from the host folder. Docker's API takes paths with a zero byte, and cannot start with them.
+    A relative source starts from the host folder. Docker's API takes paths with a zero byte, and starts nothing then.
     """
     is_bind = mount.type == "bind" and mount.target.startswith("/")
     if not is_bind or "\0" in mount.source + mount.target:
