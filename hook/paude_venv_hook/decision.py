@@ -12,7 +12,7 @@ from paude_venv_hook.engines.table import COMMON, ENGINES, shadow_args, why_not
 from paude_venv_hook.errors import EngineError, HookError, StoreError, WorkspaceError
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.notes import Note, NoteKind, note_on_nothing, to_patterns, to_text
-from paude_venv_hook.plan import Plan, Shadow, Skipped, make_plan, name_for_people, skip_if
+from paude_venv_hook.plan import Plan, Shadow, Skipped, is_outside, make_plan, name_for_people, nameable_paths, skip_if
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.storage import AUTO, DISK, MEMORY, Storage, choose_storage, find_config, is_by_tools, once_made
 from paude_venv_hook.text import shown
@@ -461,20 +461,13 @@ def _is_seen(path: str, launch: Launch) -> bool:
 
 def _notes_on_visible(plan: Plan, file: str) -> Iterator[Note]:
     paths = [directory.path for directory in plan.visible if directory.kind is not Kind.NAMES_NO_VENV]
-    inside = [path for path in paths if not _is_outside(path)]
+    inside = [path for path in paths if not is_outside(path)]
     if inside:
-        listed = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
-        kept = [path for path in listed if not _is_outside(path)]
-        setting = tuple(dict.fromkeys([*kept, *to_patterns(inside)]))
+        setting = tuple(dict.fromkeys([*nameable_paths(plan), *to_patterns(inside)]))
         yield Note(NoteKind.VISIBLE, tuple(inside), file=file, setting=setting)
-    outside = [path for path in paths if _is_outside(path)]
+    outside = [path for path in paths if is_outside(path)]
     if outside:
         yield Note(NoteKind.VISIBLE, tuple(outside), file=file)
-
-
-def _is_outside(path: str) -> bool:
-    """Tell whether a path leads out of the workspace folder: no list of its settings can name it."""
-    return path.startswith("../")
 
 
 def _read_set_ups(config: str | None, folder: str, plan: Plan) -> tuple[SetUp, ...]:

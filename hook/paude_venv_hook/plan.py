@@ -63,6 +63,17 @@ class Plan(NamedTuple):
     visible: tuple[Unshadowed, ...] = ()
 
 
+def is_outside(path: str) -> bool:
+    """Tell whether a path leads out of the workspace folder: no list of its settings can name it."""
+    return path.startswith("../")
+
+
+def nameable_paths(plan: Plan) -> list[str]:
+    """Return the shadowed paths that the list of `venv` can name, and has to if it is to shadow as much."""
+    listed = [shadow.path for shadow in plan.shadows if shadow.kind is not Kind.ALSO]
+    return [path for path in listed if not is_outside(path)]
+
+
 class _Place(NamedTuple):
     """One container path of a directory, and the source of the mount that carries it there.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from pytest_mock import MockerFixture
 
 from conftest import MakeVenv
 from docker_lab import setup_with
@@ -450,6 +451,22 @@ def test_a_git_root_itself_rules(tmp_path: Path) -> None:
 def test_a_folder_above_of_another_owner_does_not_rule(tmp_path: Path) -> None:
     fill(tmp_path, "above/app/x/")
     os.chown(tmp_path / "above", 1234, 1234)
+
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == set()
+
+
+def test_a_folder_above_on_another_file_system_does_not_rule(tmp_path: Path, mocker: MockerFixture) -> None:
+    fill(tmp_path, "above/app/x/")
+    assert rule(tmp_path / "above", tmp_path / "above" / "app") == {"/app/x"}
+    stat = os.stat
+
+    def on_another(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        found = stat(path, *arguments, **options)
+        if path != str(tmp_path / "above"):
+            return found
+        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:]))
+
+    mocker.patch("paude_venv_hook.workspace.carried.os.stat", on_another)
 
     assert rule(tmp_path / "above", tmp_path / "above" / "app") == set()
 

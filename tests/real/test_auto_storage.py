@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,6 +97,17 @@ def check_life(tools: Tools, workspace: Path) -> None:
     anew = tools.up(workspace, "--remove-existing-container")
     assert anew.exec("cat", f"{VENV}/name").returncode == 1
     check_venv(anew)
+
+
+def check_lives(every: Iterable[Tools], workspace: Path, **how: Any) -> None:
+    """Check the life of a venv with each of the tools, `how` they run, and that the workspace stays as it is."""
+    before = tree_hash(workspace)
+    for tools in every:
+        for name, value in how.items():
+            setattr(tools, name, value)
+        check_life(tools, workspace)
+
+    assert tree_hash(workspace) == before
 
 
 @pytest.mark.parametrize("shape", [pytest.param(name, marks=proves(f"auto: {name}")) for name in SHAPES])
@@ -237,16 +248,12 @@ def test_through_the_installed_proxy(
 ) -> None:
     configure(workspace, image, **ONCE)
     make_host_venv(workspace / ".venv")
-    before = tree_hash(workspace)
     with TemporaryDirectory(prefix="paude-proxy-") as folder:
         proxy = Proxy(Path(folder))
         proxy.start()
-        for tools in launched(docker, "plain", tmp_path, data):
-            tools.variables = {"DOCKER_HOST": f"unix://{proxy.socket}"}
-            check_life(tools, workspace)
+        reach_proxy = {"DOCKER_HOST": f"unix://{proxy.socket}"}
+        check_lives(launched(docker, "plain", tmp_path, data), workspace, variables=reach_proxy)
         proxy.stop()
-
-    assert tree_hash(workspace) == before
 
 
 @proves("auto: `exec -- devcontainer up`, an unchanged devcontainer CLI")
@@ -255,12 +262,7 @@ def test_through_the_private_proxy_of_exec(
 ) -> None:
     configure(workspace, image, **ONCE)
     make_host_venv(workspace / ".venv")
-    before = tree_hash(workspace)
-    for tools in launched(engine, "plain", tmp_path, data):
-        tools.before = (*HOOK, "exec", "--")
-        check_life(tools, workspace)
-
-    assert tree_hash(workspace) == before
+    check_lives(launched(engine, "plain", tmp_path, data), workspace, before=(*HOOK, "exec", "--"))
 
 
 @proves("auto: the services of a compose dev container, and compose by hand in memory")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab import missing
+from lab import missing, need_devcontainer_cli
 from layout import fill
 from paude_venv_hook.engines.mountinfo import parse_mountinfo
 from real.conftest import give_to_owner
@@ -248,8 +248,7 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
 
 @pytest.mark.parametrize("how", ["wrapper", "override", "exec", "standing"])
 def test_each_shape_is_shadowed_in_a_dev_container(world: World, how: str) -> None:
-    if not shutil.which("devcontainer"):
-        missing("there is no devcontainer CLI on PATH; npm has it as @devcontainers/cli")
+    need_devcontainer_cli()
     folder = world.top / "start"
     configure(folder, world.engine.image, runArgs=["--network=host", *world.mounts()])
     with TemporaryDirectory(prefix="paude-ways-") as scratch, ExitStack() as stack:

@@ -16,6 +16,7 @@ from paude_venv_hook.launchers.flags import notes_on_nothing
 from paude_venv_hook.launchers.last_launch import read_last_launch
 from paude_venv_hook.notes import NoteKind, unique_words
 from paude_venv_hook.overlay import dump, make_document
+from paude_venv_hook.plan import is_outside, nameable_paths
 from paude_venv_hook.storage import AUTO, has_stores, once_made
 from paude_venv_hook.terminal import write
 from paude_venv_hook.text import shown
@@ -274,12 +275,10 @@ def _directories(answer: Answer, visible: Iterable[Unshadowed]) -> list[dict[str
     for skipped in answer.plan.skipped:
         row = {"path": skipped.path, "state": "skipped", "why": skipped.reason.text}
         rows.append(row)
-    # A list cannot name what lies above the workspace folder.
-    listed = [shadow.path for shadow in answer.plan.shadows if shadow.kind is not Kind.ALSO]
-    nameable = list(dict.fromkeys(path for path in listed if not path.startswith("../")))
+    nameable = list(dict.fromkeys(nameable_paths(answer.plan)))
     for directory in visible:
         why = directory.why
-        if directory.kind is not Kind.NAMES_NO_VENV and not directory.path.startswith("../"):
+        if directory.kind is not Kind.NAMES_NO_VENV and not is_outside(directory.path):
             setting = json.dumps([*nameable, directory.path], ensure_ascii=False)
             why += shown(f'; to shadow it: "venv": {setting}')
         rows.append({"path": shown(directory.path), "state": "not shadowed", "why": why})

@@ -58,12 +58,12 @@ def parse_mount(text: str, default: str = "volume") -> Mount:
     Apple's container, a bind, which may be called virtiofs there. What is missing is "". The propagation of a bind is
     the value of `bind-propagation` or, for Podman, a word of its own. Raises UnclearMountError.
     """
+    import re  # noqa: PLC0415 - not for a `-v`, and 4 ms
+
     _refuse_control_characters("--mount", text)
     fields = {"type": default, "source": "", "target": ""}
     propagation = []
     volume_options: dict[str, str] = {}
-    import re  # noqa: PLC0415 - not for a `-v`, and 4 ms
-
     for match in re.finditer(_CSV_FIELD, text):
         field = match[2] if match[1] is None else match[1].replace('""', '"')
         key, _, value = field.partition("=")

@@ -63,32 +63,30 @@ def _resolve_volume(mount: Mount, questions: Questions, notes: list[Note]) -> Mo
         return mount
     device = mount.device
     if mount.source:  # a volume that is there keeps the options with which it was made
-        try:
-            volume = questions.volume(mount.source)
-        except OSError as error:
-            notes.append(_unasked(f"the volume {mount.source}", error))
-            return mount
+        volume = _ask(questions.volume, mount.source, f"the volume {mount.source}", notes)
         if volume is not None:
             device = bound_device(get_text(volume, "Driver"), get_object(volume, "Options"))
     return mount._replace(type="bind", source=device) if device else mount
 
 
 def _inherited(name: str, questions: Questions, notes: list[Note]) -> list[Mount]:
-    try:
-        container = questions.container(name)
-    except OSError as error:
-        notes.append(_unasked(f"--volumes-from {name}", error))
-        return []
+    container = _ask(questions.container, name, f"--volumes-from {name}", notes)
     return [mount for mount in mounts_of_container(container) if mount.type != "tmpfs"]
 
 
 def _of_pod(name: str, questions: Questions, notes: list[Note]) -> list[Mount]:
+    return _mounts_in(get_list(_ask(questions.pod, name, f"--pod {name}", notes), "mounts"))
+
+
+def _ask(question: Callable[[str], Any], name: str, what: str, notes: list[Note]) -> Any:
+    """Return the answer of the engine; an empty one, with a note that names `what` was asked, if it gives none."""
     try:
-        pod = questions.pod(name)
+        return question(name)
     except OSError as error:
-        notes.append(_unasked(f"--pod {name}", error))
-        return []
-    return _mounts_in(get_list(pod, "mounts"))
+        why = f"the engine does not tell: {error.strerror or error}"
+        advice = "mount the folder itself, or see whether the engine answers"
+        notes.append(Note(NoteKind.UNASKED, (what,), why, advice))
+        return {}
 
 
 def mounts_of_container(container: Any) -> list[Mount]:
@@ -106,9 +104,3 @@ def _mounts_in(described: Iterable[Any]) -> list[Mount]:
         target = container_path(get_text(mount, "Destination"))
         mounts.append(Mount(kind, source, target, is_shared([get_text(mount, "Propagation")])))
     return mounts
-
-
-def _unasked(what: str, error: OSError) -> Note:
-    reason = error.strerror or str(error)
-    why = f"the engine does not tell: {reason}"
-    return Note(NoteKind.UNASKED, (what,), why, "mount the folder itself, or see whether the engine answers")

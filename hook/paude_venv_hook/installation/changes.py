@@ -10,7 +10,7 @@ from paude_venv_hook.errors import EngineError
 from paude_venv_hook.files import read_file, remedy, write_if_changed
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.terminal import write
-from paude_venv_hook.text import shown
+from paude_venv_hook.text import last_line, shown
 
 _COMMAND_SECONDS = 30.0
 _UNTIL = "once that command works, run this again"
@@ -66,8 +66,7 @@ class Command(NamedTuple):
         except OSError as error:
             raise EngineError(f"`{self}` failed: {error.strerror}; {_UNTIL}") from None
         if done.returncode:
-            reason = (os.fsdecode(done.stderr).strip().splitlines() or ["no reason given"])[-1]
-            raise EngineError(f"`{self}` failed: {shown(reason)}; {_UNTIL}")
+            raise EngineError(f"`{self}` failed: {last_line(os.fsdecode(done.stderr))}; {_UNTIL}")
         return os.fsdecode(done.stdout).strip()
 
 

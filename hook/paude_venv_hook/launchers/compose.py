@@ -64,6 +64,10 @@ class _Known(NamedTuple):
     problem: str = ""
 
 
+def _settle_nothing(answer: Answer) -> Answer:
+    return answer
+
+
 def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or says what stands for one
     workspace_folder: str,
     environ: Mapping[str, str],
@@ -76,7 +80,7 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     storage: str | None = None,
     target_needed: bool = True,
     is_by_tools: bool = False,
-    settle: Callable[[Answer], Answer] | None = None,
+    settle: Callable[[Answer], Answer] = _settle_nothing,
 ) -> tuple[list[Answer], dict[str, Any]]:
     """Return the decisions for a workspace folder (a host path), one a service of its project, and the compose file.
 
@@ -89,8 +93,6 @@ def decide_compose(  # noqa: PLR0913 - each is a flag of the command line, or sa
     start them, and `settle` makes their stores (`settled.settle_answer`); without it, nothing is written.
     """
     known = _read(workspace_folder, config, engine, venv, storage, environ)
-    if settle is None:
-        settle = _settle_nothing
     named, location = _choose_services(known, services, target, environ, is_needed=target_needed)
     if not named:
         workspace = Workspace(known.folder, location)
@@ -175,10 +177,6 @@ def _decide_service(
         location = _in_service(known.folder, launch, by_tools)
     config = known.config if is_by_tools or is_dev_container else None
     return decide_workspace(Workspace(known.folder, location, config), known.settings, launch, environ)
-
-
-def _settle_nothing(answer: Answer) -> Answer:
-    return answer
 
 
 def _in_service(folder: str, launch: Launch, by_tools: Sequence[Mount]) -> Location:

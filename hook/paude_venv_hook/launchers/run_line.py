@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 # What covers a container that no line tells of.
-_COVERED = {"podman": "Podman's hook covers it: paude-venv-hook install --engine podman"}
+_COVERED_BY = {"podman": "Podman's hook covers it: paude-venv-hook install --engine podman"}
 
 
 def launch(
@@ -106,7 +106,7 @@ def _rewrite(call: _Call, folder: str) -> Rewritten:
         unread = find_unread(call.arguments, GRAMMARS[ENGINES[call.engine].form])
         if unread:
             name = os.path.basename(call.name or call.program)
-            return unchanged(call.arguments, f"{name} {unread} is not read", _COVERED.get(call.engine, ""))
+            return unchanged(call.arguments, f"{name} {unread} is not read", _COVERED_BY.get(call.engine, ""))
         why = why_no_container(call.name or call.program, call.arguments, call.engine)
         return unchanged(call.arguments)._replace(why_nothing=Note(NoteKind.NOTHING, why=why))
     if ENGINES[call.engine].form == "bwrap":

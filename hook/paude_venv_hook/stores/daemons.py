@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from paude_venv_hook.docker_api.contexts import Context, find_context
+from paude_venv_hook.docker_api.contexts import find_context
+from paude_venv_hook.docker_api.daemon import with_config
 from paude_venv_hook.docker_api.sockets import ask_docker, is_same_socket, socket_in
 from paude_venv_hook.engines.choice import is_rootless
 from paude_venv_hook.engines.daemons import Address, named_daemon, why_remote
@@ -73,7 +74,7 @@ def identify_docker(ask_daemon: Callable[[str], Any]) -> str:
 def _find_docker(program: str, options: list[Option], environ: Mapping[str, str]) -> Daemon:
     address = named_daemon("docker", options, environ)
     if not address.host:
-        context = _find_context(program, options, environ, address.context)
+        context = find_context(program, with_config(options, environ), address.context)
         if not context:
             return Daemon()
         address = Address(context.said_in, context.host)
@@ -85,13 +86,6 @@ def _find_docker(program: str, options: list[Option], environ: Mapping[str, str]
     except EngineError:
         return Daemon()
     return Daemon("", identify_docker(lambda path: ask_docker(socket, path)))
-
-
-def _find_context(program: str, options: list[Option], environ: Mapping[str, str], name: str) -> Context | None:
-    folders = [option.value for option in options if option.name == "--config" and option.value]
-    if folders:
-        environ = {**environ, "DOCKER_CONFIG": folders[-1]}
-    return find_context(program, environ, name)
 
 
 def _find_podman(program: str, options: list[Option], environ: Mapping[str, str]) -> Daemon:

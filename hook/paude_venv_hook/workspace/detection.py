@@ -15,7 +15,7 @@ from paude_venv_hook.notes import Note, NoteKind
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.contents import RESERVED, Directory, Kind, Unshadowed, no_mount_point
-from paude_venv_hook.workspace.lifecycle import read_set_ups
+from paude_venv_hook.workspace.lifecycle import read_all_set_ups
 from paude_venv_hook.workspace.venv import WITHOUT_VENVS, is_old_virtualenv, read_origin
 
 # The directories of tools, and the folder in each that holds the environments. In .pixi there is the project's
@@ -85,8 +85,9 @@ def _without_known_links(
     for directory in directories:
         is_known = directory.problem and directory.host_path in shadowed
         link = os.path.join(workspace_folder, directory.path)
-        if not is_known or not (same_path or not os.path.isabs(os.readlink(link))):
-            needed.append(directory)
+        if is_known and (same_path or not os.path.isabs(os.readlink(link))):
+            continue
+        needed.append(directory)
     return needed
 
 
@@ -122,7 +123,7 @@ def _reserve(
 
 
 def _notes_on_set_ups(folder: str, configurations: Sequence[str]) -> Sequence[Note]:
-    set_ups = [item for path in configurations for item in read_set_ups(path, folder)]
+    set_ups = read_all_set_ups(configurations, folder)
     if not set_ups:
         return ()
     from paude_venv_hook.workspace.reserve import notes_on_others  # noqa: PLC0415 - few have such a command

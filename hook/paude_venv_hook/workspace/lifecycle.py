@@ -12,6 +12,7 @@ from paude_venv_hook.workspace.environments import AT_CREATION, AT_EACH_START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from paude_venv_hook.workspace.environments import SetUp
@@ -27,6 +28,11 @@ _SIGNS = (
 )
 # By these a shell makes words that do not stand in the text.
 _QUOTING = ("'", '"', "\\", "$", "`", "\r", "\0")
+
+
+def read_all_set_ups(configurations: Iterable[str], workspace_folder: str) -> list[SetUp]:
+    """Return what makes an environment of the workspace, by any of the configurations; see `read_set_ups`."""
+    return [set_up for config in configurations for set_up in read_set_ups(config, workspace_folder)]
 
 
 def read_set_ups(config: str, workspace_folder: str) -> tuple[SetUp, ...]:

@@ -27,7 +27,7 @@ from paude_venv_hook.workspace.contents import RESERVED
 from paude_venv_hook.workspace.environments import BY_DIRECTORY, PACKAGES
 from paude_venv_hook.workspace.guards import HERE, find_guard
 from paude_venv_hook.workspace.jsonfile import blank_comments, read_object
-from paude_venv_hook.workspace.lifecycle import read_set_ups
+from paude_venv_hook.workspace.lifecycle import read_all_set_ups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def find_evidence(folder: str, configurations: Sequence[str] = ()) -> Evidence:
     """
     path = os.path.join(folder, RESERVED)
     is_there = os.path.lexists(path)
-    set_ups = _set_ups(folder, configurations)
+    set_ups = read_all_set_ups(configurations, folder)
     others = notes_on_others(folder, set_ups)
     if is_there and not is_unused(path):
         return Evidence("", others)
@@ -171,10 +171,6 @@ def _without_editors(path: str) -> str:
     except HookError:
         return ""
     return json.dumps({key: value for key, value in document.items() if key not in _OF_EDITORS}, ensure_ascii=False)
-
-
-def _set_ups(folder: str, configurations: Sequence[str]) -> list[SetUp]:
-    return [set_up for path in configurations for set_up in read_set_ups(path, folder)]
 
 
 # ---- What a person should know

@@ -43,7 +43,6 @@ _MAX_PERCENT = 100
 _MAX_ID = 2**32 - 2  # (uid_t) -1 means "no change" to chown(2)
 
 
-# namedtuple and not typing.NamedTuple: `typing` alone would take a tenth of the time of a whole run.
 class Tmpfs(NamedTuple):
     """The values of `venv-tmpfs`; None for a key that is not given."""
 
