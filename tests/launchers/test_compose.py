@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -410,6 +411,21 @@ def test_a_service_of_compose_is_shadowed_where_compose_has_the_workspace(
     assert prepared.location.why == "docker compose config"
     assert prepared.engine == "docker"
     assert unique_words(prepared.notes) == []
+
+
+def test_the_label_of_a_service_switches_us_off_in_it(workspace: Path, make_venv: MakeVenv, programs: Programs) -> None:
+    make_venv(workspace / ".venv")
+    services = {
+        "app": {"volumes": [_bind(workspace, "/code")], "labels": {"paude.venv": "none"}},
+        "web": {"volumes": [_bind(workspace, "/web")]},
+    }
+    programs("docker", f"printf %s {shlex.quote(json.dumps({'services': services}))}")
+
+    [app, web], document = decide_compose(str(workspace), os.environ, engine="docker")
+
+    assert unique_words(app.notes) == ["nothing shadowed: the label paude.venv is none"]
+    assert [shadow.destination for shadow in web.plan.shadows] == ["/web/.venv"]
+    assert document["services"]["app"] == {}
 
 
 def test_a_devcontainer_json_says_the_files_and_the_service(

@@ -16,7 +16,7 @@ from conftest import MakeVenv
 from docker_lab import setup_with
 from layout import fill
 from paude_venv_hook.cli import main
-from paude_venv_hook.commands import verify
+from paude_venv_hook.commands import status, verify
 from paude_venv_hook.decision import Decision, decide
 from paude_venv_hook.launch import CONFIG_FILE, LOCAL_FOLDER, SWITCH, WORKING_DIR
 from paude_venv_hook.launchers import oci, run_line, wrapper
@@ -24,6 +24,7 @@ from paude_venv_hook.launchers.compose_project import launch_of
 from paude_venv_hook.launchers.devcontainer_cli import make_override
 from paude_venv_hook.notes import unique_words
 from paude_venv_hook.proxy.api import add_shadows
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
 
 OPTED_IN = "app/paude.json = {}"
 
@@ -326,6 +327,16 @@ def by_verify(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatc
 
 def by_compose_config(shape: Shape, place: Place, _: str, __: object) -> set[str]:
     """Return what comes of `docker compose config`, which `print --format compose` and `status` read."""
+    return shadowed(decide_service(shape, place))
+
+
+def decide_service(shape: Shape, place: Place) -> Decision:
+    """Return the decision for the only service of a project, which somebody starts in the start folder."""
+    return decide(launch_of(composed(shape, place), "web", "docker", str(place.top / shape.start)), os.environ)
+
+
+def composed(shape: Shape, place: Place) -> dict[str, Any]:
+    """Return what `docker compose config` prints of a project with one service."""
     volumes: list[dict[str, Any]] = [
         {"type": "bind", "source": place.path(source), "target": target} for source, target in shape.binds
     ]
@@ -336,8 +347,27 @@ def by_compose_config(shape: Shape, place: Place, _: str, __: object) -> set[str
         described[f"v{target[1:]}"] = {"driver": "local", "driver_opts": options}
     others = [{"type": "bind", "source": place.path(source), "target": target} for source, target in shape.others]
     service = {"volumes": volumes, "labels": place.labels(shape), "volumes_from": ["other"] if others else None}
-    config = {"services": {"web": service, "other": {"volumes": others}}, "volumes": described}
-    return shadowed(decide(launch_of(config, "web", "docker", str(place.top / shape.start)), os.environ))
+    return {"services": {"web": service, "other": {"volumes": others}}, "volumes": described}
+
+
+def by_status(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return what `status` lists for the service, in each workspace that it has, or in the start folder."""
+    folders = {answer.workspace_folder for answer in decide_service(shape, place).answers}
+    listed: set[str] = set()
+    for folder in folders or {place.path(shape.start)}:
+        fill(Path(folder), "compose.yaml = {}")
+        devcontainer = find_devcontainer(folder)
+        if devcontainer:
+            Path(devcontainer).write_text(json.dumps({"dockerComposeFile": f"{folder}/compose.yaml", "service": "web"}))
+    place.engine("docker")
+    (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps(composed(shape, place))}'")
+    for folder in folders or {place.path(shape.start)}:
+        printed: list[str] = []
+        monkeypatch.setattr(status, "write", printed.append)
+        assert main(["status", "--json", "--workspace-folder", folder]) == 0
+        rows = json.loads("".join(printed))["directories"]
+        listed |= {row["destination"] for row in rows if row["state"] == "shadowed" and row.get("service") != "other"}
+    return listed
 
 
 def by_override(shape: Shape, place: Place, _: str, __: object) -> set[str]:
@@ -370,6 +400,7 @@ ASKED = {
     "private proxy": (by_private_proxy, ""),
     "verify": (by_verify, ""),
     "compose config": (by_compose_config, ""),
+    "status": (by_status, ""),
     "devcontainer-config": (by_override, ""),
 }
 STANDING = {

@@ -23,6 +23,7 @@ import pytest
 from lab import missing, need_devcontainer_cli
 from layout import fill
 from paude_venv_hook.engines.mountinfo import parse_mountinfo
+from paude_venv_hook.workspace.devcontainer import find_devcontainer
 from real.conftest import give_to_owner
 from real.containers import ENVIRONMENT, PROGRAM, SCRIPTS, Engine, NoEngineError, need_engine, run
 from real.dev_containers import Tools, configure
@@ -56,6 +57,7 @@ ENTRIES = (
     'off/paude.json = {"venv": "none"}',
     "beyond/paude.json = {}",
     "beyond/backend/.git/",
+    "data/file = 1",
     "start/",
 )
 BINDS = {
@@ -69,6 +71,7 @@ BINDS = {
     "worktree/.worktrees/x": "/s/worktree",
     "itself/.venv": "/s/itself",
     "off": "/s/off",
+    "data": "/s/data",
 }
 TWICE = {"twice": ("/s/one", "/s/two")}
 SHADOWED = {
@@ -184,6 +187,33 @@ def test_a_label_names_the_workspace_in_a_git_root(world: World, way: Entry) -> 
     assert shadowed == {"/s/repo/.venv", "/s/repo/sub/.venv"}
 
 
+def test_a_label_turns_shadowing_off_and_on(world: World, way: Entry) -> None:
+    """Podman's hook is told of annotations, and not of labels."""
+    kinds = ["annotation", "label"] if world.engine.name == "podman" else ["label"]
+
+    def shadowed(source: str, value: str) -> set[str]:
+        switch = [f"--{kind}=paude.venv={value}" for kind in kinds]
+        bind = f"--volume={world.top}/{source}:/s/it"
+        return start(world, way.words, bind, *switch, "--workdir=/", folder="start", environ=way.environ)
+
+    assert shadowed("whole", "none") == set()
+    assert shadowed("unopted/app", "auto") == {"/s/it/.venv"}
+
+
+def test_what_holds_no_project_is_as_without_us(world: World, way: Entry) -> None:
+    """Only a line that is given to `exec` itself says why nothing is shadowed: whoever writes it expects something."""
+    line = [*way.words, "run", "--rm", "--network=host", f"--volume={world.top}/data:/s/data", world.engine.image]
+
+    done = run("env", "--chdir", world.top / "start", *line, "ls", "/s/data", env=way.environ)
+
+    said = f"paude-venv-hook: nothing shadowed: no venv in {world.top}/data, and nothing says there will be one"
+    assert done.stdout == "file\n"
+    if way.words[1:4] == ["exec", "--", world.engine.name]:
+        assert done.stderr.startswith(said)
+    else:
+        assert done.stderr == ""
+
+
 @pytest.mark.parametrize("way", ["exec", "wrapper"], indirect=True)
 def test_who_asks_means_the_start_folder_and_what_lies_beside_it(world: World, way: Entry) -> None:
     """Nothing has opted in there: a bind of the parent, of a sibling, and of a part that is a repository of its own."""
@@ -241,9 +271,27 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
             env=way.environ,
         )  # fmt: skip
         assert seen(done.stdout) == SHADOWED - {"/s/volume/.venv"}
+        assert listed_by_status(world, folder / "compose.yaml") == seen(done.stdout)
     finally:
         down = [*world.engine.command, *name, "down", "--volumes", "--timeout=0"]
         run("env", "--chdir", folder, *down, check=False, env=ENVIRONMENT)
+
+
+def listed_by_status(world: World, file: Path) -> set[str]:
+    """Return what `status` says is shadowed in the service, asked in each workspace that a project mounts."""
+    no_workspaces = ("beyond", "listed/", "part/", "sibling", "unopted", "volume")
+    folders = {folder for folder in VENVS if not folder.startswith(no_workspaces)}
+    printed: list[str] = []
+    for folder in folders:
+        shutil.copy(file, world.top / folder)
+        devcontainer = find_devcontainer(str(world.top / folder))
+        if devcontainer:
+            configuration = {"dockerComposeFile": f"{world.top}/{folder}/compose.yaml", "service": "web"}
+            Path(devcontainer).write_text(json.dumps(configuration))
+        words = ["status", "--json", "--engine=docker", f"--workspace-folder={world.top}/{folder}"]
+        printed.append(run(PROGRAM, *words, env=ENVIRONMENT).stdout)
+    rows = [row for text in printed for row in json.loads(text)["directories"] if row.get("service", "web") == "web"]
+    return {row["destination"] for row in rows if row["state"] == "shadowed"}
 
 
 @pytest.mark.parametrize("how", ["wrapper", "override", "exec", "standing"])

@@ -16,7 +16,7 @@ from paude_venv_hook.engines.programs import find_program
 from paude_venv_hook.engines.table import ENGINES, one_of, refuse_other_forms
 from paude_venv_hook.errors import DevcontainerError, UsageError
 from paude_venv_hook.json_values import get_list, get_object, parse_json
-from paude_venv_hook.launch import LOCAL_FOLDER, Launch
+from paude_venv_hook.launch import LOCAL_FOLDER, SWITCHED_OFF, Launch
 from paude_venv_hook.launchers.compose_project import (
     Project,
     compose_files,
@@ -171,6 +171,8 @@ def _decide_service(
         location = Location((), "")
     elif target is not None:
         location = _at_target(known.folder, locate(known.folder, target, known.config, environ), launch, by_tools)
+    elif launch.is_switched_off:
+        location = Location((), SWITCHED_OFF, advice="")
     elif known.problem:
         location = _unknown_place(known.problem, is_error=is_needed)
     else:
