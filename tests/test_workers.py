@@ -69,3 +69,17 @@ def test_one_worker_runs_the_tests_of_an_engine(test: str, engine: str) -> None:
 
 def test_other_tests_are_each_by_itself() -> None:
     assert unit("tests/test_plan.py::test_it[docker]") == "tests/test_plan.py::test_it[docker]"
+
+
+def test_those_of_one_engine_can_be_run_alone(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("pytest_plugins = ['workers']")
+    folder = pytester.mkdir("tests") / "real"
+    folder.mkdir()
+    parametrized = "@pytest.mark.parametrize('engine', ['docker', 'podman'])\ndef test_it(engine): pass\n"
+    (folder / "test_them.py").write_text(f"import pytest\n\n{parametrized}")
+    (folder.parent / "test_plan.py").write_text("def test_it(): pass\n")
+
+    result = pytester.runpytest("-p", "no:xdist", "--only-engine", "docker", "-v")
+
+    result.assert_outcomes(passed=1, deselected=2)
+    result.stdout.fnmatch_lines(["*test_it*docker* PASSED*"])

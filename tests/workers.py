@@ -1,4 +1,4 @@
-"""Who runs the tests: one process a core for those of a whole folder, and one alone for those of a file."""
+"""Who runs the tests, and which: one process a core for a whole folder, one alone for a file, or those of an engine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ ENGINES = (
     ("rootless", re.compile(r"/test_rootless\.py|[\[-]rootless[\]-]")),
     ("podman", re.compile("")),
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of one engine be run alone, as `.ci/run` does: each engine's in namespaces of their own."""
+    engines = [engine for engine, _ in ENGINES]
+    parser.addoption("--only-engine", choices=engines, help="of tests/real, run those of one engine alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not of the engine that is asked for."""
+    only = config.option.only_engine
+    if only:
+        config.hook.pytest_deselected(items=[item for item in items if unit(item.nodeid) != only])
+        items[:] = [item for item in items if unit(item.nodeid) == only]
 
 
 @pytest.hookimpl(wrapper=True)
