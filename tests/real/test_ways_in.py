@@ -35,7 +35,7 @@ proves = pytest.mark.proves
 VENVS = (
     "whole", "twice", "part", "part/backend", "part/a/b", "listed", "listed/backend", "listed/backend/other",
     "repo", "repo/sub", "parent/app", "parent/two", "worktree/.worktrees/x", "inherited", "volume", "options",
-    "itself", "off", "sibling", "beyond/backend", "unopted/app",
+    "itself", "off", "sibling", "beyond/backend", "unopted/app", "both", "both/backend", "taken", "far/below/app",
 )  # fmt: skip
 ENTRIES = (
     "whole/paude.json = {}",
@@ -58,6 +58,9 @@ ENTRIES = (
     "beyond/paude.json = {}",
     "beyond/backend/.git/",
     "data/file = 1",
+    "both/paude.json = {}",
+    "taken/paude.json = {}",
+    "far/below/app/paude.json = {}",
     "start/",
 )
 BINDS = {
@@ -71,13 +74,17 @@ BINDS = {
     "worktree/.worktrees/x": "/s/worktree",
     "itself/.venv": "/s/itself",
     "off": "/s/off",
-    "data": "/s/data",
+    "both": "/s/both",
+    "both/backend": "/s/both-part",
+    "taken": "/s/taken",
+    "data": "/s/taken/.venv",
 }
 TWICE = {"twice": ("/s/one", "/s/two")}
 SHADOWED = {
     "/s/whole/.venv", "/s/link/.venv", "/s/part/.venv", "/s/deep/.venv", "/s/listed/.venv", "/s/repo/.venv",
     "/s/repo/sub/.venv", "/s/parent/app/.venv", "/s/parent/two/.venv", "/s/worktree/.venv", "/s/one/.venv",
-    "/s/two/.venv", "/s/inherited/.venv", "/s/volume/.venv", "/s/options/.venv",
+    "/s/two/.venv", "/s/inherited/.venv", "/s/volume/.venv", "/s/options/.venv", "/s/both/.venv",
+    "/s/both/backend/.venv", "/s/both-part/.venv",
 }  # fmt: skip
 VISIBLE = ("/s/itself", "/s/off/.venv", "/s/listed/other/.venv")
 
@@ -178,13 +185,25 @@ def test_each_shape_is_shadowed(world: World, way: Entry) -> None:
     assert start(world, way.words, *options, folder="start", environ=way.environ) == SHADOWED
 
 
-def test_a_label_names_the_workspace_in_a_git_root(world: World, way: Entry) -> None:
-    labels = [f"--label=devcontainer.local_folder={world.top}/repo/sub"]
-    options = [f"--volume={world.top}/repo:/s/repo", *labels]
+@pytest.mark.parametrize(
+    ("label", "folder", "source", "shadowed"),
+    [
+        ("devcontainer.local_folder", "repo/sub", "repo", {"/s/it/.venv", "/s/it/sub/.venv"}),
+        ("devcontainer.local_folder", "far/below/app", "far", {"/s/it/below/app/.venv"}),
+        ("com.docker.compose.project.working_dir", "far/below/app/.devcontainer", "far", {"/s/it/below/app/.venv"}),
+    ],
+    ids=["git root", "parent", "parent, by compose"],
+)
+def test_a_label_names_the_workspace_in_a_bind(
+    label: str, folder: str, source: str, shadowed: set[str], world: World, way: Entry
+) -> None:
+    """Podman's hook sees no labels: it looks one level down, and what lies deeper is for `--annotation`."""
+    options = [f"--volume={world.top}/{source}:/s/it", f"--label={label}={world.top}/{folder}", "--workdir=/"]
+    is_blind = way.words[0] == "podman"
 
-    shadowed = start(world, way.words, *options, folder="start", environ=way.environ)
+    found = start(world, way.words, *options, folder="start", environ=way.environ)
 
-    assert shadowed == {"/s/repo/.venv", "/s/repo/sub/.venv"}
+    assert found == (set() if is_blind and source == "far" else shadowed)
 
 
 def test_a_label_turns_shadowing_off_and_on(world: World, way: Entry) -> None:
@@ -252,6 +271,13 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
             "command": ["cat", "/proc/self/mountinfo"],
             "volumes": [*binds, "of-the-project:/s/options"],
             "volumes_from": ["base"],
+            "depends_on": {"part": {"condition": "service_completed_successfully"}},
+        },
+        "part": {
+            "image": world.engine.image,
+            "network_mode": "host",
+            "command": ["cat", "/proc/self/mountinfo"],
+            "volumes": [f"{world.top}/part/backend:/s/alone"],
         },
         "base": {
             "image": world.engine.image,
@@ -270,7 +296,7 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
             "env", "--chdir", folder, *words, "up", "--no-log-prefix", "--exit-code-from=web", "--timeout=0",
             env=way.environ,
         )  # fmt: skip
-        assert seen(done.stdout) == SHADOWED - {"/s/volume/.venv"}
+        assert seen(done.stdout) == (SHADOWED | {"/s/alone/.venv"}) - {"/s/volume/.venv"}
         assert listed_by_status(world, folder / "compose.yaml") == seen(done.stdout)
     finally:
         down = [*world.engine.command, *name, "down", "--volumes", "--timeout=0"]
@@ -278,8 +304,8 @@ def test_each_shape_is_shadowed_in_a_service_of_compose(world: World, way: Entry
 
 
 def listed_by_status(world: World, file: Path) -> set[str]:
-    """Return what `status` says is shadowed in the service, asked in each workspace that a project mounts."""
-    no_workspaces = ("beyond", "listed/", "part/", "sibling", "unopted", "volume")
+    """Return what `status` says is shadowed in the services, asked in each workspace that a project mounts."""
+    no_workspaces = ("beyond", "both/", "far", "listed/", "part/", "sibling", "unopted", "volume")
     folders = {folder for folder in VENVS if not folder.startswith(no_workspaces)}
     printed: list[str] = []
     for folder in folders:
@@ -290,7 +316,7 @@ def listed_by_status(world: World, file: Path) -> set[str]:
             Path(devcontainer).write_text(json.dumps(configuration))
         words = ["status", "--json", "--engine=docker", f"--workspace-folder={world.top}/{folder}"]
         printed.append(run(PROGRAM, *words, env=ENVIRONMENT).stdout)
-    rows = [row for text in printed for row in json.loads(text)["directories"] if row.get("service", "web") == "web"]
+    rows = [row for text in printed for row in json.loads(text)["directories"]]
     return {row["destination"] for row in rows if row["state"] == "shadowed"}
 
 
