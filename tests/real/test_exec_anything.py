@@ -310,6 +310,7 @@ def test_job_control(project: Compose) -> None:
         dialogue.expect("in the 2nd")
         dialogue.send("fg; echo it has ended: $?\n")
         dialogue.expect("compose up")
+        until(lambda: not dialogue.is_in_front(), "bash has given its terminal away")
         dialogue.send("\x03")
         dialogue.expect("it has ended: ")
         dialogue.send("exit 3\n")

@@ -202,6 +202,10 @@ class Dialogue:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns - 1, 0, 0))
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def is_in_front(self) -> bool:
+        """Tell whether the program itself has the terminal, and not one that it has started."""
+        return os.tcgetpgrp(self._ours) == self.process.pid
+
     def expect(self, text: str, again: Callable[[], None] = lambda: None) -> None:
         """Read on until the text has come, and do something again while it has not; what follows it is left."""
         deadline = time.monotonic() + LIMIT
