@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers import choose_workers, unit
+from workers import choose_workers, engine_of, unit
 
 pytest_plugins = ["pytester"]
 
@@ -67,8 +67,20 @@ def test_one_worker_runs_the_tests_of_an_engine(test: str, engine: str) -> None:
     assert unit(test) == engine
 
 
-def test_other_tests_are_each_by_itself() -> None:
-    assert unit("tests/test_plan.py::test_it[docker]") == "tests/test_plan.py::test_it[docker]"
+@pytest.mark.parametrize(
+    "test",
+    [
+        "tests/test_plan.py::test_it[docker]",
+        "tests/real/test_bwrap.py::test_it[root]",
+        "tests/real/test_readme.py::test_the_first_command",
+    ],
+)
+def test_those_that_need_no_engine_are_each_by_itself(test: str) -> None:
+    assert unit(test) == test
+
+
+def test_a_sandbox_is_tested_beside_podman() -> None:
+    assert engine_of("tests/real/test_bwrap.py::test_it[root]") == "podman"
 
 
 def test_those_of_one_engine_can_be_run_alone(pytester: pytest.Pytester) -> None:

@@ -14,6 +14,7 @@ ENGINES = (
     ("rootless", re.compile(r"/test_rootless\.py|[\[-]rootless[\]-]")),
     ("podman", re.compile("")),
 )
+_WITHOUT_ENGINE = re.compile(r"/test_bwrap\.py|/test_readme\.py::test_the_first_command")  # of tests/real
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,8 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what is not of the engine that is asked for."""
     only = config.option.only_engine
     if only:
-        config.hook.pytest_deselected(items=[item for item in items if unit(item.nodeid) != only])
-        items[:] = [item for item in items if unit(item.nodeid) == only]
+        config.hook.pytest_deselected(items=[item for item in items if engine_of(item.nodeid) != only])
+        items[:] = [item for item in items if engine_of(item.nodeid) == only]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,6 +67,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 def unit(test: str) -> str:
     """Return what a worker runs as one: the test, or the name of the engine whose tests belong together."""
+    return test if _WITHOUT_ENGINE.search(test) else engine_of(test) or test
+
+
+def engine_of(test: str) -> str:
+    """Return the engine with whose tests a test of tests/real is run, "" for others."""
     if "tests/real/" not in test and not test.startswith("real/"):
-        return test
+        return ""
     return next(engine for engine, pattern in ENGINES if pattern.search(test))

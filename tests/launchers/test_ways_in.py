@@ -352,16 +352,16 @@ def composed(shape: Shape, place: Place) -> dict[str, Any]:
 
 def by_status(shape: Shape, place: Place, _: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return what `status` lists for the service, in each workspace that it has, or in the start folder."""
-    folders = {answer.workspace_folder for answer in decide_service(shape, place).answers}
+    folders = [answer.workspace_folder for answer in decide_service(shape, place).answers] or [place.path(shape.start)]
     listed: set[str] = set()
-    for folder in folders or {place.path(shape.start)}:
+    for folder in folders:
         fill(Path(folder), "compose.yaml = {}")
         devcontainer = find_devcontainer(folder)
         if devcontainer:
             Path(devcontainer).write_text(json.dumps({"dockerComposeFile": f"{folder}/compose.yaml", "service": "web"}))
     place.engine("docker")
     (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps(composed(shape, place))}'")
-    for folder in folders or {place.path(shape.start)}:
+    for folder in folders:
         printed: list[str] = []
         monkeypatch.setattr(status, "write", printed.append)
         assert main(["status", "--json", "--workspace-folder", folder]) == 0
@@ -590,6 +590,28 @@ def test_a_label_that_switches_us_off_is_the_reason_that_is_given(
     main([word.format(app=place.path("app")) for word in words])
 
     assert "nothing shadowed: the label paude.venv is none\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["status"], ["print", "--format", "compose"], ["devcontainer-config", "--output", "{top}/override.json"]],
+    ids=lambda words: words[0],
+)
+def test_so_is_that_of_a_service_of_compose(
+    place: Place, make_venv: MakeVenv, capfd: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    configuration = {"dockerComposeFile": "compose.yaml", "service": "web"}
+    entries = (f"app/.devcontainer.json = {json.dumps(configuration)}", "app/compose.yaml = {}")
+    shape = same(entries=entries, labels={SWITCH: "none"})
+    lay_out(shape, place, make_venv)
+    place.engine("docker")
+    (place.top.parent / "answers").write_text(f"printf '%s' '{json.dumps(composed(shape, place))}'")
+
+    assert main([*(word.format(top=place.top) for word in words), "--workspace-folder", place.path("app")]) == 0
+
+    printed = capfd.readouterr()
+    assert "the label paude.venv is none" in printed.out + printed.err
+    assert "tmpfs" not in printed.out
 
 
 @pytest.mark.parametrize("in_list", [False, True])  # as Podman 4 and 5 tell it

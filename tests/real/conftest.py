@@ -159,8 +159,9 @@ def launch(engine: Engine) -> Iterator[Launch]:
 
 
 @pytest.fixture(scope="session")
-def host_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def host_venv(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a venv of this machine in which markupsafe is installed, to be copied."""
+    request.getfixturevalue("image")  # it takes seconds, and without an image no test uses it
     folder = shared(tmp_path_factory) / "host"
     with once(folder) as is_first:
         if is_first:

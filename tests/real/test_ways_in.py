@@ -197,7 +197,7 @@ def test_each_shape_is_shadowed(world: World, way: Entry) -> None:
 def test_a_label_names_the_workspace_in_a_bind(
     label: str, folder: str, source: str, shadowed: set[str], world: World, way: Entry
 ) -> None:
-    """Podman's hook sees no labels: it looks one level down, and what lies deeper is for `--annotation`."""
+    """Podman's hook sees no labels: it looks one level down, and no deeper."""
     options = [f"--volume={world.top}/{source}:/s/it", f"--label={label}={world.top}/{folder}", "--workdir=/"]
     is_blind = way.words[0] == "podman"
 
