@@ -112,6 +112,7 @@ def test_a_dev_container_has_a_store_if_its_venv_is_made_once(app: Path, config:
         {},
         {"com.docker.compose.project.working_dir": "{app}/.devcontainer"},
         {"com.docker.compose.project.config_files": "{app}/compose.yaml,{app}/docker-compose.override.yml"},
+        {"com.docker.compose.project.config_files": "{app}/docker-compose.devcontainer.yml"},
     ],
 )
 def test_what_a_person_starts_is_in_memory(app: Path, own: dict[str, str]) -> None:
@@ -132,6 +133,19 @@ def test_a_sibling_service_of_a_compose_dev_container_counts(app: Path) -> None:
 
     assert kind(run(app, own)) == "disk"
     assert os.path.isdir(store_path(the_store(app, service="worker")))
+
+
+def test_a_sibling_service_is_started_by_the_configuration_beside_its_compose_file(app: Path) -> None:
+    configure(app, AT_START)
+    named = configure(app, {**ONCE, "dockerComposeFile": "compose.yaml"}, ".devcontainer/web/devcontainer.json")
+    own = {
+        "com.docker.compose.project.config_files": f"{named.parent}/compose.yaml,{TOOLS_FILE}",
+        "com.docker.compose.project.working_dir": str(named.parent),
+        "com.docker.compose.service": "worker",
+    }
+
+    assert kind(run(app, own)) == "disk"
+    assert kind(run(app, {**own, "com.docker.compose.project.working_dir": f"{app}/.devcontainer"})) == "memory"
 
 
 def test_what_makes_another_directory_says_nothing_about_this_one(app: Path) -> None:

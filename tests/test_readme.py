@@ -124,7 +124,8 @@ def test_the_status_example(
 
 def joined(status: str) -> str:
     """Return what `status` shows as if no line had been too long, and without the number in the overlay's name."""
-    return re.sub(r"app-[0-9a-f]{16}", "app-N", re.sub(r"\n {11}(?=\S)", " ", status))
+    whole = re.sub(r"^(\S+)\n {11}(?=\S)", lambda match: f"{match[1]:<11}", status, flags=re.MULTILINE)
+    return re.sub(r"app-[0-9a-f]{16}", "app-N", re.sub(r"\n {11}(?=\S)", " ", whole))
 
 
 def test_init(written: list[str], home: Path, hook: Hook) -> None:

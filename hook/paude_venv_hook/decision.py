@@ -77,10 +77,14 @@ class Answer(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer for each workspace that a launch mounts, and all that a person should know before it starts."""
+    """The answer for each workspace that a launch mounts, and all that a person should know before it starts.
+
+    `refused` has the host path of each workspace of which nothing is shadowed since something is wrong there, and what.
+    """
 
     answers: tuple[Answer, ...]
     notes: tuple[Note, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def shadows(self) -> list[Shadow]:
@@ -107,19 +111,18 @@ def decide(
     carried = find_workspaces(launch)
     notes = [*launch.notes, *carried.notes]
     answers: dict[str, Answer] = {}
+    refused: list[tuple[str, str]] = []
     taken: set[str] = set()
     for workspace in sorted(carried.workspaces, key=_depth, reverse=True):
         try:
             settings = _settings(workspace, environ, venv, storage)
             answer = _decide(workspace, settings, launch, environ)
-        except WorkspaceError as error:
-            notes.append(note_on_nothing(str(error)))
-            continue
         except HookError as error:
-            if launch.is_asked or not workspace.is_above:
+            if not isinstance(error, WorkspaceError) and (launch.is_asked or not workspace.is_above):
                 error.workspace_folder = workspace.folder
                 raise
             notes.append(note_on_nothing(str(error)))
+            refused.append((workspace.folder, str(error)))
             continue
         # Two workspaces may lie in each other: an engine takes a destination once, and the inner one has it.
         answer = without_taken(answer, taken)
@@ -130,7 +133,7 @@ def decide(
     folders = [workspace.folder for workspace in carried.workspaces if workspace.folder in answers]
     in_order = tuple(_with_notes_on_plan(answers[folder], covered) for folder in folders)
     notes += [note for answer in in_order for note in answer.notes]
-    return Decision(in_order, tuple(dict.fromkeys(notes)))
+    return Decision(in_order, tuple(dict.fromkeys(notes)), tuple(refused))
 
 
 def _labels_without_zero_bytes(labels: Mapping[str, str]) -> Mapping[str, str]:

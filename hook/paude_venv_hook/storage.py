@@ -10,7 +10,7 @@ import os
 
 from paude_venv_hook.files import is_inside
 from paude_venv_hook.folders import user_folder
-from paude_venv_hook.launch import LOCAL_FOLDER
+from paude_venv_hook.launch import LOCAL_FOLDER, WORKING_DIR
 from paude_venv_hook.records import NamedTuple
 from paude_venv_hook.text import shown
 from paude_venv_hook.workspace.devcontainer import find_devcontainer
@@ -30,7 +30,7 @@ AUTO = "auto"
 
 # A label of compose's: the files of the project, to which the dev container tools add some of their own.
 COMPOSE_FILES = "com.docker.compose.project.config_files"
-_FILE_OF_TOOLS = "docker-compose.devcontainer."
+_FILES_OF_TOOLS = ("docker-compose.devcontainer.build-", "docker-compose.devcontainer.containerFeatures-")
 
 
 class Storage(NamedTuple):
@@ -57,17 +57,21 @@ def is_by_tools(labels: Mapping[str, str]) -> bool:
     name a file of theirs (dev container CLI 0.89, run).
     """
     files = labels.get(COMPOSE_FILES, "").split(",")
-    return LOCAL_FOLDER in labels or any(os.path.basename(file).startswith(_FILE_OF_TOOLS) for file in files)
+    return LOCAL_FOLDER in labels or any(os.path.basename(file).startswith(_FILES_OF_TOOLS) for file in files)
 
 
 def find_config(config: str | None, launch: Launch, folder: str) -> str | None:
     """Return the devcontainer.json (a host path) by which a container of a workspace is started, None if there is none.
 
-    `config` is the one that its own label names; the other services of a compose project have no such label.
+    `config` is the one that its own label names. The other services of a compose project have no such label: it is the
+    one beside their compose file, if there is one, else the usual one.
     """
-    if config is None and is_by_tools(launch.labels):
-        return find_devcontainer(folder)
-    return config
+    if config is not None or not is_by_tools(launch.labels):
+        return config
+    beside = os.path.normpath(os.path.join(launch.labels.get(WORKING_DIR, ""), "devcontainer.json"))
+    if is_inside(beside, folder) and os.path.isfile(beside):
+        return beside
+    return find_devcontainer(folder)
 
 
 def choose_storage(settings: Settings, launch: Launch, set_ups: Sequence[SetUp], shadows: Iterable[Shadow]) -> Storage:

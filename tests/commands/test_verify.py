@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Hook, MakeVenv
 from installed import StandIns
+from layout import fill
 from paude_venv_hook.cli import main
 from paude_venv_hook.commands import verify
 from paude_venv_hook.commands.verify import (
@@ -275,6 +276,36 @@ def test_verify_looks_at_each_container_of_a_service_that_binds_the_workspace(
         "",
         "paude-venv-hook: error[verify]: db: no running container of such a service binds the workspace; start one\n",
     )
+
+
+def test_a_service_of_another_project_is_not_the_one_that_is_meant(
+    workspace: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = workspace.parent / "other"
+    fill(other, "paude.json = {}", ".venv/pyvenv.cfg")
+    mounts = [{"Type": "bind", "Source": str(other), "Destination": "/app"}]
+    answer = json.dumps([{"Id": "c", "State": {"Running": True}, "Mounts": mounts}])
+    programs("podman", f"""case "$1" in ps) echo c ;; *) printf '%s' '{answer}' ;; esac""")
+
+    assert main(["verify", "--engine", "podman", "--service", "web"]) == 1
+    assert "web: no running container of such a service binds the workspace" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["c"], ["--service", "web"]], ids=["a container", "a service"])
+def test_an_engine_that_cannot_be_asked_keeps_nobody_from_the_other_one(
+    container: Path, programs: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    script = programs("podman", "").with_name("podman-of-a-container")
+    script.write_text(PODMAN_OF_A_CONTAINER)
+    programs("podman", f"""case "$1" in ps) echo c ;; *) . {script} ;; esac""")
+    programs("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+
+    assert main(["verify", "--venv", ".venv", "--quiet", *words]) == 0
+    assert capfd.readouterr() == (".venv: shadowed (/app/.venv)\n", "")
+
+    programs("podman", """case "$1" in ps) ;; *) echo 'Error: no such container c' >&2; exit 125 ;; esac""")
+    assert main(["verify", "--quiet", *words]) == 1
+    assert "Cannot connect to the Docker daemon" in capfd.readouterr().err
 
 
 def test_verify_takes_a_container_or_a_service(capfd: pytest.CaptureFixture[str]) -> None:

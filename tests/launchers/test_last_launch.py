@@ -56,6 +56,18 @@ def test_wrong_settings_are_kept_too(app: Path, hook: Hook) -> None:
     ]
 
 
+def test_so_are_wrong_settings_of_a_folder_above_what_is_bound(app: Path, hook: Hook) -> None:
+    fill(app, 'paude.json = {"venv": 1}')
+    launch(app / "backend")
+    fill(app, "paude.json = {}")
+
+    assert json.loads(hook("status", "--json").out)["lastLaunch"] == [
+        "less than a minute ago, through Podman's hook: shadowed nothing",
+        f'less than a minute ago, through Podman\'s hook: {app}/paude.json: venv: must be "auto", "none" or a list of '
+        "directories, not a number",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "ago"),
     [

@@ -30,7 +30,7 @@ from paude_venv_hook.workspace.location import check_workspace_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from subprocess import CompletedProcess
     from typing import Any
 
@@ -149,10 +149,8 @@ def _notes_on_no_workspace(launch: Launch, decision: Decision, workspace_folder:
     """Return a note if the container binds neither the workspace folder (a host path) nor a part of it."""
     if launch.is_switched_off:
         return [note_on_nothing(SWITCHED_OFF)]
-    real = os.path.realpath(workspace_folder)
-    for answer in decision.answers:
-        if is_inside(real, answer.workspace_folder) or is_inside(answer.workspace_folder, real):
-            return []
+    if _has_workspace(decision, workspace_folder):
+        return []
     why = "the container has no bind mount that holds the workspace folder"
     return [note_on_nothing(why, 'mount it, or write "venv": "none" in paude.json')]
 
@@ -178,12 +176,19 @@ def find_container(engines: Sequence[str], container: str) -> tuple[str, dict[st
 
     Raises VerifyError if none does, UsageError for a folder.
     """
+    problems = []
     for engine in engines:
-        with suppress(NoSuchContainerError):
+        try:
             return engine, inspect(engine, container)
+        except NoSuchContainerError:
+            continue
+        except VerifyError as error:
+            problems.append(error)
     if os.path.isdir(container):
         name = shown(container)
         raise UsageError(f'"{name}" is a folder and no container; write --workspace-folder {name} CONTAINER')
+    if problems:
+        raise problems[0]
     names = " and ".join(engines)
     verb = "have" if len(engines) > 1 else "has"
     commands = " and ".join(f"{engine} ps" for engine in engines)
@@ -195,19 +200,35 @@ def find_service(engines: Sequence[str], service: str, workspace_folder: str) ->
 
     Compose programs label them all, whatever the project is called. Raises VerifyError if there is none.
     """
-    containers = []
+    containers: list[tuple[str, dict[str, Any]]] = []
+    problems = []
     for engine in engines:
-        command = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
-        for name in _ask(command).split():
-            try:
-                container = inspect(engine, name)
-            except NoSuchContainerError:  # it has just ended
-                continue
-            if decide(read_launch(engine, container, workspace_folder), os.environ).answers:
-                containers.append((engine, container))
+        try:
+            containers += _find_service(engine, service, workspace_folder)
+        except VerifyError as error:
+            problems.append(error)
+    if problems and not containers:
+        raise problems[0]
     if not containers:
         raise VerifyError(f"{shown(service)}: no running container of such a service binds the workspace; start one")
     return containers
+
+
+def _find_service(engine: str, service: str, workspace_folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    command = [engine, "ps", "--quiet", "--filter", f"label={SERVICE}={service}"]
+    for name in _ask(command).split():
+        with suppress(NoSuchContainerError):  # it has just ended
+            container = inspect(engine, name)
+            decision = decide(read_launch(engine, container, workspace_folder), os.environ)
+            if _has_workspace(decision, workspace_folder):
+                yield engine, container
+
+
+def _has_workspace(decision: Decision, workspace_folder: str) -> bool:
+    """Tell whether one of the workspaces is a folder (a host path), holds it, or is a part of it."""
+    real = os.path.realpath(workspace_folder)
+    folders = [answer.workspace_folder for answer in decision.answers]
+    return any(is_inside(real, folder) or is_inside(folder, real) for folder in folders)
 
 
 class Check(NamedTuple):

@@ -62,6 +62,8 @@ def record(decision: Decision, through: str) -> None:
     for answer in decision.answers:
         shadowed = [shadow.path for shadow in answer.plan.shadows]
         _write(answer.workspace_folder, through, shadowed, unique_words(decision.notes))
+    for folder, why in decision.refused:
+        _write(folder, through, (), [why])
 
 
 def record_error(error: HookError, through: str) -> None:

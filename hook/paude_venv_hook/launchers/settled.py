@@ -73,7 +73,7 @@ def settle(decision: Decision, ask: Asking, *, why_not: str = "") -> Decision:
     """
     answers = [settle_answer(answer, ask, why_not=why_not) for answer in decision.answers]
     notes = [note for answer in answers for note in answer.notes]
-    return Decision(tuple(answers), tuple(dict.fromkeys([*decision.notes, *notes])))
+    return decision._replace(answers=tuple(answers), notes=tuple(dict.fromkeys([*decision.notes, *notes])))
 
 
 def settle_answer(answer: Answer, ask: Asking, *, is_ahead: bool = False, why_not: str = "") -> Answer:
