@@ -298,21 +298,26 @@ def test_job_control(project: Compose) -> None:
         web={"volumes": [".:/app"], "command": ["sh", "-c", "ls -A /app/.venv; echo ready; exec sleep 600"]}
     )
     line = shlex.join(project.around.words(*project.words, "up"))
-    own = (*variables(project.around), "PS1=", "LC_ALL=C")
+    prompt = "what now? "  # only then bash reads: what is typed before may be lost
+    own = (*variables(project.around), f"PS1={prompt}", "LC_ALL=C")
 
     with Dialogue("env", "-C", project.around.folder, *own, "bash", "--norc", "-i", terminal=True) as dialogue:
+        dialogue.expect(prompt)
         dialogue.send(f"{line}\n")
         dialogue.expect("ready")
         assert "pyvenv.cfg" not in dialogue.seen
         dialogue.send("\x1a")
         dialogue.expect("Stopped")
+        dialogue.expect(prompt)
         dialogue.send("echo in the $((1 + 1))nd\n")
         dialogue.expect("in the 2nd")
+        dialogue.expect(prompt)
         dialogue.send("fg; echo it has ended: $?\n")
         dialogue.expect("compose up")
         until(lambda: not dialogue.is_in_front(), "bash has given its terminal away")
         dialogue.send("\x03")
         dialogue.expect("it has ended: ")
+        dialogue.expect(prompt)
         dialogue.send("exit 3\n")
         assert dialogue.wait() == 3
     until(lambda: not project.running(), "the container has stopped")  # dockerd lists it until it has noted the stop
